@@ -1,0 +1,41 @@
+/* What the daemon says: one line on standard error, "<N>" in front for the journal when it is not a
+ * terminal, then the message. Any thread.
+ *
+ *	<4>tcp 127.0.0.1:5170: 127.0.0.1:40122 speaks TLS on a plain port; closing
+ *
+ * Text from the network goes through sqd_log_text() first. Lines that a peer can provoke are given
+ * through a rate limit, which says how many it swallowed.
+ */
+#pragma once
+
+#include "lib/base/err.h"
+#include "lib/base/time.h"
+
+enum sqd_log_level {
+	SQD_LOG_ERROR = 3,
+	SQD_LOG_WARNING = 4,
+	SQD_LOG_NOTICE = 5,
+	SQD_LOG_INFO = 6,
+	SQD_LOG_DEBUG = 7
+};
+
+/** Lines above this level are not written. Set once, before threads start. */
+void sqd_log_set_level(enum sqd_log_level level);
+
+void sqd_log(enum sqd_log_level level, const char *fmt, ...) SQ_PRINTF(2, 3);
+
+/** A rate limit: `burst` lines at once, then one each second. Static or embedded; zero is 10. */
+struct sqd_log_limit {
+	uint32_t burst;
+	uint64_t tokens_ns; /* private */
+	uint64_t last_ns;
+	uint64_t swallowed;
+};
+
+/** As sqd_log(), unless over the limit; not for use by two threads at once. */
+void sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
+	SQ_PRINTF(3, 4);
+
+/** At most 120 bytes of `v`, everything but printable ASCII escaped as \xNN, "..." when cut.
+ *  @return `to` */
+const char *sqd_log_text(struct sq_sv v, char to[512]);

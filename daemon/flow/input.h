@@ -1,0 +1,46 @@
+/* What an input is: sockets in, records into batches. Main loop only.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "daemon/flow/dispatch.h"
+#include "lib/text/opt.h"
+
+struct sqd_input;
+
+/** Called once, as the last thing an input ever does; only then may its memory be freed. */
+typedef void sqd_input_closed_fn(struct sqd_input *in);
+
+/** Operations of one kind of input. All are required. */
+struct sqd_input_ops {
+	const char *kind;          /* as written in the configuration: "tcp" */
+	size_t size;               /* of the struct that begins with struct sqd_input */
+	size_t cfg_size;           /* of the struct that `opts` fills */
+	const struct sq_opt *opts; /* its configuration keys */
+
+	/** Open and bind; begin to read. On failure the caller still calls close(). */
+	int (*start)(struct sqd_input *in, struct sq_err *err);
+	/** No batch is free: stop reading from sockets. May be called again while paused. */
+	void (*pause)(struct sqd_input *in);
+	/** Batches are free again. May be called while not paused. */
+	void (*resume)(struct sqd_input *in);
+	/** Accept nothing new and read nothing more; flush what was read into batches. Connections
+	 *  stay until their receipts are settled. */
+	void (*stop)(struct sqd_input *in);
+	/** Close every handle; `closed` is called once, later, also when start() had failed. */
+	void (*close)(struct sqd_input *in);
+};
+
+struct sqd_input {
+	const struct sqd_input_ops *ops;
+	char name[128]; /* "tcp 127.0.0.1:5170": for logs; start() puts the bound port in */
+	void *cfg;      /* what ops->opts filled; the configuration owns it */
+	uv_loop_t *loop;
+	struct sqd_dispatch *dispatch;
+	struct sq_counters *counts; /* the daemon's totals; the main loop alone writes them */
+	sqd_input_closed_fn *closed;
+	void *ctx;             /* the owner's */
+	unsigned open_handles; /* at zero after close(): call `closed` */
+	int inherited_fd;      /* a socket that systemd passed for this listener, or -1 */
+};

@@ -1,0 +1,59 @@
+/* What an output is: bytes out, one piece at a time, told when they are gone. Main loop only.
+ *
+ * An output knows nothing of alerts and queues: daemon/flow/outqueue.h feeds it.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "lib/text/opt.h"
+
+struct sqd_output;
+
+/** The bytes given to send() are written (status 0) or not (negative errno: the queue sends them
+ *  again later). Exactly once for each accepted send(), never from inside it. */
+typedef void sqd_output_sent_fn(struct sqd_output *out, int status);
+/** The output can take bytes (again) after send() had said -EAGAIN. */
+typedef void sqd_output_ready_fn(struct sqd_output *out);
+typedef void sqd_output_closed_fn(struct sqd_output *out);
+
+/** How the queue ends each message before it gives them to send(). */
+enum sqd_framing {
+	SQD_FRAMING_LF,      /* message LF, many in one send() */
+	SQD_FRAMING_OCTET,   /* RFC 6587: LEN SP message, many in one send() */
+	SQD_FRAMING_MESSAGE, /* exactly one message in one send(), nothing added (datagrams) */
+};
+
+/** Operations of one kind of output. All are required: a kind that has nothing to do in one of
+ *  them says so with an empty function. */
+struct sqd_output_ops {
+	const char *kind; /* as written in the configuration: "tcp" */
+	size_t size;      /* of the struct that begins with struct sqd_output */
+	size_t cfg_size;
+	const struct sq_opt *opts; /* its own configuration keys, beside those of every output */
+
+	/** Begin; returns at once. Fails only for what a person must mend (bad address, no such
+	 *  folder), never because a peer is away. Sets out->framing. */
+	int (*start)(struct sqd_output *out, struct sq_err *err);
+	/** Send; `bytes` stay valid until `sent`. 0: taken. -EAGAIN: not now (not connected, still
+	 *  sending); `ready` will be called. */
+	int (*send)(struct sqd_output *out, struct sq_sv bytes);
+	/** SIGHUP: files are opened anew. */
+	void (*reopen)(struct sqd_output *out);
+	/** Close; a send in flight is told first. `closed` is called once, later. */
+	void (*close)(struct sqd_output *out);
+};
+
+struct sqd_output {
+	const struct sqd_output_ops *ops;
+	char name[128]; /* "tcp 192.0.2.1:6514": for logs and counters */
+	void *cfg;
+	uv_loop_t *loop;
+	enum sqd_framing framing;
+	sqd_output_sent_fn *sent;
+	sqd_output_ready_fn *ready;
+	sqd_output_closed_fn *closed;
+	void *ctx; /* the queue */
+	unsigned open_handles;
+	uint64_t reconnects; /* connections made after the first; for the counters */
+};

@@ -1,0 +1,73 @@
+/* Every counter of the program: one row gives the member, its printed name and its help.
+ *
+ * The equation that must hold whenever nothing is in flight:
+ *
+ *	received = alerted + clean + malformed + oversized + sum of dropped_*
+ *
+ * Counts are plain numbers with one writer each. A batch carries what was counted while it was cut
+ * and read; the main loop adds them up. So there is no atomic and no lock on the way of an event.
+ */
+#pragma once
+
+#include "lib/base/base.h"
+
+/* clang-format off */
+/* X(member, kind, help): kind TERM (right side of the equation), DROP (a cause of dropped) or INFO */
+#define SQ_COUNTERS(X)                                                                              \
+	X(received,            INFO, "Records taken in: cut from a stream, or datagrams put together") \
+	X(alerted,             TERM, "Records that at least one rule matched")                         \
+	X(clean,               TERM, "Records that no rule matched")                                   \
+	X(malformed,           TERM, "Records that are not JSON, XML or another shape we read")        \
+	X(oversized,           TERM, "Records longer than max_record, skipped to their end")           \
+	X(dropped_pressure,    DROP, "Datagrams thrown away because no batch was free")                \
+	X(dropped_truncated,   DROP, "Datagrams that arrived longer than their buffer and were cut")   \
+	X(dropped_inflate,     DROP, "Compressed datagrams that did not unpack, or unpacked to too much") \
+	X(dropped_chunks,      DROP, "Chunked datagrams of which a part never came, or was wrong")     \
+	X(dropped_shutdown,    DROP, "Records still unread when the deadline for stopping passed")     \
+	X(bytes_in,            INFO, "Bytes received from inputs")                                     \
+	X(alerts,              INFO, "Alerts made: one for each rule and event")                       \
+	X(alerts_folded,       INFO, "Alerts counted into an earlier one of the same rule, host and command line") \
+	X(alerts_capped,       INFO, "Alerts not made because one event matched too many rules")       \
+	X(duplicate_keys,      INFO, "Events that held a JSON key twice; every value was looked at")   \
+	X(fields_overflow,     INFO, "Events whose fields did not all fit into memory; read as far as they did") \
+	X(regex_limits,        INFO, "Regular expressions given up at their step limit; they count as no match") \
+	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
+	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
+	X(connections,         INFO, "Connections accepted")                                           \
+	X(connections_refused, INFO, "Connections closed at once because max_connections was reached") \
+	X(connections_failed,  INFO, "Connections closed for an error or a protocol we do not speak there") \
+	X(connections_idle,    INFO, "Connections closed because they said nothing for too long")      \
+	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
+	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
+	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \
+	X(reloads,             INFO, "Rule sets taken up after the first")                             \
+	X(reloads_failed,      INFO, "Rule sets refused; the old one stayed")
+/* clang-format on */
+
+struct sq_counters {
+#define SQ_COUNTER_MEMBER(member, kind, help) uint64_t member;
+	SQ_COUNTERS(SQ_COUNTER_MEMBER)
+#undef SQ_COUNTER_MEMBER
+};
+
+enum sq_counter_kind { SQ_COUNTER_INFO, SQ_COUNTER_TERM, SQ_COUNTER_DROP };
+
+struct sq_counter_info {
+	const char *name; /* as printed */
+	const char *help; /* one sentence */
+	enum sq_counter_kind kind;
+	size_t offset; /* in struct sq_counters */
+};
+
+/** In the order above; ends with a row whose name is NULL. */
+extern const struct sq_counter_info sq_counter_infos[];
+
+void sq_counters_add(struct sq_counters *to, const struct sq_counters *more);
+
+static inline uint64_t sq_counter_get(const struct sq_counters *c, const struct sq_counter_info *i)
+{
+	return *(const uint64_t *)((const char *)c + i->offset);
+}
+
+/** Everything that `received` must equal once nothing is in flight. */
+uint64_t sq_counters_accounted(const struct sq_counters *c);

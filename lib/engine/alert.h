@@ -1,0 +1,41 @@
+/* An alert and its encodings: JSON with ECS names, syslog RFC 5424 around that JSON, CEF, LEEF.
+ *
+ * The document is described in docs/formats.md. Always valid JSON and UTF-8. Every encoding is one
+ * line without its end; what the outputs frame it with is theirs.
+ */
+#pragma once
+
+#include "lib/base/outbuf.h"
+#include "lib/base/time.h"
+#include "lib/model/batch.h"
+#include "lib/rules/matcher.h"
+
+struct sq_observer {
+	char hostname[256]; /* of this machine */
+	const char *version;
+};
+
+struct sq_alert {
+	const struct sq_event *event;
+	const struct sq_rule *rule;
+	const struct sq_hit *hit;
+	const struct sq_observer *observer;
+	const char *peer; /* where the record came from; NULL or "" = not said */
+	struct sq_now now;
+};
+
+/** Append one encoding to `out` (see outbuf.h for failure). */
+void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct sq_alert *al);
+
+/** `n` repeats of the alert `text`, which sq_alert_write() made: the same with the count in its
+ *  place (squibly.repeats, cnt). Appended to `out`. */
+void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format, struct sq_sv text,
+                            uint64_t n);
+
+/** 128 bits over rule id, host and command line: what folding compares. */
+void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2]);
+
+/** ECS event.severity: 1, 21, 47, 73, 99. */
+int sq_level_severity(enum sq_level l);
+
+const char *sq_format_name(enum sq_format f); /* "json" ... */

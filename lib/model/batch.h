@@ -1,0 +1,103 @@
+/* The unit that changes hands: one chunk of received bytes, the records cut out of it, and what
+ * was made of them.
+ *
+ * Exactly one owner at a time (pool, loop, worker, main loop again); handing it over hands over
+ * everything in it. The chunk never moves, so views into it are plain pointers until
+ * sq_batch_reset().
+ */
+#pragma once
+
+#include "lib/base/arena.h"
+#include "lib/base/counters.h"
+#include "lib/base/outbuf.h"
+
+/** Who sent some of the records. */
+struct sq_origin {
+	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
+	uint32_t n;    /* records of this origin in the batch: what the receipt is owed */
+	char peer[64]; /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
+};
+
+struct sq_record {
+	struct sq_sv raw; /* views the chunk */
+	uint32_t origin;  /* index in sq_batch.origins */
+};
+
+enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
+
+/** One alert, encoded in every format that an output wants; the bytes lie in sq_batch.out. */
+struct sq_alert_ref {
+	uint64_t fold_key[2]; /* of rule, host and command line */
+	uint8_t level;        /* enum sq_level */
+	struct {
+		uint32_t at, n; /* n = 0: nobody wants this format */
+	} text[SQ_FORMATS];
+};
+
+/** One malformed record as a line of JSON for the dead-letter file, in sq_batch.out. */
+struct sq_dead_ref {
+	uint32_t at, n;
+};
+
+struct sq_batch_limits {
+	uint32_t chunk;   /* bytes of the chunk */
+	uint32_t records; /* at most so many records */
+	uint32_t origins;
+	uint32_t arena; /* bytes */
+	uint32_t out;   /* bytes of encoded alerts before the batch must be handed on */
+};
+
+struct sq_batch {
+	struct sq_batch *next; /* link of whoever owns the batch */
+	struct sq_batch_limits limits;
+
+	char *chunk;
+	uint32_t tail; /* bytes of the chunk in use */
+
+	struct sq_record *records;
+	uint32_t n_records;
+	uint32_t done;     /* records already run: the pipeline stops early when `out` is full */
+	struct sq_sv rest; /* of records[done], when it holds several events */
+
+	struct sq_origin *origins;
+	uint32_t n_origins;
+
+	struct sq_arena arena; /* of the event being run */
+
+	struct sq_outbuf out;
+	struct sq_alert_ref *alerts;
+	uint32_t n_alerts, cap_alerts;
+	struct sq_dead_ref *dead;
+	uint32_t n_dead, cap_dead;
+	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
+
+	struct sq_counters counts; /* since the batch was opened; added up by the main loop */
+};
+
+/** All memory of a batch is allocated here. NULL: out of memory. */
+struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits);
+void sq_batch_free(struct sq_batch *b);
+
+/** Empty, reusable. The receipts of its origins must have been settled. */
+void sq_batch_reset(struct sq_batch *b);
+
+/** Free room at the end of the chunk. */
+static inline size_t sq_batch_room(const struct sq_batch *b)
+{
+	return b->limits.chunk - b->tail;
+}
+
+/** Index of a new origin, or -ENOSPC. */
+int sq_batch_origin(struct sq_batch *b, void *receipt, const char *peer) SQ_MUST_CHECK;
+
+/** Add a record that lies in the chunk. @return 0 or -ENOSPC: the batch is full, seal it */
+int sq_batch_add(struct sq_batch *b, uint32_t origin, struct sq_sv raw) SQ_MUST_CHECK;
+
+/** Forget the alerts and dead letters that have been delivered, keep the records still to run. */
+void sq_batch_clear_out(struct sq_batch *b);
+
+/** Records are left to run: give the batch to a pipeline once more. */
+static inline bool sq_batch_unfinished(const struct sq_batch *b)
+{
+	return b->done < b->n_records;
+}

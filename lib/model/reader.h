@@ -1,0 +1,44 @@
+/* From the bytes of a record to events.
+ *
+ * Reads every shape of docs/formats.md by one table of paths (fieldmap.c): unwraps, takes out the
+ * canonical fields and those a rule set asks for, resolves what 4688 and Sysmon 1 mean by their
+ * names, and finds the log source. JSON is read by yajl (lib/text/json.c), zero copy wherever a
+ * text holds no escapes.
+ *
+ * One reader per thread. No allocation after the first few records: all memory is the arena's, or
+ * made in sq_reader_new().
+ */
+#pragma once
+
+#include "lib/model/event.h"
+#include "lib/text/syslog.h"
+
+struct sq_reader_opts {
+	uint32_t max_depth; /* of JSON; deeper records are malformed. 0 = 64 */
+	uint32_t max_keys;  /* of one record; more are malformed. 0 = 10,000 */
+	bool want_all;      /* fill sq_event.all (a rule set has keyword rules) */
+};
+
+struct sq_reader;
+
+/** `fields` is kept and must outlive the reader. NULL: out of memory. */
+struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_reader_opts *opts);
+void sq_reader_free(struct sq_reader *r);
+
+/**
+ * Read the next event of a record.
+ *
+ * A record may hold several: objects back to back, or an array of them. Begin with `*rest` = the
+ * whole record and call until 0. `header` (may be NULL) is what a syslog header said: its host and
+ * time fill Computer and the time of an event that has none of its own.
+ *
+ * @return  1  `*ev` is an event; `*rest` is what follows it
+ *          0  nothing is left but blanks
+ *          -EBADMSG  malformed: see sq_reader_why(). `*rest` is where to go on (after a NUL or line
+ *                    end, else empty)
+ */
+int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_syslog *header,
+                   struct sq_arena *a, struct sq_event *ev) SQ_MUST_CHECK;
+
+/** Why the last record was malformed: one short line, valid until the next call. */
+const char *sq_reader_why(const struct sq_reader *r);

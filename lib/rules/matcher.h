@@ -1,0 +1,42 @@
+/* Run a rule set on one event. One matcher (scratch, bits) per thread.
+ */
+#pragma once
+
+#include "lib/rules/ruleset.h"
+
+enum { SQ_HITS_MAX = 64, SQ_MATCHED_MAX = 16 };
+
+/** A field and the value in it that a rule's predicate held for. */
+struct sq_matched {
+	const char *field;  /* name; "keywords" for a keyword. Lives as long as the rule set */
+	struct sq_sv value; /* of the event, whole */
+};
+
+struct sq_hit {
+	uint32_t rule; /* index in the rule set */
+	uint32_t n_matched;
+	struct sq_matched matched[SQ_MATCHED_MAX]; /* of positive predicates, in the rule's order;
+	                                              each field and value once */
+};
+
+struct sq_hits {
+	uint32_t n;
+	bool capped;                     /* more than SQ_HITS_MAX rules matched */
+	struct sq_hit list[SQ_HITS_MAX]; /* in the order of the rule set */
+};
+
+struct sq_matcher;
+
+/** Keeps a reference. NULL: out of memory. */
+struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs);
+void sq_matcher_free(struct sq_matcher *m);
+
+/** @return hits->n. No allocation, no lock. */
+uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct sq_hits *hits);
+
+/** Times a regular expression hit its step limit since the last call; resets. */
+uint64_t sq_matcher_take_limits(struct sq_matcher *m);
+
+/** Some rule of the set may match events like this one (its log source fits). Cheap; false means
+ *  that sq_matcher_run() would find nothing. */
+bool sq_matcher_wants(const struct sq_matcher *m, const struct sq_event *ev);

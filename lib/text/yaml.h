@@ -1,0 +1,55 @@
+/* YAML text to a small tree that knows its lines. The only module that knows libyaml.
+ *
+ * Every node is constant after loading and lives until sq_yaml_free(). A scalar keeps how it was
+ * written, since Sigma and YAML disagree on types: `quoted` tells '4688' from 4688. Nothing is
+ * guessed here: whoever reads a scalar decides what it may be (see sq_yaml_is_null and
+ * sq_yaml_is_int).
+ */
+#pragma once
+
+#include "lib/base/err.h"
+
+enum sq_yaml_kind { SQ_YAML_SCALAR, SQ_YAML_MAP, SQ_YAML_LIST };
+
+struct sq_yaml {
+	enum sq_yaml_kind kind;
+	unsigned line, col;          /* of its first character, from 1 */
+	bool quoted;                 /* scalar in quotes, or a block scalar: always text */
+	struct sq_sv text;           /* scalar; also terminated by a NUL */
+	const struct sq_yaml *key;   /* member of a map: its key, a scalar; else NULL */
+	const struct sq_yaml *first; /* map or list: its first member */
+	const struct sq_yaml *next;  /* the member after this one */
+	uint32_t n;                  /* map or list: members */
+};
+
+struct sq_yaml_doc; /* owns the nodes of one document */
+
+struct sq_yaml_limits {
+	uint32_t max_nodes; /* aliases count each time they are used */
+	uint32_t max_depth;
+};
+
+extern const struct sq_yaml_limits sq_yaml_limits_default; /* 200,000 nodes, 64 deep */
+
+/**
+ * Read a stream of documents. Duplicate keys, unknown tags, over-limit and syntax errors go into
+ * `diags` with `name` as the file, and nothing of that document is kept.
+ * @return number of documents kept, in `*ret` (an array of pointers, to be freed with
+ *         sq_yaml_free_all), or -EINVAL, -ENOMEM
+ */
+int sq_yaml_load(struct sq_sv text, const char *name, const struct sq_yaml_limits *limits,
+                 struct sq_yaml_doc ***ret, struct sq_diags *diags) SQ_MUST_CHECK;
+void sq_yaml_free_all(struct sq_yaml_doc **docs, size_t n);
+
+/** The top node; never NULL. An empty document is a scalar with empty text, not quoted. */
+const struct sq_yaml *sq_yaml_root(const struct sq_yaml_doc *doc);
+
+/** Member of a map by name, or NULL (also when `map` is NULL or no map). */
+const struct sq_yaml *sq_yaml_get(const struct sq_yaml *map, const char *key);
+
+/** Plain (not quoted) and null, ~ or empty. */
+bool sq_yaml_is_null(const struct sq_yaml *y);
+/** Plain and a decimal number. */
+bool sq_yaml_is_int(const struct sq_yaml *y, int64_t *ret);
+/** Plain true/false (also yes/no, on/off as people write them in configurations). */
+bool sq_yaml_is_bool(const struct sq_yaml *y, bool *ret);
