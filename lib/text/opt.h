@@ -31,20 +31,23 @@ struct sq_opt {
 	enum sq_opt_type type;
 	size_t offset;
 	uint64_t min, max; /* U32, BYTES, MSEC; both 0 = any */
-	const char *def;   /* as one would write it; NULL = none (STR: NULL, STRS: empty) */
+	const char *
+		def; /* as one would write it; NULL = none (STR: NULL, STRS: empty); STRS: [a, b] */
 	const struct sq_opt_enum *enums;
 	bool required;
 	const char *doc; /* one sentence */
 };
 
-/** Every member of the table to its default. @return 0 or -ENOMEM */
+/** Every member of the table to its default; nothing that was there before is freed.
+ *  @return 0 or -ENOMEM (then the struct owns nothing) */
 int sq_opt_defaults(const struct sq_opt *table, void *to) SQ_MUST_CHECK;
 
 /**
- * Read `map` over defaults. Unknown keys (with a suggestion), wrong types, values out of range and
- * missing required keys go into `diags` under `file`; keys listed in `skip` (NULL-terminated, may
- * be NULL) are somebody else's.
- * @return 0, -EINVAL (see diags), -ENOMEM
+ * Read `map` over defaults, which are set here. `to` is all zero or was filled before (what it
+ * owned is freed). `map` may be NULL or a plain null: defaults alone. Unknown keys (with a
+ * suggestion), wrong types, values out of range and missing required keys go into `diags` under
+ * `file`; keys listed in `skip` (NULL-terminated, may be NULL) are somebody else's.
+ * @return 0, -EINVAL (see diags), -ENOMEM; `to` always needs sq_opt_free()
  */
 int sq_opt_read(const struct sq_opt *table, const struct sq_yaml *map, const char *const *skip,
                 void *to, const char *file, struct sq_diags *diags) SQ_MUST_CHECK;
