@@ -1,0 +1,103 @@
+#include "lib/model/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	ALERT_MIN =
+		512, /* bytes: no alert is shorter, so `out` is full before the table of alerts */
+	ROWS_MIN = 1024, /* of the tables of alerts and dead letters, however small `out` is */
+};
+
+static uint32_t rows_of(uint32_t out)
+{
+	return out / ALERT_MIN > ROWS_MIN ? out / ALERT_MIN : ROWS_MIN;
+}
+
+/* An event may be written in several formats, for several rules, with its record in each: `out`
+ * may grow past the mark at which the pipeline stops, but not without end. */
+static size_t out_max(const struct sq_batch_limits *limits)
+{
+	return (size_t)limits->out + 16 * (size_t)limits->chunk + 65536;
+}
+
+struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
+{
+	struct sq_batch *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->limits = *limits;
+	b->cap_alerts = rows_of(limits->out);
+	b->cap_dead = rows_of(limits->out);
+	b->out = sq_outbuf_of(out_max(limits));
+	b->chunk = malloc(limits->chunk ? limits->chunk : 1);
+	b->records = calloc(limits->records, sizeof(*b->records));
+	b->origins = calloc(limits->origins, sizeof(*b->origins));
+	b->alerts = calloc(b->cap_alerts, sizeof(*b->alerts));
+	b->dead = calloc(b->cap_dead, sizeof(*b->dead));
+	if (!b->chunk || !b->records || !b->origins || !b->alerts || !b->dead ||
+	    sq_arena_init(&b->arena, limits->arena) < 0) {
+		sq_batch_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void sq_batch_free(struct sq_batch *b)
+{
+	if (!b)
+		return;
+	sq_arena_fini(&b->arena);
+	sq_outbuf_fini(&b->out);
+	free(b->dead);
+	free(b->alerts);
+	free(b->origins);
+	free(b->records);
+	free(b->chunk);
+	free(b);
+}
+
+void sq_batch_reset(struct sq_batch *b)
+{
+	b->tail = 0;
+	b->n_records = 0;
+	b->n_origins = 0;
+	b->done = 0;
+	b->rest = (struct sq_sv){ 0 };
+	b->counts = (struct sq_counters){ 0 };
+	sq_arena_reset(&b->arena);
+	sq_batch_clear_out(b);
+}
+
+int sq_batch_origin(struct sq_batch *b, void *receipt, const char *peer)
+{
+	struct sq_origin *o;
+	size_t n = strlen(peer);
+
+	if (b->n_origins == b->limits.origins)
+		return -ENOSPC;
+	o = &b->origins[b->n_origins];
+	*o = (struct sq_origin){ .receipt = receipt };
+	memcpy(o->peer, peer, n < sizeof(o->peer) ? n : sizeof(o->peer) - 1);
+	return (int)b->n_origins++;
+}
+
+int sq_batch_add(struct sq_batch *b, uint32_t origin, struct sq_sv raw)
+{
+	sq_dassert(origin < b->n_origins);
+	sq_dassert(raw.p >= b->chunk && raw.p + raw.n <= b->chunk + b->limits.chunk);
+	if (b->n_records == b->limits.records)
+		return -ENOSPC;
+	b->records[b->n_records++] = (struct sq_record){ .raw = raw, .origin = origin };
+	b->origins[origin].n++;
+	return 0;
+}
+
+void sq_batch_clear_out(struct sq_batch *b)
+{
+	sq_outbuf_reset(&b->out);
+	b->n_alerts = 0;
+	b->n_dead = 0;
+	b->why[0] = '\0';
+}
