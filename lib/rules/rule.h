@@ -84,8 +84,9 @@ struct sq_expr {
 struct sq_logsource {
 	struct sq_sv category, product, service; /* as written; empty when absent */
 	uint64_t categories;                     /* bit per enum sq_category that fits; 0 = any */
-	struct sq_sv channel; /* channel that `service` stands for; empty = any */
-	bool never;           /* no event of ours can come from there (another product) */
+	const char *const *channels; /* those that `service` stands for, NULL at the end and static;
+	                                NULL = any. ASCII case does not count */
+	bool never;                  /* no event of ours can come from there (another product) */
 };
 
 struct sq_rule {
@@ -109,10 +110,17 @@ struct sq_rules {
 	struct sq_rules_memory *memory; /* private: blocks that grow; owned */
 };
 
+/** Rules in one set, and bytes of their texts and nodes. */
+enum { SQ_RULES_MAX = 20000, SQ_RULES_BYTES_MAX = 512 << 20 };
+
 /** @return 0 or -ENOMEM. Fields begin with the canonical ones. */
 int sq_rules_init(struct sq_rules *rules) SQ_MUST_CHECK;
 void sq_rules_fini(struct sq_rules *rules);
 
-/** Memory that lives as long as `rules`; zeroed; NULL: out of memory. */
+/** Memory that lives as long as `rules`; zeroed, aligned for any type. NULL: out of memory, or
+ *  over SQ_RULES_BYTES_MAX. */
 void *sq_rules_alloc(struct sq_rules *rules, size_t n);
+/** A copy with a NUL after it. `p` is NULL when memory ran out, and only then. */
 struct sq_sv sq_rules_dup(struct sq_rules *rules, struct sq_sv v);
+/** Append `rule` to the list. @return 0, -ENOSPC over SQ_RULES_MAX, -ENOMEM */
+int sq_rules_add(struct sq_rules *rules, struct sq_rule *rule) SQ_MUST_CHECK;
