@@ -1,0 +1,146 @@
+#include "daemon/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINE_MAX_BYTES = 2048,
+	TEXT_MAX_BYTES = 120,
+	DEFAULT_BURST = 10,
+};
+
+static const uint64_t second_ns = 1000000000;
+
+/* Written by main() before any thread starts; atomic so that this need not be trusted. */
+static _Atomic int log_level = SQD_LOG_INFO;
+
+void sqd_log_set_level(enum sqd_log_level level)
+{
+	atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
+}
+
+/* One write(2) for the whole line, so that lines of two threads never mix. */
+static void write_line(enum sqd_log_level level, const char *text, size_t len)
+{
+	char line[LINE_MAX_BYTES + 8];
+	int n;
+
+	if (isatty(STDERR_FILENO))
+		n = snprintf(line, sizeof(line), "%.*s\n", (int)len, text);
+	else
+		n = snprintf(line, sizeof(line), "<%d>%.*s\n", (int)level, (int)len, text);
+	if (n <= 0)
+		return;
+	if ((size_t)n >= sizeof(line))
+		n = sizeof(line) - 1;
+	for (ssize_t at = 0; at < n;) {
+		ssize_t w = write(STDERR_FILENO, line + at, (size_t)(n - at));
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return; /* nobody listens; there is no other place to say so */
+		at += w;
+	}
+}
+
+static void log_va(enum sqd_log_level level, const char *fmt, va_list ap)
+{
+	char text[LINE_MAX_BYTES];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(text))
+		n = sizeof(text) - 1;
+	for (int i = 0; i < n; i++)
+		if (text[i] == '\n' || text[i] == '\r')
+			text[i] = ' ';
+	write_line(level, text, (size_t)n);
+}
+
+void sqd_log(enum sqd_log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if ((int)level > atomic_load_explicit(&log_level, memory_order_relaxed))
+		return;
+	va_start(ap, fmt);
+	log_va(level, fmt, ap);
+	va_end(ap);
+}
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * second_ns + (uint64_t)ts.tv_nsec;
+}
+
+/* A bucket of `burst` tokens, one second of time each. */
+static bool limit_pass(struct sqd_log_limit *l, uint64_t now)
+{
+	uint64_t full = (l->burst ? l->burst : DEFAULT_BURST) * second_ns;
+
+	if (!l->last_ns)
+		l->tokens_ns = full;
+	else if (now - l->last_ns < full - l->tokens_ns)
+		l->tokens_ns += now - l->last_ns;
+	else
+		l->tokens_ns = full;
+	l->last_ns = now;
+	if (l->tokens_ns < second_ns)
+		return false;
+	l->tokens_ns -= second_ns;
+	return true;
+}
+
+void sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if ((int)level > atomic_load_explicit(&log_level, memory_order_relaxed))
+		return;
+	if (!limit_pass(limit, mono_ns())) {
+		limit->swallowed++;
+		return;
+	}
+	if (limit->swallowed) {
+		sqd_log(level, "%llu lines like the next were left out",
+		        (unsigned long long)limit->swallowed);
+		limit->swallowed = 0;
+	}
+	va_start(ap, fmt);
+	log_va(level, fmt, ap);
+	va_end(ap);
+}
+
+const char *sqd_log_text(struct sq_sv v, char to[512])
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = v.n < TEXT_MAX_BYTES ? v.n : TEXT_MAX_BYTES;
+	char *out = to;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+
+		if (c >= 0x20 && c < 0x7f && c != '\\') {
+			*out++ = (char)c;
+			continue;
+		}
+		*out++ = '\\';
+		*out++ = 'x';
+		*out++ = hex[c >> 4];
+		*out++ = hex[c & 15];
+	}
+	if (n < v.n)
+		for (int i = 0; i < 3; i++)
+			*out++ = '.';
+	*out = '\0';
+	return to;
+}

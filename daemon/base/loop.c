@@ -1,0 +1,33 @@
+#include "daemon/base/loop.h"
+
+#include <time.h>
+
+#include "daemon/base/log.h"
+
+struct sq_now sqd_now(void)
+{
+	struct timespec mono, wall;
+
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (struct sq_now){
+		.mono_ns = (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec,
+		.wall_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000,
+	};
+}
+
+static void name_handle(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	sqd_log(SQD_LOG_ERROR, "a handle was left open at the end: %s%s",
+	        uv_handle_type_name(h->type), uv_is_closing(h) ? " (closing)" : "");
+}
+
+void sqd_loop_end(uv_loop_t *loop)
+{
+	int r = uv_loop_close(loop);
+
+	if (r < 0)
+		uv_walk(loop, name_handle, NULL);
+	sq_assert(r == 0);
+}

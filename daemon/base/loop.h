@@ -1,0 +1,14 @@
+/* Small services around the loop: the time, and the end.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "lib/base/time.h"
+
+/** What time it is. Any thread. */
+struct sq_now sqd_now(void);
+
+/** Close the loop. Every handle must be closed by now: one that is not is our own mistake, is named
+ *  on standard error, and the program aborts, so that no test can overlook it. */
+void sqd_loop_end(uv_loop_t *loop);
