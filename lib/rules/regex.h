@@ -25,5 +25,6 @@ struct sq_regex_scratch;
 struct sq_regex_scratch *sq_regex_scratch_new(void);
 void sq_regex_scratch_free(struct sq_regex_scratch *s);
 
-/** Unanchored search. @return 1 found, 0 not, -EOVERFLOW the step limit was reached */
+/** Unanchored search. @return 1 found, 0 not, -EOVERFLOW the step limit was reached (or the memory
+ *  limit beside it): not decided */
 int sq_regex_search(const struct sq_regex *re, struct sq_regex_scratch *s, struct sq_sv text);
