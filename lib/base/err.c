@@ -77,6 +77,10 @@ void sq_diag_add(struct sq_diags *d, enum sq_severity severity, const char *file
 		free(to->text);
 		return;
 	}
+	/* What a file holds is quoted in texts: no line end or escape of it may reach a terminal. */
+	for (char *p = to->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	d->n++;
 }
 

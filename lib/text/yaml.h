@@ -15,6 +15,7 @@ struct sq_yaml {
 	enum sq_yaml_kind kind;
 	unsigned line, col;          /* of its first character, from 1 */
 	bool quoted;                 /* scalar in quotes, or a block scalar: always text */
+	bool block;                  /* a block scalar (| or >): its text begins on a later line */
 	struct sq_sv text;           /* scalar; also terminated by a NUL */
 	const struct sq_yaml *key;   /* member of a map: its key, a scalar; else NULL */
 	const struct sq_yaml *first; /* map or list: its first member */
@@ -32,10 +33,16 @@ struct sq_yaml_limits {
 extern const struct sq_yaml_limits sq_yaml_limits_default; /* 200,000 nodes, 64 deep */
 
 /**
- * Read a stream of documents. Duplicate keys, unknown tags, over-limit and syntax errors go into
- * `diags` with `name` as the file, and nothing of that document is kept.
- * @return number of documents kept, in `*ret` (an array of pointers, to be freed with
- *         sq_yaml_free_all), or -EINVAL, -ENOMEM
+ * Read a stream of documents; UTF-8 only.
+ *
+ * Refused, as findings in `diags` with `name` as the file: syntax errors, duplicate keys, keys that
+ * are not scalars, tags, merge keys (<<), an alias inside its own anchor, a NUL inside a scalar,
+ * more than the limits. One such finding and nothing of the stream is kept; reading goes on as far
+ * as it can, so that one run shows many of them. An alias is replaced by what it stands for: the
+ * node gets the alias's position, the nodes below keep their own. Text without any document (only
+ * comments, or nothing) gives 0.
+ * @return number of documents, in `*ret` (an array of pointers, to be freed with sq_yaml_free_all;
+ *         NULL when there are none), or -EINVAL, -ENOMEM, with nothing in `*ret`
  */
 int sq_yaml_load(struct sq_sv text, const char *name, const struct sq_yaml_limits *limits,
                  struct sq_yaml_doc ***ret, struct sq_diags *diags) SQ_MUST_CHECK;
@@ -49,7 +56,8 @@ const struct sq_yaml *sq_yaml_get(const struct sq_yaml *map, const char *key);
 
 /** Plain (not quoted) and null, ~ or empty. */
 bool sq_yaml_is_null(const struct sq_yaml *y);
-/** Plain and a decimal number. */
+/** Plain and a decimal number: digits, a '-' before them perhaps, no leading zeros (which YAML 1.1
+ *  takes for octal). */
 bool sq_yaml_is_int(const struct sq_yaml *y, int64_t *ret);
-/** Plain true/false (also yes/no, on/off as people write them in configurations). */
+/** Plain true/false (also yes/no, on/off as people write them in configurations), in any case. */
 bool sq_yaml_is_bool(const struct sq_yaml *y, bool *ret);
