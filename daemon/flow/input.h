@@ -9,6 +9,10 @@
 
 struct sqd_input;
 
+/** The chunk of a batch holds at least so many bytes more than `max_record` of any input: room for
+ *  one read behind the longest unfinished record. Checked with the configuration. */
+enum { SQD_INPUT_SLACK = 128 * 1024 };
+
 /** Called once, as the last thing an input ever does; only then may its memory be freed. */
 typedef void sqd_input_closed_fn(struct sqd_input *in);
 
@@ -28,7 +32,8 @@ struct sqd_input_ops {
 	/** Accept nothing new and read nothing more; flush what was read into batches. Connections
 	 *  stay until their receipts are settled. */
 	void (*stop)(struct sqd_input *in);
-	/** Close every handle; `closed` is called once, later, also when start() had failed. */
+	/** Close every handle; `closed` is called once, later, also when start() had failed. It waits
+	 *  until every receipt is settled. */
 	void (*close)(struct sqd_input *in);
 };
 

@@ -4,16 +4,29 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <uv.h>
 
 #include "lib/text/opt.h"
 
 struct sqd_output;
 
-/** The bytes given to send() are written (status 0) or not (negative errno: the queue sends them
- *  again later). Exactly once for each accepted send(), never from inside it. */
+/** A status of `sent`: the output is gone for good (standard output was closed by its reader).
+ *  The queue drops and counts this piece and all that come. */
+enum { SQD_OUTPUT_GONE = -ESHUTDOWN };
+
+/**
+ * The bytes given to send() are written (status 0) or not. Exactly once for each accepted send(),
+ * never from inside it; it may call send() again. A negative status is
+ *	-EMSGSIZE        the message is longer than a datagram may be: dropped and counted, the next
+ *	                 one may be sent
+ *	SQD_OUTPUT_GONE  see above
+ *	any other errno  the queue sends the whole piece again; send() says -EAGAIN until the output
+ *	                 has mended itself (it is the output that waits, reconnects and backs off)
+ */
 typedef void sqd_output_sent_fn(struct sqd_output *out, int status);
-/** The output can take bytes (again) after send() had said -EAGAIN. */
+/** The output can take bytes (again) after send() had said -EAGAIN; called once for one or more of
+ *  those. It may call send(). */
 typedef void sqd_output_ready_fn(struct sqd_output *out);
 typedef void sqd_output_closed_fn(struct sqd_output *out);
 
