@@ -22,7 +22,12 @@ struct sq_alert {
 	const struct sq_observer *observer;
 	const char *peer; /* where the record came from; NULL or "" = not said */
 	struct sq_now now;
+	bool without_original; /* leave out event.original: the alert would not fit with it */
+	uint32_t value_max;    /* bytes of one value; 0 = SQ_ALERT_VALUE_MAX. Longer ones are cut */
 };
+
+/* Above what Windows can put into a command line (32,767 UTF-16 units, three bytes each). */
+enum { SQ_ALERT_VALUE_MAX = 128 * 1024 };
 
 /** Append one encoding to `out` (see outbuf.h for failure). */
 void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct sq_alert *al);
@@ -32,7 +37,8 @@ void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct s
 void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format, struct sq_sv text,
                             uint64_t n);
 
-/** 128 bits over rule id, host and command line: what folding compares. */
+/** 128 bits over rule id, host and command line: what folding compares. Case of the host does not
+ *  count. An event without a command line is told from others by the values that matched. */
 void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2]);
 
 /** ECS event.severity: 1, 21, 47, 73, 99. */

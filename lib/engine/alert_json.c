@@ -1,0 +1,355 @@
+#include "lib/engine/alert_private.h"
+#include "lib/text/jsonw.h"
+
+/* https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-category.html */
+struct kind {
+	const char *category, *type;
+};
+
+/* clang-format off */
+static const struct kind kinds[SQ_CATEGORIES] = {
+	[SQ_CATEGORY_PROCESS_CREATION]          = { "process", "start" },
+	[SQ_CATEGORY_FILE_CHANGE]               = { "file", "change" },
+	[SQ_CATEGORY_NETWORK_CONNECTION]        = { "network", "connection" },
+	[SQ_CATEGORY_SYSMON_STATUS]             = { "configuration", "change" },
+	[SQ_CATEGORY_PROCESS_TERMINATION]       = { "process", "end" },
+	[SQ_CATEGORY_DRIVER_LOAD]               = { "driver", "start" },
+	[SQ_CATEGORY_IMAGE_LOAD]                = { "library", "start" },
+	[SQ_CATEGORY_CREATE_REMOTE_THREAD]      = { "process", "change" },
+	[SQ_CATEGORY_RAW_ACCESS_THREAD]         = { "process", "access" },
+	[SQ_CATEGORY_PROCESS_ACCESS]            = { "process", "access" },
+	[SQ_CATEGORY_FILE_EVENT]                = { "file", "creation" },
+	[SQ_CATEGORY_REGISTRY_ADD]              = { "registry", "creation" },
+	[SQ_CATEGORY_REGISTRY_DELETE]           = { "registry", "deletion" },
+	[SQ_CATEGORY_REGISTRY_SET]              = { "registry", "change" },
+	[SQ_CATEGORY_REGISTRY_RENAME]           = { "registry", "change" },
+	[SQ_CATEGORY_REGISTRY_EVENT]            = { "registry", "change" },
+	[SQ_CATEGORY_CREATE_STREAM_HASH]        = { "file", "creation" },
+	[SQ_CATEGORY_PIPE_CREATED]              = { "file", "creation" },
+	[SQ_CATEGORY_WMI_EVENT]                 = { "configuration", "change" },
+	[SQ_CATEGORY_DNS_QUERY]                 = { "network", "protocol" },
+	[SQ_CATEGORY_FILE_DELETE]               = { "file", "deletion" },
+	[SQ_CATEGORY_CLIPBOARD_CAPTURE]         = { "host", "info" },
+	[SQ_CATEGORY_PROCESS_TAMPERING]         = { "process", "change" },
+	[SQ_CATEGORY_FILE_BLOCK_EXECUTABLE]     = { "file", "info" },
+	[SQ_CATEGORY_FILE_EXECUTABLE_DETECTED]  = { "file", "creation" },
+	[SQ_CATEGORY_SYSMON_ERROR]              = { "host", "info" },
+	[SQ_CATEGORY_PS_SCRIPT]                 = { "process", "info" },
+	[SQ_CATEGORY_PS_MODULE]                 = { "process", "info" },
+	[SQ_CATEGORY_PS_CLASSIC_START]          = { "process", "start" },
+	[SQ_CATEGORY_PS_CLASSIC_PROVIDER_START] = { "process", "info" },
+	[SQ_CATEGORY_PS_CLASSIC_SCRIPT]         = { "process", "info" },
+};
+/* clang-format on */
+
+/* An object that is opened with its first member and closed only when it has one. */
+struct section {
+	struct sq_jsonw *w;
+	const char *name;
+	bool open;
+};
+
+static void open_section(struct section *s)
+{
+	if (s->open)
+		return;
+	sq_jsonw_key(s->w, s->name);
+	sq_jsonw_object(s->w);
+	s->open = true;
+}
+
+static void close_section(struct section *s)
+{
+	if (s->open)
+		sq_jsonw_end_object(s->w);
+}
+
+static void member(struct section *s, const char *key, struct sq_sv v)
+{
+	if (v.n == 0)
+		return;
+	open_section(s);
+	sq_jsonw_member(s->w, key, v);
+}
+
+/* Process ids come as 4711, "4711" or "0x1267"; ECS wants a number. */
+static void number(struct section *s, const char *key, struct sq_sv v)
+{
+	uint64_t n;
+
+	if (!sq_sv_to_u64(v, &n) || n > UINT32_MAX)
+		return;
+	open_section(s);
+	sq_jsonw_key(s->w, key);
+	sq_jsonw_int(s->w, (int64_t)n);
+}
+
+static void one_string_array(struct sq_jsonw *w, const char *key, const char *v)
+{
+	sq_jsonw_key(w, key);
+	sq_jsonw_array(w);
+	sq_jsonw_string(w, sq_sv_of(v));
+	sq_jsonw_end_array(w);
+}
+
+static void write_event(struct sq_jsonw *w, const struct sq_alert *al,
+                        const struct sq_alert_facts *f)
+{
+	const struct kind *kind = &kinds[al->event->category];
+	char time[SQ_TIME_TEXT];
+
+	sq_jsonw_key(w, "event");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "kind", SQ_SV("alert"));
+	if (kind->category) {
+		one_string_array(w, "category", kind->category);
+		one_string_array(w, "type", kind->type);
+	}
+	sq_jsonw_member(w, "code", sq_alert_value(al, SQ_F_EVENT_ID));
+	sq_jsonw_member(w, "provider", f->provider);
+	sq_jsonw_key(w, "severity");
+	sq_jsonw_int(w, sq_level_severity(al->rule->level));
+	sq_jsonw_member(w, "created",
+	                (struct sq_sv){ time, sq_time_format(al->now.wall_us, time) });
+	if (!al->without_original)
+		sq_jsonw_member(w, "original", al->event->raw);
+	sq_jsonw_end_object(w);
+}
+
+/* One sentence for the line of a list: "Title on HOST". */
+static void write_message(struct sq_jsonw *w, const struct sq_alert *al,
+                          const struct sq_alert_facts *f)
+{
+	struct sq_sv title = sq_alert_cut(al->rule->title, 512);
+	struct sq_sv host = sq_alert_cut(f->host, 256);
+	char text[512 + 4 + 256];
+	size_t n = title.n;
+
+	if (n)
+		memcpy(text, title.p, n);
+	if (host.n) {
+		memcpy(text + n, " on ", 4);
+		memcpy(text + n + 4, host.p, host.n);
+		n += 4 + host.n;
+	}
+	sq_jsonw_member(w, "message", (struct sq_sv){ text, n });
+}
+
+static void write_rule(struct sq_jsonw *w, const struct sq_rule *rule)
+{
+	sq_jsonw_key(w, "rule");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "id", rule->id);
+	sq_jsonw_member(w, "name", rule->title);
+	sq_jsonw_member(w, "level", sq_sv_of(sq_level_name(rule->level)));
+	sq_jsonw_member(w, "description", rule->description);
+	if (rule->n_references) {
+		sq_jsonw_key(w, "reference");
+		sq_jsonw_array(w);
+		for (uint32_t i = 0; i < rule->n_references; i++)
+			sq_jsonw_string(w, rule->references[i]);
+		sq_jsonw_end_array(w);
+	}
+	sq_jsonw_end_object(w);
+}
+
+static void write_tactics(struct section *s, const struct sq_rule *rule)
+{
+	bool open = false;
+
+	for (uint32_t i = 0; i < rule->n_tags; i++) {
+		const struct sq_alert_tactic *t = sq_alert_tactic(rule->tags[i]);
+
+		if (!t)
+			continue;
+		if (!open) {
+			member(s, "framework", SQ_SV("MITRE ATT&CK"));
+			sq_jsonw_key(s->w, "tactic");
+			sq_jsonw_array(s->w);
+			open = true;
+		}
+		sq_jsonw_object(s->w);
+		sq_jsonw_member(s->w, "id", sq_sv_of(t->id));
+		sq_jsonw_member(s->w, "name", sq_sv_of(t->name));
+		sq_jsonw_end_object(s->w);
+	}
+	if (open)
+		sq_jsonw_end_array(s->w);
+}
+
+static void write_techniques(struct section *s, const struct sq_rule *rule)
+{
+	bool open = false;
+
+	for (uint32_t i = 0; i < rule->n_tags; i++) {
+		char id[16];
+		size_t n = sq_alert_technique(rule->tags[i], id);
+
+		if (n == 0)
+			continue;
+		if (!open) {
+			if (!s->open)
+				member(s, "framework", SQ_SV("MITRE ATT&CK"));
+			sq_jsonw_key(s->w, "technique");
+			sq_jsonw_array(s->w);
+			open = true;
+		}
+		sq_jsonw_object(s->w);
+		sq_jsonw_member(s->w, "id", (struct sq_sv){ id, n });
+		sq_jsonw_end_object(s->w);
+	}
+	if (open)
+		sq_jsonw_end_array(s->w);
+}
+
+static void write_threat(struct sq_jsonw *w, const struct sq_rule *rule)
+{
+	struct section s = { .w = w, .name = "threat" };
+
+	write_tactics(&s, rule);
+	write_techniques(&s, rule);
+	close_section(&s);
+}
+
+static void write_host_and_user(struct sq_jsonw *w, const struct sq_alert_facts *f)
+{
+	struct section host = { .w = w, .name = "host" };
+	struct section user = { .w = w, .name = "user" };
+
+	member(&host, "name", f->host);
+	close_section(&host);
+	member(&user, "name", f->user);
+	member(&user, "domain", f->domain);
+	close_section(&user);
+}
+
+static void write_process(struct sq_jsonw *w, const struct sq_alert *al,
+                          const struct sq_alert_facts *f)
+{
+	struct section process = { .w = w, .name = "process" };
+	struct section parent = { .w = w, .name = "parent" };
+	struct section pe = { .w = w, .name = "pe" };
+	struct sq_sv original = sq_alert_value(al, SQ_F_ORIGINAL_FILE_NAME);
+	struct sq_sv parent_pid = sq_alert_value(al, SQ_F_PARENT_PROCESS_ID);
+	struct sq_sv parent_guid = sq_alert_value(al, SQ_F_PARENT_PROCESS_GUID);
+
+	member(&process, "executable", f->executable);
+	member(&process, "name", sq_alert_base_name(f->executable));
+	member(&process, "command_line", f->command_line);
+	member(&process, "working_directory", sq_alert_value(al, SQ_F_CURRENT_DIRECTORY));
+	number(&process, "pid", sq_alert_value(al, SQ_F_PROCESS_ID));
+	member(&process, "entity_id", sq_alert_value(al, SQ_F_PROCESS_GUID));
+	if (original.n) {
+		open_section(&process);
+		member(&pe, "original_file_name", original);
+		close_section(&pe);
+	}
+	if (f->parent_executable.n || f->parent_command_line.n || parent_pid.n || parent_guid.n) {
+		open_section(&process);
+		member(&parent, "executable", f->parent_executable);
+		member(&parent, "name", sq_alert_base_name(f->parent_executable));
+		member(&parent, "command_line", f->parent_command_line);
+		number(&parent, "pid", parent_pid);
+		member(&parent, "entity_id", parent_guid);
+		close_section(&parent);
+	}
+	close_section(&process);
+}
+
+static void write_winlog(struct sq_jsonw *w, const struct sq_alert *al,
+                         const struct sq_alert_facts *f)
+{
+	struct section s = { .w = w, .name = "winlog" };
+
+	member(&s, "channel", f->channel);
+	member(&s, "event_id", sq_alert_value(al, SQ_F_EVENT_ID));
+	member(&s, "record_id", f->record_id);
+	member(&s, "provider_name", f->provider);
+	member(&s, "computer_name", f->computer);
+	close_section(&s);
+}
+
+static void write_observer(struct sq_jsonw *w, const struct sq_observer *o)
+{
+	sq_jsonw_key(w, "observer");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "vendor", SQ_SV("squiblyd"));
+	sq_jsonw_member(w, "product", SQ_SV("squiblyd"));
+	sq_jsonw_member(w, "type", SQ_SV("ids"));
+	sq_jsonw_member(w, "version", sq_sv_of(o->version ? o->version : ""));
+	sq_jsonw_member(w, "hostname", sq_sv_of(o->hostname));
+	sq_jsonw_end_object(w);
+}
+
+static void write_flags(struct sq_jsonw *w, uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} names[] = {
+		{ SQ_EVENT_DUPLICATE_KEY, "duplicate_key" },
+		{ SQ_EVENT_OVERFLOW, "overflow" },
+		{ SQ_EVENT_FROM_MESSAGE, "from_message" },
+		{ SQ_EVENT_BAD_UTF8, "bad_utf8" },
+	};
+
+	if (!flags)
+		return;
+	sq_jsonw_key(w, "flags");
+	sq_jsonw_array(w);
+	for (size_t i = 0; i < SQ_LEN(names); i++) {
+		if (flags & names[i].flag)
+			sq_jsonw_string(w, sq_sv_of(names[i].name));
+	}
+	sq_jsonw_end_array(w);
+}
+
+/* Last in the document and never empty: sq_alert_write_repeats() relies on both. */
+static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
+{
+	size_t max = al->value_max ? al->value_max : SQ_ALERT_VALUE_MAX;
+
+	sq_jsonw_key(w, "squibly");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
+	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
+	write_flags(w, al->event->flags);
+	sq_jsonw_key(w, "matched");
+	sq_jsonw_array(w);
+	for (uint32_t i = 0; i < al->hit->n_matched; i++) {
+		const struct sq_matched *m = &al->hit->matched[i];
+
+		sq_jsonw_object(w);
+		sq_jsonw_member(w, "field", sq_sv_of(m->field));
+		sq_jsonw_key(w, "value");
+		sq_jsonw_string(w, sq_alert_cut(m->value, max));
+		sq_jsonw_end_object(w);
+	}
+	sq_jsonw_end_array(w);
+	sq_jsonw_end_object(w);
+}
+
+void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al)
+{
+	struct sq_jsonw writer = sq_jsonw_of(out), *w = &writer;
+	struct sq_alert_facts f;
+	char time[SQ_TIME_TEXT];
+
+	sq_alert_facts(al, &f);
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "@timestamp", (struct sq_sv){ time, sq_time_format(f.time_us, time) });
+	sq_jsonw_key(w, "ecs");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "version", SQ_SV("8.17.0"));
+	sq_jsonw_end_object(w);
+	write_event(w, al, &f);
+	write_message(w, al, &f);
+	write_rule(w, al->rule);
+	write_threat(w, al->rule);
+	write_host_and_user(w, &f);
+	write_process(w, al, &f);
+	write_winlog(w, al, &f);
+	write_observer(w, al->observer);
+	write_squibly(w, al);
+	sq_jsonw_end_object(w);
+}

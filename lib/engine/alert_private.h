@@ -1,0 +1,44 @@
+/* What the encodings of an alert share. Included by lib/engine/alert*.c and their tests only.
+ */
+#pragma once
+
+#include "lib/engine/alert.h"
+
+enum { SQ_TACTIC_TEXT = 64 };
+
+/** Facts of an alert in the form that every encoding wants them; views into event and rule. */
+struct sq_alert_facts {
+	int64_t time_us; /* of the event, or now */
+	struct sq_sv host, user, domain;
+	struct sq_sv executable, command_line, parent_executable, parent_command_line;
+	struct sq_sv channel, provider, computer, record_id;
+};
+
+void sq_alert_facts(const struct sq_alert *al, struct sq_alert_facts *ret);
+
+/** Value of a field; empty when it is absent or says so in words ("-", "(null)"). Cut to what the
+ *  alert allows (see struct sq_alert). */
+struct sq_sv sq_alert_value(const struct sq_alert *al, enum sq_field field);
+
+/** At most `max` bytes from the front, not ending inside a UTF-8 sequence. */
+struct sq_sv sq_alert_cut(struct sq_sv v, size_t max);
+
+/** A tag "attack.t1218.010" as "T1218.010". @return 0 when it is no technique, else its length */
+size_t sq_alert_technique(struct sq_sv tag, char to[16]);
+
+/** A tag "attack.defense_evasion" as its number in ATT&CK and its name. NULL: no tactic. */
+struct sq_alert_tactic {
+	const char *id, *name;
+};
+const struct sq_alert_tactic *sq_alert_tactic(struct sq_sv tag);
+
+/** Techniques of the rule with commas between. @return a view of `to` */
+struct sq_sv sq_alert_techniques(const struct sq_rule *rule, char *to, size_t cap);
+
+/** Part of a path after its last separator. */
+struct sq_sv sq_alert_base_name(struct sq_sv path);
+
+void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al);
+void sq_alert_write_syslog(struct sq_outbuf *out, const struct sq_alert *al);
+void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al);
+void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al);

@@ -1,0 +1,334 @@
+#include "lib/engine/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/text/jsonw.h"
+
+enum {
+	DEAD_RECORD_MAX = 64 * 1024, /* bytes of a malformed record that its dead letter keeps */
+	SMALL_VALUE_MAX = 256,       /* bytes of a value in an alert that hardly fits at all */
+};
+
+struct sq_pipeline {
+	struct sq_ruleset *rules; /* one reference */
+	struct sq_reader *reader;
+	struct sq_matcher *matcher;
+	struct sq_pipeline_opts opts;
+	sq_pipeline_see_fn *see; /* NULL: nobody watches */
+	void *see_ctx;
+	struct sq_event event;
+	struct sq_hits hits;
+};
+
+struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipeline_opts *opts)
+{
+	struct sq_pipeline *pl = calloc(1, sizeof(*pl));
+	struct sq_reader_opts reader = opts->reader;
+
+	if (!pl)
+		return NULL;
+	reader.want_all = reader.want_all || sq_ruleset_wants_all(rs);
+	pl->rules = sq_ruleset_ref(rs);
+	pl->opts = *opts;
+	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
+	pl->matcher = sq_matcher_new(rs);
+	if (!pl->reader || !pl->matcher) {
+		sq_pipeline_free(pl);
+		return NULL;
+	}
+	return pl;
+}
+
+void sq_pipeline_free(struct sq_pipeline *pl)
+{
+	if (!pl)
+		return;
+	sq_matcher_free(pl->matcher);
+	sq_reader_free(pl->reader);
+	sq_ruleset_unref(pl->rules);
+	free(pl);
+}
+
+void sq_pipeline_watch(struct sq_pipeline *pl, sq_pipeline_see_fn *see, void *ctx)
+{
+	pl->see = see;
+	pl->see_ctx = ctx;
+}
+
+/* What is being run, for the functions below. */
+struct run {
+	struct sq_pipeline *pl;
+	struct sq_batch *b;
+	const char *peer;
+	struct sq_now now;
+};
+
+/* Where the batch's output stood before an event, to take back what was written for it. */
+struct mark {
+	size_t len;
+	uint32_t n_alerts, n_dead;
+};
+
+static struct mark mark_of(const struct sq_batch *b)
+{
+	return (struct mark){ b->out.len, b->n_alerts, b->n_dead };
+}
+
+static void cut_to(struct sq_batch *b, struct mark m)
+{
+	sq_outbuf_cut(&b->out, m.len);
+	b->n_alerts = m.n_alerts;
+	b->n_dead = m.n_dead;
+}
+
+static bool is_empty(struct mark m)
+{
+	return m.len == 0 && m.n_alerts == 0 && m.n_dead == 0;
+}
+
+/* Append one alert in every format that is wanted. @return false: it does not fit */
+static bool encode(const struct run *r, const struct sq_alert *al)
+{
+	struct sq_batch *b = r->b;
+	struct sq_alert_ref *ref;
+
+	if (!r->pl->opts.formats)
+		return true;
+	if (b->n_alerts == b->cap_alerts)
+		return false;
+	ref = &b->alerts[b->n_alerts];
+	*ref = (struct sq_alert_ref){ .level = (uint8_t)al->rule->level };
+	sq_alert_fold_key(al, ref->fold_key);
+	for (unsigned f = 0; f < SQ_FORMATS; f++) {
+		size_t at = b->out.len;
+
+		if (!(r->pl->opts.formats & 1u << f))
+			continue;
+		sq_alert_write(&b->out, (enum sq_format)f, al);
+		if (b->out.failed || b->out.len > UINT32_MAX)
+			return false;
+		ref->text[f].at = (uint32_t)at;
+		ref->text[f].n = (uint32_t)(b->out.len - at);
+	}
+	b->n_alerts++;
+	return true;
+}
+
+/* How much of an alert is written, in the order in which it is tried. */
+enum effort {
+	WHOLE,
+	ORIGINAL_ONCE, /* the record only in the first alert of its event */
+	NO_ORIGINAL,
+	SMALL, /* and values cut short */
+	EFFORTS,
+};
+
+/* Write the alerts of an event. @return how many; fewer than wanted when one did not fit */
+static uint32_t encode_hits(const struct run *r, enum effort effort)
+{
+	const struct sq_pipeline *pl = r->pl;
+	uint32_t written = 0;
+
+	for (uint32_t i = 0; i < pl->hits.n; i++) {
+		const struct sq_hit *hit = &pl->hits.list[i];
+		struct sq_alert al = {
+			.event = &pl->event,
+			.rule = sq_ruleset_rule(pl->rules, hit->rule),
+			.hit = hit,
+			.observer = &pl->opts.observer,
+			.peer = r->peer,
+			.now = r->now,
+			.without_original =
+				effort >= NO_ORIGINAL || (effort == ORIGINAL_ONCE && written > 0),
+			.value_max = effort == SMALL ? SMALL_VALUE_MAX : 0,
+		};
+		struct mark before = mark_of(r->b);
+
+		if (al.rule->level < pl->opts.min_level)
+			continue;
+		if (!encode(r, &al)) {
+			cut_to(r->b, before);
+			break;
+		}
+		written++;
+	}
+	return written;
+}
+
+static uint32_t wanted_hits(const struct sq_pipeline *pl)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pl->hits.n; i++)
+		n += sq_ruleset_rule(pl->rules, pl->hits.list[i].rule)->level >= pl->opts.min_level;
+	return n;
+}
+
+static void count_event(struct sq_counters *c, const struct sq_pipeline *pl, uint32_t alerts)
+{
+	const struct sq_event *ev = &pl->event;
+
+	if (pl->hits.n)
+		c->alerted++;
+	else
+		c->clean++;
+	c->alerts += alerts;
+	c->alerts_capped += pl->hits.capped;
+	c->duplicate_keys += (ev->flags & SQ_EVENT_DUPLICATE_KEY) != 0;
+	c->fields_overflow += (ev->flags & SQ_EVENT_OVERFLOW) != 0;
+	c->unknown_shape += ev->event_id == 0;
+}
+
+/* Match one event and write its alerts. @return false: they do not fit beside what is there; the
+ * event is to be run again when that has been delivered */
+static bool run_event(const struct run *r)
+{
+	struct sq_pipeline *pl = r->pl;
+	struct mark before = mark_of(r->b);
+	uint32_t wanted = 0, written = 0;
+
+	pl->hits.n = 0;
+	pl->hits.capped = false;
+	if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) > 0) {
+		wanted = wanted_hits(pl);
+		written = encode_hits(r, WHOLE);
+		if (written < wanted && !is_empty(before)) {
+			cut_to(r->b, before);
+			return false;
+		}
+		/* Too much for an empty buffer: say less of each rather than lose one. */
+		for (unsigned effort = ORIGINAL_ONCE; written < wanted && effort < EFFORTS;
+		     effort++) {
+			cut_to(r->b, before);
+			written = encode_hits(r, (enum effort)effort);
+			if (written == wanted)
+				r->b->counts.alerts_shortened += wanted - (effort == ORIGINAL_ONCE);
+		}
+		r->b->counts.alerts_lost += wanted - written;
+	}
+	count_event(&r->b->counts, pl, written);
+	if (pl->see)
+		pl->see(pl->see_ctx, &pl->event, &pl->hits, pl->event.raw, NULL);
+	return true;
+}
+
+/* {"@timestamp":..,"peer":..,"reason":..,"record":..[,"record_length":N]} */
+static void write_dead(const struct run *r, struct sq_sv record, const char *why, size_t keep)
+{
+	struct sq_jsonw w = sq_jsonw_of(&r->b->out);
+	char time[SQ_TIME_TEXT];
+
+	sq_jsonw_object(&w);
+	sq_jsonw_member(&w, "@timestamp",
+	                (struct sq_sv){ time, sq_time_format(r->now.wall_us, time) });
+	sq_jsonw_member(&w, "peer", sq_sv_of(r->peer));
+	sq_jsonw_member(&w, "reason", sq_sv_of(why));
+	sq_jsonw_key(&w, "record");
+	sq_jsonw_string(&w, sq_sv_first(record, keep));
+	if (record.n > keep) {
+		sq_jsonw_key(&w, "record_length");
+		sq_jsonw_int(&w, (int64_t)record.n);
+	}
+	sq_jsonw_end_object(&w);
+}
+
+/* @return false: it does not fit */
+static bool try_dead(const struct run *r, struct sq_sv record, const char *why, size_t keep)
+{
+	struct sq_batch *b = r->b;
+	struct mark before = mark_of(b);
+
+	if (b->n_dead == b->cap_dead)
+		return false;
+	write_dead(r, record, why, keep);
+	if (b->out.failed || b->out.len > UINT32_MAX) {
+		cut_to(b, before);
+		return false;
+	}
+	b->dead[b->n_dead++] = (struct sq_dead_ref){ .at = (uint32_t)before.len,
+		                                     .n = (uint32_t)(b->out.len - before.len) };
+	return true;
+}
+
+/* Count a malformed record, and keep it when that is wanted. @return as run_event() */
+static bool run_malformed(const struct run *r, struct sq_sv record, const char *why)
+{
+	struct sq_batch *b = r->b;
+
+	if (r->pl->opts.dead_letters && !try_dead(r, record, why, DEAD_RECORD_MAX)) {
+		if (!is_empty(mark_of(b)))
+			return false;
+		if (!try_dead(r, record, why, SMALL_VALUE_MAX))
+			b->counts.dead_letters_lost++;
+	}
+	b->counts.malformed++;
+	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->peer, r->peer[0] ? ": " : "", why);
+	if (r->pl->see)
+		r->pl->see(r->pl->see_ctx, NULL, NULL, record, why);
+	return true;
+}
+
+/* The part of `whole` that has been read between two calls of the reader. */
+static struct sq_sv between(struct sq_sv before, struct sq_sv after)
+{
+	if (after.n == 0 || after.p < before.p || after.p > before.p + before.n)
+		return before;
+	return (struct sq_sv){ before.p, (size_t)(after.p - before.p) };
+}
+
+/* Run the events of one record, from b->rest on when it has been begun already.
+ * @return false: stopped before one of them; b->rest says where */
+static bool run_record(const struct run *r, struct sq_sv raw)
+{
+	struct sq_batch *b = r->b;
+	bool first = !b->rest.p; /* no event of this record has been counted */
+	struct sq_syslog header;
+	struct sq_sv rest, before;
+
+	sq_syslog_strip(raw, &header);
+	rest = first ? header.payload : b->rest;
+	for (;;) {
+		bool counted;
+		int n = 0;
+
+		if (b->out.len >= b->limits.out && !is_empty(mark_of(b)))
+			return false;
+		before = rest;
+		sq_arena_reset(&b->arena);
+		if (rest.n)
+			n = sq_reader_next(r->pl->reader, &rest, &header, &b->arena, &r->pl->event);
+		if (n == 0 && !first)
+			return true;
+		if (n > 0)
+			counted = run_event(r);
+		else if (n == 0)
+			counted = run_malformed(r, raw, "no event in it");
+		else
+			counted =
+				run_malformed(r, first ? between(raw, rest) : between(before, rest),
+			                      sq_reader_why(r->pl->reader));
+		if (!counted)
+			return false;
+		b->counts.received += !first;
+		first = false;
+		/* A reader that did not move would hold us here for ever. */
+		if (rest.n == 0 || rest.n >= before.n)
+			return true;
+		b->rest = rest;
+	}
+}
+
+void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now now)
+{
+	while (b->done < b->n_records) {
+		const struct sq_record *rec = &b->records[b->done];
+		const struct run r = { pl, b, b->origins[rec->origin].peer, now };
+
+		if (!run_record(&r, rec->raw))
+			break;
+		b->rest = (struct sq_sv){ 0 };
+		b->done++;
+	}
+	b->counts.regex_limits += sq_matcher_take_limits(pl->matcher);
+}
