@@ -11,9 +11,51 @@
 #include <uv.h>
 
 #include "daemon/flow/receipt.h"
+#include "lib/base/err.h"
 #include "lib/model/batch.h"
 
 struct sqd_dispatch;
+struct sqd_workers;
+
+struct sqd_dispatch_opts {
+	uv_loop_t *loop;
+	uint32_t batches;
+	struct sq_batch_limits limits;
+	unsigned workers;
+	struct sq_counters *totals; /* what batches have counted is added here */
+
+	/** A batch that a worker has run, in the order in which batches were sealed. Takes it until
+	 *  sqd_dispatch_delivered(), which may be called from inside. */
+	void (*deliver)(void *ctx, struct sq_batch *b);
+	/** Enough batches are free again after sqd_dispatch_open() gave NULL: resume the inputs. */
+	void (*resume)(void *ctx);
+	/** After sqd_dispatch_drain(): no batch is on its way any more. Called once. */
+	void (*drained)(void *ctx);
+	/** A worker has taken up new rules. */
+	void (*taken_up)(void *ctx);
+	void *ctx;
+};
+
+/** Make batches, start workers. @return NULL with `err` */
+struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, struct sq_err *err);
+
+/** For offering them rules, and for the watchdog. */
+struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d);
+
+/** Everything made of `b` is where it must be: gives the batch back. */
+void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
+
+/** Inputs have stopped: hand on what is open, then call `drained` when all is delivered (perhaps at
+ *  once). */
+void sqd_dispatch_drain(struct sqd_dispatch *d);
+
+/** The deadline has passed: stop the workers, settle and count what is on its way as dropped. The
+ *  batches that were given to `deliver` are taken back: whoever has them forgets them first. */
+void sqd_dispatch_abandon(struct sqd_dispatch *d);
+
+/** Stop the workers and close; nothing may be on its way. `closed` is called once, later, and the
+ *  memory of `d` is gone by then. */
+void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void *ctx);
 
 /**
  * The batch being filled, with at least `room` bytes free at the end of its chunk; the one before

@@ -1,0 +1,359 @@
+/* A batch on its way:
+ *
+ *   pool -> open -> RUNNING -> DONE -> HANDED -> pool
+ *                      ^                  |
+ *                      +--- unfinished ---+
+ *
+ * `order` is a ring of the batches between open and pool, oldest first. Workers finish in any
+ * order; batches are handed on in the order of the ring, so alerts leave in the order in which
+ * their records came, however many workers there are. A batch that has more alerts than it may hold
+ * comes back unfinished, is run on, and holds up those behind it: its place is kept.
+ */
+#include "daemon/flow/dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/base/log.h"
+#include "daemon/flow/batchpool.h"
+#include "daemon/flow/worker.h"
+
+enum state { RUNNING, DONE, HANDED };
+
+/* Origins of a batch that are looked at before a new one is made. */
+enum { ORIGINS_LOOKED_AT = 16 };
+
+struct slot {
+	struct sq_batch *batch;
+	enum state state;
+};
+
+struct sqd_dispatch {
+	struct sqd_dispatch_opts opts;
+	struct sqd_batchpool pool;
+	struct sqd_workers *workers;
+	struct sq_batch *open;
+
+	struct slot *order; /* ring of opts.batches */
+	uint32_t head, n_order;
+	uint32_t n_handed; /* so many from the head on are HANDED */
+	uint32_t running;
+	bool held; /* the last of the handed ones is unfinished: hand on no other */
+
+	bool starved;  /* an input was told to wait */
+	bool draining; /* `drained` is still to be called */
+	bool advancing;
+	uint64_t generation; /* of the rules that all workers are known to run */
+	struct sqd_log_limit malformed_limit;
+
+	uv_async_t done;     /* a worker has something for us, or inputs are to be resumed */
+	uv_check_t turn_end; /* seals the open batch */
+	unsigned open_handles;
+	void (*closed)(void *ctx);
+	void *closed_ctx;
+};
+
+static struct slot *slot_at(struct sqd_dispatch *d, uint32_t i)
+{
+	return &d->order[(d->head + i) % d->opts.batches];
+}
+
+/* What the batch has counted goes into the totals, once. */
+static void absorb(struct sqd_dispatch *d, struct sq_batch *b)
+{
+	sq_counters_add(d->opts.totals, &b->counts);
+	b->counts = (struct sq_counters){ 0 };
+	if (b->why[0]) {
+		char text[512];
+
+		sqd_log_limited(&d->malformed_limit, SQD_LOG_WARNING, "malformed record from %s",
+		                sqd_log_text(sq_sv_of(b->why), text));
+		b->why[0] = '\0';
+	}
+}
+
+/* Back to the pool. Receipts first: who sent the records may go away now. */
+static void release(struct sqd_dispatch *d, struct sq_batch *b)
+{
+	for (uint32_t i = 0; i < b->n_origins; i++)
+		if (b->origins[i].receipt && b->origins[i].n)
+			sqd_receipt_settle(b->origins[i].receipt, b->origins[i].n);
+	sqd_batchpool_put(&d->pool, b);
+	/* By way of the loop: an input that resumes may want to open a batch at once, and we may
+	 * be deep in somebody's callback. */
+	if (d->starved || d->draining)
+		uv_async_send(&d->done);
+}
+
+static void run(struct sqd_dispatch *d, struct slot *s)
+{
+	s->state = RUNNING;
+	d->running++;
+	sqd_workers_give(d->workers, s->batch);
+}
+
+/* Hand on what is done, as far as order allows. Deliver may call sqd_dispatch_delivered(). */
+static void advance(struct sqd_dispatch *d)
+{
+	if (d->advancing)
+		return;
+	d->advancing = true;
+	while (!d->held && d->n_handed < d->n_order) {
+		struct slot *s = slot_at(d, d->n_handed);
+
+		if (s->state != DONE)
+			break;
+		s->state = HANDED;
+		d->n_handed++;
+		d->held = sq_batch_unfinished(s->batch);
+		d->opts.deliver(d->opts.ctx, s->batch);
+	}
+	d->advancing = false;
+}
+
+void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
+{
+	if (sq_batch_unfinished(b)) {
+		struct slot *s = slot_at(d, d->n_handed - 1);
+
+		sq_assert(d->held && s->batch == b);
+		sq_batch_clear_out(b);
+		d->held = false;
+		d->n_handed--;
+		run(d, s);
+		return;
+	}
+	sq_assert(d->n_handed && slot_at(d, 0)->batch == b);
+	d->head = (d->head + 1) % d->opts.batches;
+	d->n_order--;
+	d->n_handed--;
+	release(d, b);
+}
+
+static void check_drained(struct sqd_dispatch *d)
+{
+	if (!d->draining || d->n_order || d->open)
+		return;
+	d->draining = false;
+	d->opts.drained(d->opts.ctx);
+}
+
+static void collect(struct sqd_dispatch *d)
+{
+	struct sq_batch *b = sqd_workers_take_done(d->workers), *next;
+
+	for (; b; b = next) {
+		uint32_t i = 0;
+
+		next = b->next;
+		b->next = NULL;
+		while (slot_at(d, i)->batch != b)
+			sq_assert(++i < d->n_order);
+		sq_assert(slot_at(d, i)->state == RUNNING);
+		slot_at(d, i)->state = DONE;
+		d->running--;
+		absorb(d, b);
+	}
+}
+
+/* libuv makes one wake-up of many: everything there is gets done. */
+static void on_done(uv_async_t *h)
+{
+	struct sqd_dispatch *d = h->data;
+	uint64_t generation;
+
+	if (!d->workers)
+		return; /* closing */
+	collect(d);
+	advance(d);
+	generation = sqd_workers_generation(d->workers);
+	if (generation != d->generation) {
+		d->generation = generation;
+		d->opts.taken_up(d->opts.ctx);
+	}
+	if (d->starved && sqd_batchpool_high(&d->pool)) {
+		d->starved = false;
+		d->opts.resume(d->opts.ctx);
+	}
+	check_drained(d); /* last: it may begin to end us */
+}
+
+/* A quiet system hands on one event at once; a busy one fills whole chunks. */
+static void on_turn_end(uv_check_t *h)
+{
+	struct sqd_dispatch *d = h->data;
+
+	if (d->open && d->workers && d->running < sqd_workers_count(d->workers))
+		sqd_dispatch_seal(d);
+}
+
+struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
+{
+	struct sq_batch *b = d->open;
+
+	sq_assert(room <= d->opts.limits.chunk);
+	if (b && (sq_batch_room(b) < room || b->n_records >= b->limits.records ||
+	          b->n_origins >= b->limits.origins))
+		sqd_dispatch_seal(d);
+	if (!d->open)
+		d->open = sqd_batchpool_get(&d->pool);
+	if (!d->open && !d->starved) {
+		d->starved = true;
+		d->opts.totals->pauses++;
+	}
+	return d->open;
+}
+
+void sqd_dispatch_seal(struct sqd_dispatch *d)
+{
+	struct sq_batch *b = d->open;
+	struct slot *s;
+
+	if (!b)
+		return;
+	d->open = NULL;
+	if (!b->n_records) { /* at most something was counted */
+		absorb(d, b);
+		release(d, b);
+		return;
+	}
+	sq_assert(d->n_order < d->opts.batches);
+	s = slot_at(d, d->n_order++);
+	*s = (struct slot){ .batch = b };
+	run(d, s);
+}
+
+int sqd_dispatch_origin(struct sqd_dispatch *d, struct sq_batch *b, struct sqd_receipt *receipt,
+                        const char *peer)
+{
+	uint32_t n = b->n_origins;
+
+	sq_assert(b == d->open);
+	for (uint32_t i = 0; i < n && i < ORIGINS_LOOKED_AT; i++) {
+		const struct sq_origin *o = &b->origins[n - 1 - i];
+
+		if (o->receipt == receipt && strncmp(o->peer, peer, sizeof(o->peer) - 1) == 0)
+			return (int)(n - 1 - i);
+	}
+	return sq_batch_origin(b, receipt, peer);
+}
+
+struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d)
+{
+	return d->workers;
+}
+
+void sqd_dispatch_drain(struct sqd_dispatch *d)
+{
+	sqd_dispatch_seal(d);
+	d->draining = true;
+	uv_async_send(&d->done);
+}
+
+void sqd_dispatch_abandon(struct sqd_dispatch *d)
+{
+	struct sq_batch *b;
+	uint64_t accounted;
+
+	d->draining = false;
+	sqd_workers_stop(d->workers);
+	(void)sqd_workers_take_queued(d->workers); /* all of them are in `order` too */
+	(void)sqd_workers_take_done(d->workers);
+	if (d->open) {
+		sq_assert(d->n_order < d->opts.batches);
+		*slot_at(d, d->n_order++) = (struct slot){ .batch = d->open };
+		d->open = NULL;
+	}
+	while (d->n_order) {
+		b = slot_at(d, 0)->batch;
+		d->head = (d->head + 1) % d->opts.batches;
+		d->n_order--;
+		absorb(d, b);
+		release(d, b);
+	}
+	d->n_handed = 0;
+	d->running = 0;
+	d->held = false;
+	/* Whatever was received and has no other place in the equation was still on its way. A
+	 * record that was half done (an array of events) makes counting the batches inexact. */
+	accounted = sq_counters_accounted(d->opts.totals);
+	if (d->opts.totals->received > accounted)
+		d->opts.totals->dropped_shutdown += d->opts.totals->received - accounted;
+}
+
+static void wake(void *ctx)
+{
+	struct sqd_dispatch *d = ctx;
+
+	uv_async_send(&d->done);
+}
+
+static void dispatch_free(struct sqd_dispatch *d)
+{
+	sqd_batchpool_fini(&d->pool);
+	free(d->order);
+	free(d);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	struct sqd_dispatch *d = h->data;
+	void (*closed)(void *) = d->closed;
+	void *ctx = d->closed_ctx;
+
+	if (--d->open_handles)
+		return;
+	dispatch_free(d);
+	if (closed)
+		closed(ctx);
+}
+
+void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void *ctx)
+{
+	sqd_dispatch_seal(d); /* an open batch without records goes back */
+	sq_assert(!d->n_order && !d->open);
+	/* Workers first: they wake a handle that is about to close. */
+	sqd_workers_stop(d->workers);
+	sqd_workers_free(d->workers);
+	d->workers = NULL;
+	d->closed = closed;
+	d->closed_ctx = ctx;
+	uv_close((uv_handle_t *)&d->turn_end, on_handle_closed);
+	uv_close((uv_handle_t *)&d->done, on_handle_closed);
+}
+
+struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, struct sq_err *err)
+{
+	struct sqd_dispatch *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		goto no_memory;
+	d->opts = *opts;
+	d->order = calloc(opts->batches, sizeof(*d->order));
+	if (!d->order || sqd_batchpool_init(&d->pool, opts->batches, &opts->limits) < 0)
+		goto no_memory;
+	r = uv_async_init(opts->loop, &d->done, on_done);
+	if (r < 0) {
+		sq_err_set(err, r, "event loop: %s", uv_strerror(r));
+		dispatch_free(d);
+		return NULL;
+	}
+	d->done.data = d;
+	(void)uv_check_init(opts->loop, &d->turn_end); /* these two cannot fail */
+	d->turn_end.data = d;
+	(void)uv_check_start(&d->turn_end, on_turn_end);
+	d->open_handles = 2;
+	d->workers = sqd_workers_start(opts->workers, wake, d, err);
+	if (!d->workers) {
+		sqd_dispatch_close(d, NULL, NULL);
+		return NULL;
+	}
+	return d;
+
+no_memory:
+	sq_err_set(err, -ENOMEM, "batches: out of memory");
+	if (d)
+		dispatch_free(d);
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/* The bounded queue before one output: keeps encoded alerts in order until they are written, gives
+ * many at once, gives the same bytes again when writing failed. Main loop only.
+ *
+ * Memory is taken as it is needed and given back as it is sent; a warm queue that keeps up
+ * allocates nothing.
+ */
+#pragma once
+
+#include "daemon/base/metrics.h"
+#include "daemon/flow/output.h"
+
+struct sqd_outqueue;
+
+struct sqd_outqueue_counts {
+	uint64_t queued;           /* alerts taken */
+	uint64_t sent;             /* alerts written */
+	uint64_t dropped_full;     /* not taken, the queue was full (counted by who gave up) */
+	uint64_t dropped_too_long; /* longer than the queue, or than one datagram can be */
+	uint64_t dropped_gone;     /* the output is gone for good */
+	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
+	uint64_t bytes_sent;
+	uint64_t retries;    /* writes that failed and were given again */
+	uint64_t high_water; /* most bytes held at one time */
+};
+
+/**
+ * A queue of at most `max` bytes before `out`; make it before out->ops->start(), which may call
+ * back, and push only after that. Takes `out` over: sets its
+ * callbacks, and frees it with sqd_outqueue_free(). NULL: out of memory; `out` stays the caller's.
+ */
+struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max);
+
+/** Who is told that there is room again after a push was refused, and whenever the queue has become
+ *  empty. May push. */
+void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), void *ctx);
+
+/** Copy one message into the queue. @return 0, -ENOSPC: full, -EMSGSIZE: never fits (counted),
+ *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */
+int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message) SQ_MUST_CHECK;
+
+bool sqd_outqueue_empty(const struct sqd_outqueue *q);
+struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q);
+struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q);
+
+/** Bytes held now. */
+uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q);
+
+/** Close the output; what is left is counted as dropped. `closed` is called once, later; then
+ *  sqd_outqueue_free() may be. */
+void sqd_outqueue_close(struct sqd_outqueue *q, void (*closed)(void *ctx), void *ctx);
+
+/** Free a closed queue and its output. */
+void sqd_outqueue_free(struct sqd_outqueue *q);
+
+/** The counters as a table on `text`. */
+void sqd_outqueue_print(const struct sqd_outqueue *q, struct sq_outbuf *text);

@@ -1,0 +1,266 @@
+#include "daemon/flow/router.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/base/loop.h"
+
+enum { FOLD_WAIT_MS = 500 };
+
+struct outlet {
+	struct sqd_route route;
+	uint64_t batch; /* number of the batch it takes from next */
+	uint32_t alert; /* index in it */
+};
+
+/* Waiting batches are numbered as they come; number `n` lies in held[n % batches]. */
+struct sqd_router {
+	struct sqd_router_opts opts;
+	struct outlet *outlets;
+	struct sq_batch **held;
+	uint64_t first, end; /* numbers of the oldest held batch and of the next to come */
+	struct sq_fold *fold;
+	bool pumping;
+	uv_timer_t timer; /* ends the windows of folding */
+	void (*closed)(void *ctx);
+	void *closed_ctx;
+};
+
+static struct sq_batch *held(const struct sqd_router *r, uint64_t number)
+{
+	return r->held[number % r->opts.batches];
+}
+
+static bool wants(const struct sqd_route *to, const struct sq_alert_ref *al)
+{
+	return al->level >= to->min_level && al->text[to->format].n;
+}
+
+/* @return false: the output is full and wants the batch to wait */
+static bool give(const struct sqd_route *to, struct sq_sv text)
+{
+	int e = sqd_outqueue_push(to->queue, text);
+
+	if (e != -ENOSPC && e != -ENOMEM)
+		return true; /* taken; or never to be, and counted */
+	if (to->when_full == SQD_FULL_BLOCK)
+		return false;
+	sqd_outqueue_counts(to->queue)->dropped_full++;
+	return true;
+}
+
+/* Give one output all it can take. */
+static void pump_outlet(struct sqd_router *r, struct outlet *o)
+{
+	for (; o->batch < r->end; o->batch++, o->alert = 0) {
+		const struct sq_batch *b = held(r, o->batch);
+
+		for (; o->alert < b->n_alerts; o->alert++) {
+			const struct sq_alert_ref *al = &b->alerts[o->alert];
+			enum sq_format f = o->route.format;
+
+			if (wants(&o->route, al) &&
+			    !give(&o->route,
+			          (struct sq_sv){ b->out.p + al->text[f].at, al->text[f].n }))
+				return;
+		}
+	}
+}
+
+static void release_taken(struct sqd_router *r)
+{
+	uint64_t taken = r->end;
+
+	for (size_t i = 0; i < r->opts.n_routes; i++)
+		if (r->outlets[i].batch < taken)
+			taken = r->outlets[i].batch;
+	while (r->first < taken)
+		r->opts.released(r->opts.ctx, held(r, r->first++));
+}
+
+/* Pushing may call us back when a queue runs empty at once: the outer call goes on instead. */
+static void pump(struct sqd_router *r)
+{
+	if (r->pumping)
+		return;
+	r->pumping = true;
+	for (size_t i = 0; i < r->opts.n_routes; i++)
+		pump_outlet(r, &r->outlets[i]);
+	r->pumping = false;
+	release_taken(r);
+}
+
+static void on_room(void *ctx)
+{
+	struct sqd_router *r = ctx;
+
+	pump(r);
+	r->opts.progress(r->opts.ctx);
+}
+
+static bool behind(const struct sqd_router *r)
+{
+	return r->first < r->end;
+}
+
+static void emit_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+{
+	struct sqd_router *r = ctx;
+
+	for (size_t i = 0; i < r->opts.n_routes; i++) {
+		const struct sqd_route *to = &r->outlets[i].route;
+
+		if (to->format == f && level >= to->min_level && !give(to, text))
+			sqd_outqueue_counts(to->queue)->dropped_full++;
+	}
+}
+
+static void on_fold_timer(uv_timer_t *t);
+
+static void fold_expire(struct sqd_router *r, bool all)
+{
+	uint64_t next_ns;
+
+	if (!r->fold)
+		return;
+	/* While an output makes batches wait, a summary would overtake them: later. */
+	if (behind(r) && !all) {
+		(void)uv_timer_start(&r->timer, on_fold_timer, FOLD_WAIT_MS, 0);
+		return;
+	}
+	next_ns = sq_fold_expire(r->fold, sqd_now(), all, emit_folded, r);
+	if (next_ns != UINT64_MAX)
+		(void)uv_timer_start(&r->timer, on_fold_timer, next_ns / 1000000 + 1, 0);
+}
+
+static void on_fold_timer(uv_timer_t *t)
+{
+	fold_expire(t->data, false);
+}
+
+/* Repeats are taken out of the batch once, for all outputs. */
+static void fold(struct sqd_router *r, struct sq_batch *b)
+{
+	struct sq_now now = sqd_now();
+
+	for (uint32_t i = 0; i < b->n_alerts; i++) {
+		struct sq_alert_ref *al = &b->alerts[i];
+
+		if (sq_fold_pass(r->fold, al, b->out.p, now))
+			continue;
+		r->opts.totals->alerts_folded++;
+		for (int f = 0; f < SQ_FORMATS; f++)
+			al->text[f].n = 0;
+	}
+	if (b->n_alerts && !uv_is_active((uv_handle_t *)&r->timer))
+		fold_expire(r, false);
+}
+
+static void bury(struct sqd_router *r, const struct sq_batch *b)
+{
+	for (uint32_t i = 0; i < b->n_dead && r->opts.dead_letters; i++) {
+		struct sq_sv text = { b->out.p + b->dead[i].at, b->dead[i].n };
+
+		if (sqd_outqueue_push(r->opts.dead_letters, text) < 0)
+			r->opts.totals->dead_letters_lost++;
+		else
+			r->opts.totals->dead_letters++;
+	}
+}
+
+void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b)
+{
+	sq_assert(r->end - r->first < r->opts.batches);
+	bury(r, b);
+	if (r->fold)
+		fold(r, b);
+	r->held[r->end++ % r->opts.batches] = b;
+	pump(r);
+}
+
+void sqd_router_flush(struct sqd_router *r)
+{
+	fold_expire(r, true);
+}
+
+bool sqd_router_idle(const struct sqd_router *r)
+{
+	for (size_t i = 0; i < r->opts.n_routes; i++)
+		if (!sqd_outqueue_empty(r->outlets[i].route.queue))
+			return false;
+	if (r->opts.dead_letters && !sqd_outqueue_empty(r->opts.dead_letters))
+		return false;
+	return !behind(r);
+}
+
+void sqd_router_forget(struct sqd_router *r)
+{
+	for (size_t i = 0; i < r->opts.n_routes; i++) {
+		struct outlet *o = &r->outlets[i];
+		struct sqd_outqueue_counts *c = sqd_outqueue_counts(o->route.queue);
+
+		for (; o->batch < r->end; o->batch++, o->alert = 0) {
+			const struct sq_batch *b = held(r, o->batch);
+
+			for (; o->alert < b->n_alerts; o->alert++)
+				c->dropped_shutdown += wants(&o->route, &b->alerts[o->alert]);
+		}
+	}
+	r->first = r->end;
+}
+
+static void router_free(struct sqd_router *r)
+{
+	sq_fold_free(r->fold);
+	free(r->outlets);
+	free(r->held);
+	free(r);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	struct sqd_router *r = h->data;
+	void (*closed)(void *) = r->closed;
+	void *ctx = r->closed_ctx;
+
+	router_free(r);
+	closed(ctx);
+}
+
+void sqd_router_close(struct sqd_router *r, void (*closed)(void *ctx), void *ctx)
+{
+	sq_assert(!behind(r));
+	for (size_t i = 0; i < r->opts.n_routes; i++)
+		sqd_outqueue_on_room(r->outlets[i].route.queue, NULL, NULL);
+	if (r->opts.dead_letters)
+		sqd_outqueue_on_room(r->opts.dead_letters, NULL, NULL);
+	r->closed = closed;
+	r->closed_ctx = ctx;
+	uv_close((uv_handle_t *)&r->timer, on_timer_closed);
+}
+
+struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
+{
+	struct sqd_router *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->opts = *opts;
+	r->outlets = calloc(opts->n_routes + 1, sizeof(*r->outlets));
+	r->held = calloc(opts->batches, sizeof(struct sq_batch *));
+	if (opts->fold)
+		r->fold = sq_fold_new(opts->fold);
+	if (!r->outlets || !r->held || (opts->fold && !r->fold)) {
+		router_free(r);
+		return NULL;
+	}
+	for (size_t i = 0; i < opts->n_routes; i++) {
+		r->outlets[i].route = opts->routes[i];
+		sqd_outqueue_on_room(opts->routes[i].queue, on_room, r);
+	}
+	if (opts->dead_letters)
+		sqd_outqueue_on_room(opts->dead_letters, on_room, r);
+	(void)uv_timer_init(opts->loop, &r->timer); /* cannot fail */
+	r->timer.data = r;
+	return r;
+}

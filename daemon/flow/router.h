@@ -1,0 +1,63 @@
+/* From a batch with alerts to the queue of every output that wants them. Main loop only.
+ *
+ * An output takes an alert in its own format and from its own level on. When its queue is full, it
+ * either drops the newest (counted), or makes the batch wait; every output has its own place in the
+ * waiting batches, so one that waits delays no other, and each output gets all alerts in order. A
+ * batch goes back when the last output has taken from it.
+ *
+ * Folding, when configured, is before the queues: repeats of an alert are left out for all outputs,
+ * and given once with their count when their window ends.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "daemon/flow/outqueue.h"
+#include "lib/engine/fold.h"
+#include "lib/rules/rule.h"
+
+struct sqd_router;
+
+enum sqd_when_full { SQD_FULL_BLOCK, SQD_FULL_DROP_NEWEST };
+
+/** One output as the router sees it. */
+struct sqd_route {
+	struct sqd_outqueue *queue; /* kept; outlives the router */
+	enum sq_format format;
+	enum sq_level min_level;
+	enum sqd_when_full when_full;
+};
+
+struct sqd_router_opts {
+	uv_loop_t *loop;
+	const struct sqd_route *routes; /* copied */
+	size_t n_routes;
+	uint32_t batches;                  /* at most so many wait here at one time */
+	const struct sq_fold_limits *fold; /* NULL: no folding */
+	struct sqd_outqueue *dead_letters; /* NULL: none; drops the newest when full */
+	struct sq_counters *totals;
+	/** Gives a batch back: every output has what it wants of it. */
+	void (*released)(void *ctx, struct sq_batch *b);
+	/** Some queue has become empty; for who waits for the end. */
+	void (*progress)(void *ctx);
+	void *ctx;
+};
+
+/** Becomes the on_room of every queue. NULL: out of memory. */
+struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts);
+
+/** Takes `b` until `released`, which may be called from inside. */
+void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b);
+
+/** On the way down: give the folded repeats now. */
+void sqd_router_flush(struct sqd_router *r);
+
+/** No batch waits, and nothing is in a queue. */
+bool sqd_router_idle(const struct sqd_router *r);
+
+/** Forget the batches that wait: their owner takes them back. Their alerts are counted as dropped
+ *  at each output that had not taken them. */
+void sqd_router_forget(struct sqd_router *r);
+
+/** `closed` is called once, later; the memory of `r` is gone by then. */
+void sqd_router_close(struct sqd_router *r, void (*closed)(void *ctx), void *ctx);
