@@ -3,16 +3,19 @@
  * What is a record is decided anew for each one, from its first bytes, so that NDJSON, syslog and
  * octet counting may be mixed on one connection (RFC 6587; facts and precedents: docs/formats.md):
  *
- *	LF CR NUL blank, BOM  between records: skipped
+ *	LF CR NUL blank comma BOM  between records: skipped
  *	'{'       a JSON object: to the end of its line (LF or NUL) when that line ends with '}';
  *	          else to its closing brace (pretty-printed, or back to back without separators)
- *	'['       a JSON array: its elements are records of their own
- *	'1'..'9'  octet counting, "LEN SP MSG", when a message can begin after the blank; else a
- *line
- *	'<', else a line to LF or NUL
+ *	'['       a JSON array of objects or arrays: its elements are records of their own
+ *	'1'..'9'  octet counting, "LEN SP MSG", when a message can begin after the blank
+ *	else      a line to LF or NUL; blanks at its end are not part of it
  *
- * Raw line ends inside a JSON string, or a '{' at the start of a line where an object wants a key,
- * end a broken record there, so that one truncated record does not swallow the next.
+ * A line of several objects back to back is one record when it is there as a whole, and several
+ * when it comes in pieces: the reader of records takes either.
+ *
+ * NUL anywhere, a raw line end inside a JSON string, or at the start of a line a byte that JSON
+ * cannot have there ('{' where an object wants a key, '<' ...) end a broken record, so that one
+ * truncated record does not swallow the next.
  *
  * Pure: no I/O, no allocation, no clock. One struct sq_frame belongs to one connection. It
  * remembers how far it has searched, so feeding a record one byte at a time costs no more than
@@ -41,8 +44,11 @@ struct sq_frame {
 	size_t no_end;       /* bytes of the unread part known to hold no LF or NUL */
 	uint32_t depth;
 	uint8_t mode, phase;
-	bool in_array; /* between the elements of a top-level array */
-	bool began;    /* the first bytes of the stream have been judged */
+	uint8_t last;    /* last byte outside of strings that is not blank */
+	bool line_start; /* nothing but a line end since then */
+	bool dropping;   /* the record is over max_record; looking for its end */
+	bool in_array;   /* between the elements of a top-level array */
+	bool began;      /* the first bytes of the stream have been judged */
 };
 
 static inline struct sq_frame sq_frame_of(uint32_t max_record)
