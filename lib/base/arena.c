@@ -24,7 +24,7 @@ enum { ALIGN = _Alignof(max_align_t) };
 
 int sq_arena_init(struct sq_arena *a, size_t cap)
 {
-	char *base = malloc(cap ? cap : 1);
+	char *base = calloc(1, cap ? cap : 1); /* zeroed: gcc takes poisoning for a read */
 
 	if (!base)
 		return -ENOMEM;
