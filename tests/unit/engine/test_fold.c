@@ -1,0 +1,234 @@
+#include "lib/engine/fold.h"
+#include "lib/rules/rule.h"
+#include "tests/support/test.h"
+
+enum { WINDOW = 1000 };
+
+/* What was given at the end of windows, as "level/format:text;" one after another. */
+static char given[4096];
+
+static void on_emit(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+{
+	size_t len = strlen(given);
+
+	(void)ctx;
+	(void)snprintf(given + len, sizeof(given) - len, "%u/%u:%.*s;", level, f, SQ_SV_ARG(text));
+}
+
+static struct sq_now at(uint64_t mono_ns)
+{
+	return (struct sq_now){ .mono_ns = mono_ns };
+}
+
+static struct sq_fold *make(uint32_t entries, uint64_t bytes)
+{
+	struct sq_fold *f = sq_fold_new(&(struct sq_fold_limits){
+		.window_ns = WINDOW, .entries = entries, .bytes = bytes });
+
+	assert_non_null(f);
+	given[0] = '\0';
+	return f;
+}
+
+/* An alert of kind `key`, in one format. */
+static bool pass(struct sq_fold *f, uint64_t key, const char *text, uint64_t now)
+{
+	struct sq_alert_ref ref = { .fold_key = { key, ~key }, .level = SQ_LEVEL_HIGH };
+	size_t n = strlen(text);
+	char *out = exact(text, n);
+	bool r;
+
+	ref.text[SQ_FORMAT_CEF].n = (uint32_t)n;
+	r = sq_fold_pass(f, &ref, out, at(now));
+	free(out); /* what is kept must be a copy */
+	return r;
+}
+
+static uint64_t expire(struct sq_fold *f, uint64_t now)
+{
+	given[0] = '\0';
+	return sq_fold_expire(f, at(now), false, on_emit, NULL);
+}
+
+static void the_first_passes_and_the_last_repeat_is_given_with_the_count(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+
+	(void)state;
+	assert_true(pass(f, 1, "a", 100));
+	assert_false(pass(f, 1, "b", 200));
+	assert_false(pass(f, 1, "cc", 1099));
+	assert_int_equal(expire(f, 1099), 1);
+	assert_string_equal(given, "");
+	assert_int_equal(expire(f, 1100), UINT64_MAX);
+	assert_string_equal(given, "3/2:cc cnt=2;");
+	assert_true(pass(f, 1, "d", 1101)); /* a new window */
+	sq_fold_free(f);
+}
+
+static void without_a_repeat_nothing_is_given(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+
+	(void)state;
+	assert_true(pass(f, 1, "a", 0));
+	assert_int_equal(expire(f, 5000), UINT64_MAX);
+	assert_string_equal(given, "");
+	sq_fold_free(f);
+}
+
+static void kinds_do_not_mix_and_end_in_the_order_they_began(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+
+	(void)state;
+	assert_true(pass(f, 1, "a", 0));
+	assert_true(pass(f, 2, "b", 10));
+	assert_true(pass(f, 3, "c", 20));
+	assert_false(pass(f, 3, "c", 30));
+	assert_false(pass(f, 2, "b", 40));
+	assert_false(pass(f, 2, "b", 50));
+	assert_int_equal(expire(f, 1010), 10);
+	assert_string_equal(given, "3/2:b cnt=2;");
+	assert_int_equal(expire(f, 1020), UINT64_MAX);
+	assert_string_equal(given, "3/2:c cnt=1;");
+	sq_fold_free(f);
+}
+
+static void half_of_a_key_is_not_enough(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+	struct sq_alert_ref a = { .fold_key = { 1, 2 } }, b = { .fold_key = { 1, 3 } };
+
+	(void)state;
+	assert_true(sq_fold_pass(f, &a, "", at(0)));
+	assert_true(sq_fold_pass(f, &b, "", at(0)));
+	sq_fold_free(f);
+}
+
+static void a_late_timer_neither_loses_nor_swallows(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+
+	(void)state;
+	/* With repeats: one more goes into the count that is still to be given. */
+	assert_true(pass(f, 1, "a", 0));
+	assert_false(pass(f, 1, "b", 500));
+	assert_false(pass(f, 1, "c", 2000));
+	/* Without: the window is over, and this is the first of a new one. */
+	assert_true(pass(f, 2, "x", 0));
+	assert_true(pass(f, 2, "y", 2000));
+	assert_false(pass(f, 2, "z", 2001));
+	assert_int_equal(expire(f, 2100), 900);
+	assert_string_equal(given, "3/2:c cnt=2;");
+	assert_int_equal(expire(f, 3000), UINT64_MAX);
+	assert_string_equal(given, "3/2:z cnt=1;");
+	sq_fold_free(f);
+}
+
+static void a_full_table_lets_alerts_pass(void **state)
+{
+	struct sq_fold *f = make(2, 1000);
+
+	(void)state;
+	assert_true(pass(f, 1, "a", 0));
+	assert_true(pass(f, 2, "b", 0));
+	assert_true(pass(f, 3, "c", 0));
+	assert_true(pass(f, 3, "c", 1));
+	assert_false(pass(f, 1, "a", 1));
+	(void)expire(f, 1000);
+	assert_true(pass(f, 3, "c", 1001));
+	assert_false(pass(f, 3, "c", 1002)); /* places are free again */
+	sq_fold_free(f);
+}
+
+static void a_table_of_none_lets_everything_pass(void **state)
+{
+	struct sq_fold *f = make(0, 0);
+
+	(void)state;
+	assert_true(pass(f, 1, "a", 0));
+	assert_true(pass(f, 1, "a", 1));
+	sq_fold_free(f);
+}
+
+static void bytes_are_bounded(void **state)
+{
+	struct sq_fold *f = make(8, 4);
+
+	(void)state;
+	assert_true(pass(f, 1, "aaaa", 0));
+	assert_false(pass(f, 1, "bbb", 1));
+	/* No room for this one: the one before stands for it. */
+	assert_false(pass(f, 1, "ccccc", 2));
+	/* No room, and nothing that could stand for it. */
+	assert_true(pass(f, 2, "dd", 3));
+	assert_true(pass(f, 2, "dd", 4));
+	assert_int_equal(expire(f, 1001), 2);
+	assert_string_equal(given, "3/2:bbb cnt=2;");
+	assert_false(pass(f, 2, "ddd", 1002)); /* the bytes are free again */
+	sq_fold_free(f);
+}
+
+static void every_format_is_kept_and_given(void **state)
+{
+	static const char out[] = "..{\"a\":{}}|<1>{\"b\":{\"c\":1}}|LEEF";
+	struct sq_alert_ref ref = { .fold_key = { 7, 7 }, .level = SQ_LEVEL_LOW };
+	struct sq_fold *f = make(8, 1000);
+
+	(void)state;
+	ref.text[SQ_FORMAT_JSON].at = 2;
+	ref.text[SQ_FORMAT_JSON].n = 8;
+	ref.text[SQ_FORMAT_SYSLOG].at = 11;
+	ref.text[SQ_FORMAT_SYSLOG].n = 16;
+	ref.text[SQ_FORMAT_LEEF].at = 28;
+	ref.text[SQ_FORMAT_LEEF].n = 4;
+	assert_true(sq_fold_pass(f, &ref, out, at(0)));
+	assert_false(sq_fold_pass(f, &ref, out, at(1)));
+	(void)sq_fold_expire(f, at(2), true, on_emit, NULL); /* all of it, on the way down */
+	assert_string_equal(given, "1/0:{\"a\":{,\"repeats\":1}};"
+	                           "1/1:<1>{\"b\":{\"c\":1,\"repeats\":1}};"
+	                           "1/3:LEEF\tcnt=1;");
+	sq_fold_free(f);
+}
+
+static void many_kinds_come_and_go(void **state)
+{
+	struct sq_fold *f = make(64, 1 << 20);
+	unsigned passed = 0, folded = 0, rounds = 20000;
+
+	(void)state;
+	for (unsigned i = 0; i < rounds; i++) {
+		uint64_t key = (i * 2654435761u) % 97;
+
+		if (pass(f, key, "text", i * 5))
+			passed++;
+		else
+			folded++;
+		if (i % 7 == 0)
+			(void)expire(f, i * 5);
+	}
+	assert_int_equal(passed + folded, rounds);
+	assert_true(folded > 0);
+	(void)sq_fold_expire(f, at(0), true, on_emit, NULL);
+	assert_int_equal(expire(f, 0), UINT64_MAX);
+	sq_fold_free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_passes_and_the_last_repeat_is_given_with_the_count),
+		cmocka_unit_test(without_a_repeat_nothing_is_given),
+		cmocka_unit_test(kinds_do_not_mix_and_end_in_the_order_they_began),
+		cmocka_unit_test(half_of_a_key_is_not_enough),
+		cmocka_unit_test(a_late_timer_neither_loses_nor_swallows),
+		cmocka_unit_test(a_full_table_lets_alerts_pass),
+		cmocka_unit_test(a_table_of_none_lets_everything_pass),
+		cmocka_unit_test(bytes_are_bounded),
+		cmocka_unit_test(every_format_is_kept_and_given),
+		cmocka_unit_test(many_kinds_come_and_go),
+	};
+
+	return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
+}
