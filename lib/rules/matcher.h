@@ -1,4 +1,6 @@
 /* Run a rule set on one event. One matcher (scratch, bits) per thread.
+ *
+ * The event must have been read with sq_ruleset_fields() of the same set.
  */
 #pragma once
 
@@ -36,6 +38,10 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 
 /** Times a regular expression hit its step limit since the last call; resets. */
 uint64_t sq_matcher_take_limits(struct sq_matcher *m);
+
+/** Values that Hyperscan could not scan, so that their predicates ran one by one, since the last
+ *  call; resets. Always 0 on a healthy machine. */
+uint64_t sq_matcher_take_fallbacks(struct sq_matcher *m);
 
 /** Some rule of the set may match events like this one (its log source fits). Cheap; false means
  *  that sq_matcher_run() would find nothing. */

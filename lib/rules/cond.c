@@ -1,0 +1,276 @@
+#include "lib/rules/cond.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/rules/wildcard.h"
+
+/* What asking for a predicate costs; AND and OR ask the cheap ones first. */
+enum { COST_BIT, COST_LOOK, COST_COMPARE, COST_REGEX };
+
+static unsigned pred_cost(const struct sq_planned *p)
+{
+	if (p->scanned)
+		return COST_BIT;
+	switch (p->pred->match) {
+	case SQ_MATCH_EXISTS:
+	case SQ_MATCH_NULL:
+		return COST_LOOK;
+	case SQ_MATCH_NUMBER:
+	case SQ_MATCH_CIDR:
+	case SQ_MATCH_GLOB:
+		return COST_COMPARE;
+	case SQ_MATCH_REGEX:
+		return COST_REGEX;
+	}
+	return COST_REGEX;
+}
+
+static unsigned cost(const struct sq_plan *plan, const struct sq_expr *e)
+{
+	unsigned most = COST_BIT;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return pred_cost(&plan->preds[sq_plan_number(plan, e->pred)]);
+	case SQ_EXPR_NOT:
+		return cost(plan, e->args[0]);
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		for (uint32_t i = 0; i < e->n; i++) {
+			unsigned c = cost(plan, e->args[i]);
+
+			most = c > most ? c : most;
+		}
+		break;
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		break;
+	}
+	return most;
+}
+
+static int emit(struct sq_conds *c, enum sq_op_kind kind, uint32_t arg)
+{
+	if (c->n == SQ_COND_OPS_MAX)
+		return -EINVAL;
+	if (c->n == c->cap) {
+		uint32_t cap = c->cap ? c->cap * 2 : 256;
+		struct sq_op *ops = reallocarray(c->ops, cap, sizeof(*ops));
+
+		if (!ops)
+			return -ENOMEM;
+		c->ops = ops;
+		c->cap = cap;
+	}
+	c->ops[c->n++] = (struct sq_op){ kind, arg };
+	return 0;
+}
+
+static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e);
+
+/* Arguments in order of cost, a jump to the end behind each but the last. Jumps are chained through
+ * their `arg` until the end is known. */
+static int compile_list(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e)
+{
+	bool all = e->kind == SQ_EXPR_AND;
+	uint32_t chain = UINT32_MAX, left = e->n;
+	int r;
+
+	if (e->n == 0)
+		return emit(c, all ? SQ_OP_TRUE : SQ_OP_FALSE, 0);
+	for (unsigned level = COST_BIT; level <= COST_REGEX; level++) {
+		for (uint32_t i = 0; i < e->n; i++) {
+			if (cost(plan, e->args[i]) != level)
+				continue;
+			r = compile(c, plan, e->args[i]);
+			if (r < 0)
+				return r;
+			if (--left == 0)
+				break;
+			r = emit(c, all ? SQ_OP_JUMP_FALSE : SQ_OP_JUMP_TRUE, chain);
+			if (r < 0)
+				return r;
+			chain = c->n - 1;
+		}
+	}
+	while (chain != UINT32_MAX) {
+		uint32_t next = c->ops[chain].arg;
+
+		c->ops[chain].arg = c->n;
+		chain = next;
+	}
+	return 0;
+}
+
+static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e)
+{
+	int r;
+
+	switch (e->kind) {
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		return compile_list(c, plan, e);
+	case SQ_EXPR_NOT:
+		r = compile(c, plan, e->args[0]);
+		return r < 0 ? r : emit(c, SQ_OP_NOT, 0);
+	case SQ_EXPR_PRED:
+		return emit(c, SQ_OP_PRED, sq_plan_number(plan, e->pred));
+	case SQ_EXPR_TRUE:
+		return emit(c, SQ_OP_TRUE, 0);
+	case SQ_EXPR_FALSE:
+		return emit(c, SQ_OP_FALSE, 0);
+	}
+	return -EINVAL;
+}
+
+int sq_cond_compile(struct sq_conds *conds, const struct sq_plan *plan, const struct sq_expr *e,
+                    uint32_t *ret)
+{
+	uint32_t first = conds->n;
+	int r = compile(conds, plan, e);
+
+	if (r == 0)
+		r = emit(conds, SQ_OP_END, 0);
+	if (r == 0)
+		*ret = first;
+	return r;
+}
+
+/* How good a list of triggers is: the length of its shortest text, for a long one is rare in
+ * events. 0: no list. An impossible expression needs no trigger, which is best of all. */
+enum { SCORE_NONE = 0, SCORE_NEVER = 1 << 30 };
+
+static uint32_t pred_score(const struct sq_planned *p, bool negated)
+{
+	size_t n;
+
+	if (negated || !p->scanned)
+		return SCORE_NONE;
+	n = p->pred->match == SQ_MATCH_GLOB ? sq_wildcard_longest(p->pred->globs, p->pred->n_globs)
+	                                    : 0;
+	return n < SCORE_NEVER - 1 ? 1 + (uint32_t)n : SCORE_NEVER - 1;
+}
+
+/* AND needs one of its arguments, OR all of them; under a NOT they change places. */
+static bool needs_one(const struct sq_expr *e, bool negated)
+{
+	return (e->kind == SQ_EXPR_AND) != negated;
+}
+
+static uint32_t score(const struct sq_plan *plan, const struct sq_expr *e, bool negated)
+{
+	uint32_t best = SCORE_NONE, worst = SCORE_NEVER;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return pred_score(&plan->preds[sq_plan_number(plan, e->pred)], negated);
+	case SQ_EXPR_NOT:
+		return score(plan, e->args[0], !negated);
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		return (e->kind == SQ_EXPR_FALSE) != negated ? SCORE_NEVER : SCORE_NONE;
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		for (uint32_t i = 0; i < e->n; i++) {
+			uint32_t s = score(plan, e->args[i], negated);
+
+			best = s > best ? s : best;
+			worst = s < worst ? s : worst;
+		}
+		return needs_one(e, negated) ? best : worst;
+	}
+	return SCORE_NONE;
+}
+
+static int collect(const struct sq_plan *plan, const struct sq_expr *e, bool negated,
+                   struct sq_numbers *list)
+{
+	uint32_t best = 0, best_score = SCORE_NONE;
+	int r = 0;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return sq_numbers_add(list, sq_plan_number(plan, e->pred));
+	case SQ_EXPR_NOT:
+		return collect(plan, e->args[0], !negated, list);
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		return 0;
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		if (!needs_one(e, negated)) {
+			for (uint32_t i = 0; i < e->n && r == 0; i++)
+				r = collect(plan, e->args[i], negated, list);
+			return r;
+		}
+		for (uint32_t i = 0; i < e->n; i++) {
+			uint32_t s = score(plan, e->args[i], negated);
+
+			if (s > best_score) {
+				best_score = s;
+				best = i;
+			}
+		}
+		return collect(plan, e->args[best], negated, list);
+	}
+	return r;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int sq_cond_triggers(const struct sq_plan *plan, const struct sq_expr *e, struct sq_numbers *list)
+{
+	uint32_t s = score(plan, e, false), kept = 0;
+	int r;
+
+	list->n = 0;
+	if (s == SCORE_NONE)
+		return 0;
+	if (s == SCORE_NEVER)
+		return 1;
+	r = collect(plan, e, false, list);
+	if (r < 0)
+		return r;
+	if (list->n > 1)
+		qsort(list->p, list->n, sizeof(*list->p), by_number);
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (kept == 0 || list->p[kept - 1] != list->p[i])
+			list->p[kept++] = list->p[i];
+	}
+	list->n = kept;
+	return 1;
+}
+
+static int positives(const struct sq_plan *plan, const struct sq_expr *e, bool negated,
+                     struct sq_numbers *list)
+{
+	int r = 0;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return negated ? 0 : sq_numbers_add(list, sq_plan_number(plan, e->pred));
+	case SQ_EXPR_NOT:
+		return positives(plan, e->args[0], !negated, list);
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		for (uint32_t i = 0; i < e->n && r == 0; i++)
+			r = positives(plan, e->args[i], negated, list);
+		return r;
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		break;
+	}
+	return 0;
+}
+
+int sq_cond_positives(const struct sq_plan *plan, const struct sq_expr *e, struct sq_numbers *list)
+{
+	list->n = 0;
+	return positives(plan, e, false, list);
+}

@@ -1,0 +1,375 @@
+#include "lib/rules/databases.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	CACHE_ALIGN = 8, /* of a database in the cache */
+	WHY_MAX = 300,   /* bytes of a reason */
+};
+
+/* Magic and format number. A change in how expressions are made needs no new number: they are in
+ * the key. */
+#define CACHE_MAGIC "SQHSDB\0\1"
+
+struct cache_head {
+	char magic[8];
+	char key[32];
+	uint64_t checksum; /* of all bytes behind the head */
+	uint64_t len;      /* of them */
+};
+
+struct cache_group {
+	uint32_t n_preds, n_refusals;
+	uint64_t db_len; /* 0: no database */
+};
+
+struct cache_refusal {
+	uint32_t pred, len; /* of its text, which follows, padded */
+};
+
+void sq_databases_fini(struct sq_databases *dbs)
+{
+	if (!dbs)
+		return;
+	for (uint32_t i = 0; dbs->list && i < dbs->n; i++)
+		sq_hsdb_free(dbs->list[i]);
+	for (uint32_t i = 0; i < dbs->n_refusals; i++)
+		free(dbs->refusals[i].why);
+	free(dbs->list);
+	free(dbs->refusals);
+	*dbs = (struct sq_databases){ 0 };
+}
+
+static int init(struct sq_databases *dbs, const struct sq_plan *plan)
+{
+	*dbs = (struct sq_databases){ 0 };
+	dbs->list = calloc(plan->n_groups ? plan->n_groups : 1, sizeof(struct sq_hsdb *));
+	if (!dbs->list)
+		return -ENOMEM;
+	dbs->n = plan->n_groups;
+	return 0;
+}
+
+static int refuse(struct sq_databases *dbs, uint32_t pred, struct sq_sv why)
+{
+	if (dbs->n_refusals == dbs->cap_refusals) {
+		uint32_t cap = dbs->cap_refusals ? dbs->cap_refusals * 2 : 8;
+		struct sq_refusal *list = reallocarray(dbs->refusals, cap, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		dbs->refusals = list;
+		dbs->cap_refusals = cap;
+	}
+	dbs->refusals[dbs->n_refusals].pred = pred;
+	dbs->refusals[dbs->n_refusals].why = strndup(why.n ? why.p : "", why.n);
+	if (!dbs->refusals[dbs->n_refusals].why)
+		return -ENOMEM;
+	dbs->n_refusals++;
+	return 0;
+}
+
+static void drop(struct sq_hs_pattern *patterns, uint32_t *n, uint32_t at)
+{
+	memmove(patterns + at, patterns + at + 1, (*n - at - 1) * sizeof(*patterns));
+	(*n)--;
+}
+
+/* Too much together: leave out those that are too much alone. When each is fine alone the last half
+ * goes, so that this ends. */
+static int lighten(struct sq_databases *dbs, struct sq_hs_pattern *patterns, uint32_t *n,
+                   struct sq_err *why)
+{
+	uint32_t before = *n, keep = *n / 2;
+
+	for (uint32_t i = 0; i < *n;) {
+		struct sq_hsdb *db;
+		uint32_t bad;
+		int r = sq_hsdb_new(&patterns[i], 1, &db, &bad, why);
+
+		if (r == 0) {
+			sq_hsdb_free(db);
+			i++;
+			continue;
+		}
+		if (r == -EINVAL)
+			r = refuse(dbs, patterns[i].id, sq_sv_of(why->text));
+		if (r < 0)
+			return r;
+		drop(patterns, n, i);
+	}
+	while (*n == before && before > keep) {
+		int r = refuse(dbs, patterns[*n - 1].id, SQ_SV("too many patterns on this field"));
+
+		if (r < 0)
+			return r;
+		before = --*n;
+	}
+	return 0;
+}
+
+/* Compile what Hyperscan takes; nearly always that is everything, at the first try. */
+static int compile_group(struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
+                         struct sq_err *err)
+{
+	const struct sq_numbers *preds = &plan->groups[g].preds;
+	struct sq_hs_pattern *patterns = calloc(preds->n, sizeof(*patterns));
+	uint32_t n = preds->n, bad;
+	struct sq_err why = { 0 };
+	int r = 0;
+
+	if (!patterns)
+		return sq_err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < n; i++)
+		patterns[i] =
+			(struct sq_hs_pattern){ sq_plan_expression(plan, preds->p[i]),
+			                        sq_plan_flags(plan, preds->p[i]), preds->p[i] };
+	while (n) {
+		r = sq_hsdb_new(patterns, n, &dbs->list[g], &bad, &why);
+		if (r != -EINVAL)
+			break;
+		if (bad < n) {
+			r = refuse(dbs, patterns[bad].id, sq_sv_of(why.text));
+			drop(patterns, &n, bad);
+		} else {
+			r = lighten(dbs, patterns, &n, &why);
+		}
+		if (r < 0)
+			break;
+	}
+	free(patterns);
+	return r < 0 ? sq_err_set(err, r, "out of memory for a pattern database") : 0;
+}
+
+static void mark_scanned(const struct sq_databases *dbs, struct sq_plan *plan)
+{
+	for (uint32_t g = 0; g < plan->n_groups; g++) {
+		for (uint32_t i = 0; i < plan->groups[g].preds.n; i++)
+			plan->preds[plan->groups[g].preds.p[i]].scanned = dbs->list[g];
+	}
+	for (uint32_t i = 0; i < dbs->n_refusals; i++)
+		plan->preds[dbs->refusals[i].pred].scanned = false;
+}
+
+int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, struct sq_err *err)
+{
+	int r = init(dbs, plan);
+
+	if (r < 0)
+		return sq_err_set(err, r, "out of memory");
+	for (uint32_t g = 0; g < plan->n_groups; g++) {
+		r = compile_group(dbs, plan, g, err);
+		if (r < 0)
+			return r;
+	}
+	mark_scanned(dbs, plan);
+	return 0;
+}
+
+/* FNV-1a in 128 bits: simple, and long enough for a name. */
+__extension__ typedef unsigned __int128 u128;
+
+static u128 key_add(u128 h, const void *bytes, size_t n)
+{
+	const u128 prime = (u128)1 << 88 | 0x13b;
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * prime;
+	return (h ^ n) * prime; /* so that "ab","c" is not "a","bc" */
+}
+
+void sq_databases_key(const struct sq_plan *plan, const struct sq_fields *fields,
+                      char ret[SQ_CACHE_KEY])
+{
+	u128 h = (u128)0x6c62272e07bb0142u << 64 | 0x62b821756295c58du;
+	struct sq_outbuf identity = sq_outbuf_of(1024);
+
+	sq_hsdb_identity(&identity);
+	h = key_add(h, CACHE_MAGIC, sizeof(CACHE_MAGIC) - 1);
+	h = key_add(h, identity.p, identity.len);
+	sq_outbuf_fini(&identity);
+	for (uint32_t g = 0; g < plan->n_groups; g++) {
+		const struct sq_plan_group *group = &plan->groups[g];
+		struct sq_sv name = group->field < 0
+		                            ? SQ_SV("keywords")
+		                            : sq_fields_name(fields, (uint32_t)group->field);
+
+		h = key_add(h, name.p, name.n);
+		for (uint32_t i = 0; i < group->preds.n; i++) {
+			uint32_t id = group->preds.p[i];
+			unsigned flags = sq_plan_flags(plan, id);
+			const char *text = sq_plan_expression(plan, id);
+
+			h = key_add(h, &id, sizeof(id));
+			h = key_add(h, &flags, sizeof(flags));
+			h = key_add(h, text, strlen(text));
+		}
+	}
+	(void)snprintf(ret, SQ_CACHE_KEY, "%016llx%016llx", (unsigned long long)(h >> 64),
+	               (unsigned long long)h);
+}
+
+static void put_bytes(struct sq_outbuf *out, const void *p, size_t n)
+{
+	sq_outbuf_put(out, (struct sq_sv){ p, n });
+}
+
+static void put_padding(struct sq_outbuf *out, size_t begin)
+{
+	while ((out->len - begin) % CACHE_ALIGN && !out->failed)
+		sq_outbuf_putc(out, '\0');
+}
+
+static int save_group(const struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
+                      struct sq_outbuf *out, size_t begin)
+{
+	struct cache_group head = { .n_preds = plan->groups[g].preds.n };
+	size_t at = out->len, db_at;
+
+	put_bytes(out, &head, sizeof(head));
+	for (uint32_t i = 0; i < dbs->n_refusals; i++) {
+		const struct sq_refusal *f = &dbs->refusals[i];
+		struct cache_refusal rec = { f->pred, (uint32_t)strnlen(f->why, WHY_MAX) };
+
+		if (plan->preds[f->pred].group != g)
+			continue;
+		head.n_refusals++;
+		put_bytes(out, &rec, sizeof(rec));
+		put_bytes(out, f->why, rec.len);
+		put_padding(out, begin);
+	}
+	db_at = out->len;
+	if (dbs->list[g] && sq_hsdb_save(dbs->list[g], out) < 0)
+		return -ENOMEM;
+	head.db_len = out->len - db_at;
+	put_padding(out, begin);
+	if (out->failed)
+		return -ENOMEM;
+	memcpy(out->p + at, &head, sizeof(head));
+	return 0;
+}
+
+int sq_databases_save(const struct sq_databases *dbs, const struct sq_plan *plan,
+                      struct sq_outbuf *out, const char *key)
+{
+	struct cache_head head = { .magic = CACHE_MAGIC };
+	size_t begin = out->len, body = begin + sizeof(head);
+
+	memcpy(head.key, key, sizeof(head.key));
+	put_bytes(out, &head, sizeof(head));
+	for (uint32_t g = 0; g < dbs->n; g++) {
+		int r = save_group(dbs, plan, g, out, begin);
+
+		if (r < 0)
+			return r;
+	}
+	if (out->failed)
+		return -ENOMEM;
+	head.len = out->len - body;
+	head.checksum = sq_sv_hash((struct sq_sv){ out->p + body, head.len });
+	memcpy(out->p + begin, &head, sizeof(head));
+	return 0;
+}
+
+/* The next `n` bytes, padding behind them skipped; NULL when there are not so many. */
+static const char *take(struct sq_sv *rest, uint64_t n)
+{
+	const char *p = rest->p;
+	uint64_t padded = (n + CACHE_ALIGN - 1) & ~(uint64_t)(CACHE_ALIGN - 1);
+
+	if (n > rest->n || padded > rest->n)
+		return NULL;
+	*rest = sq_sv_skip(*rest, padded);
+	return p;
+}
+
+static int load_refusals(struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
+                         uint32_t n, struct sq_sv *rest)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct cache_refusal rec;
+		const char *p = sizeof(rec) <= rest->n ? rest->p : NULL;
+		int r;
+
+		if (!p)
+			return -EBADMSG;
+		memcpy(&rec, p, sizeof(rec));
+		p = take(rest, sizeof(rec) + (uint64_t)rec.len);
+		if (!p || rec.len > WHY_MAX || rec.pred >= plan->n_preds ||
+		    !plan->preds[rec.pred].pattern || plan->preds[rec.pred].group != g)
+			return -EBADMSG;
+		r = refuse(dbs, rec.pred, (struct sq_sv){ p + sizeof(rec), rec.len });
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Hyperscan wants its bytes aligned; where the cache as a whole is not, they are copied. */
+static int load_database(struct sq_sv bytes, struct sq_hsdb **ret)
+{
+	char *copy;
+	int r;
+
+	if ((uintptr_t)bytes.p % CACHE_ALIGN == 0)
+		return sq_hsdb_load(bytes, ret);
+	copy = malloc(bytes.n);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, bytes.p, bytes.n);
+	r = sq_hsdb_load((struct sq_sv){ copy, bytes.n }, ret);
+	free(copy);
+	return r;
+}
+
+static int load_group(struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
+                      struct sq_sv *rest)
+{
+	struct cache_group head;
+	const char *p = take(rest, sizeof(head));
+	int r;
+
+	if (!p)
+		return -EBADMSG;
+	memcpy(&head, p, sizeof(head));
+	if (head.n_preds != plan->groups[g].preds.n || head.n_refusals > head.n_preds ||
+	    (head.db_len == 0) != (head.n_refusals == head.n_preds))
+		return -EBADMSG;
+	r = load_refusals(dbs, plan, g, head.n_refusals, rest);
+	if (r < 0 || head.db_len == 0)
+		return r;
+	p = take(rest, head.db_len);
+	return p ? load_database((struct sq_sv){ p, head.db_len }, &dbs->list[g]) : -EBADMSG;
+}
+
+int sq_databases_load(struct sq_databases *dbs, struct sq_plan *plan, struct sq_sv cache,
+                      const char *key)
+{
+	struct cache_head head;
+	struct sq_sv rest;
+	int r;
+
+	if (cache.n < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, cache.p, sizeof(head));
+	rest = sq_sv_skip(cache, sizeof(head));
+	if (memcmp(head.magic, CACHE_MAGIC, sizeof(head.magic)) != 0 ||
+	    memcmp(head.key, key, sizeof(head.key)) != 0 || head.len != rest.n ||
+	    head.checksum != sq_sv_hash(rest))
+		return -EBADMSG;
+
+	r = init(dbs, plan);
+	for (uint32_t g = 0; r == 0 && g < plan->n_groups; g++)
+		r = load_group(dbs, plan, g, &rest);
+	if (r == 0 && rest.n)
+		r = -EBADMSG;
+	if (r < 0) {
+		sq_databases_fini(dbs);
+		return r;
+	}
+	mark_scanned(dbs, plan);
+	return 0;
+}

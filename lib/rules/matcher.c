@@ -1,0 +1,274 @@
+/* One event: which rules come into question by its log source, which fields those need scanned,
+ * which of the rules wait for a predicate that was seen (or for none), and those are run. */
+#include "lib/rules/matcher.h"
+
+#include <stdlib.h>
+
+#include "lib/rules/compiled.h"
+#include "lib/rules/plain.h"
+
+struct sq_matcher {
+	struct sq_ruleset *rs;
+	struct sq_hs_scratch *hs;
+	struct sq_plain_work plain;
+	uint64_t fallbacks;
+
+	/* Of the event being run. */
+	const struct sq_event *ev;
+	const struct sq_route **routes; /* that apply; room for all */
+	uint32_t n_routes;
+	uint64_t *known, *value; /* bit per predicate; the value counts where it is known */
+	uint64_t *found;         /* bit per rule that a predicate triggered */
+	uint32_t pred_words;
+};
+
+struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
+{
+	struct sq_matcher *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->rs = sq_ruleset_ref(rs);
+	m->pred_words = (rs->plan.n_preds + 63) / 64;
+	m->routes = calloc((size_t)rs->n_channels + 1, sizeof(*m->routes));
+	m->known = calloc((size_t)m->pred_words + 1, sizeof(*m->known));
+	m->value = calloc((size_t)m->pred_words + 1, sizeof(*m->value));
+	m->found = calloc((size_t)rs->rule_words + 1, sizeof(*m->found));
+	m->plain.regex = sq_regex_scratch_new();
+	if (!m->routes || !m->known || !m->value || !m->found || !m->plain.regex)
+		goto fail;
+	for (uint32_t g = 0; g < rs->dbs.n; g++) {
+		if (rs->dbs.list[g] && sq_hs_scratch_grow(&m->hs, rs->dbs.list[g]) < 0)
+			goto fail;
+	}
+	return m;
+fail:
+	sq_matcher_free(m);
+	return NULL;
+}
+
+void sq_matcher_free(struct sq_matcher *m)
+{
+	if (!m)
+		return;
+	sq_hs_scratch_free(m->hs);
+	sq_regex_scratch_free(m->plain.regex);
+	free(m->routes);
+	free(m->known);
+	free(m->value);
+	free(m->found);
+	sq_ruleset_unref(m->rs);
+	free(m);
+}
+
+/* A channel given twice is looked at twice: no rule can be dodged by a second key. */
+static bool in_channel(const struct sq_event *ev, struct sq_sv channel)
+{
+	const struct sq_value *v = &ev->values[SQ_F_CHANNEL];
+
+	for (; v; v = sq_event_next(ev, v)) {
+		if (v->kind >= SQ_VALUE_TEXT && sq_sv_ieq(sq_value_sv(v), channel))
+			return true;
+	}
+	return false;
+}
+
+bool sq_matcher_wants(const struct sq_matcher *m, const struct sq_event *ev)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	if (rs->by_category[ev->category].any)
+		return true;
+	for (uint32_t i = 0; i < rs->n_channels; i++) {
+		if (in_channel(ev, rs->channels[i].channel))
+			return true;
+	}
+	return false;
+}
+
+static void choose_routes(struct sq_matcher *m)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	m->n_routes = 0;
+	if (rs->by_category[m->ev->category].any)
+		m->routes[m->n_routes++] = &rs->by_category[m->ev->category];
+	for (uint32_t i = 0; i < rs->n_channels; i++) {
+		if (in_channel(m->ev, rs->channels[i].channel))
+			m->routes[m->n_routes++] = &rs->channels[i].route;
+	}
+}
+
+/* A predicate that Hyperscan finds was found: note it and the rules that wait for it. */
+static void on_hit(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+	const struct sq_lists *t = &m->rs->triggered;
+
+	if (pred >= m->rs->plan.n_preds || sq_bit_get(m->value, pred))
+		return;
+	sq_bit_set(m->value, pred);
+	for (uint32_t i = t->first[pred]; i < t->first[pred + 1]; i++)
+		sq_bit_set(m->found, t->all[i]);
+}
+
+/* Hyperscan failed on this value, so each of its predicates is run: slow, but nothing is missed. */
+static void scan_plain(struct sq_matcher *m, uint32_t group, struct sq_sv value)
+{
+	const struct sq_numbers *preds = &m->rs->plan.groups[group].preds;
+
+	m->fallbacks++;
+	for (uint32_t i = 0; i < preds->n; i++) {
+		const struct sq_planned *p = &m->rs->plan.preds[preds->p[i]];
+
+		if (p->scanned && sq_plain_value(p->pred, p->regex, &m->plain, value))
+			on_hit(m, preds->p[i]);
+	}
+}
+
+static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
+{
+	if (sq_hsdb_scan(m->rs->dbs.list[group], m->hs, value, on_hit, m) < 0)
+		scan_plain(m, group, value);
+}
+
+static void scan_group(struct sq_matcher *m, uint32_t group)
+{
+	int32_t field = m->rs->plan.groups[group].field;
+	const struct sq_value *v;
+
+	if (field < 0) {
+		for (uint32_t i = 0; i < m->ev->n_all; i++)
+			scan_value(m, group, m->ev->all[i]);
+		return;
+	}
+	for (v = &m->ev->values[field]; v; v = sq_event_next(m->ev, v)) {
+		if (v->kind >= SQ_VALUE_TEXT)
+			scan_value(m, group, sq_value_sv(v));
+	}
+}
+
+static void scan(struct sq_matcher *m)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	for (uint32_t w = 0; w < rs->group_words; w++) {
+		uint64_t groups = 0;
+
+		for (uint32_t i = 0; i < m->n_routes; i++)
+			groups |= m->routes[i]->groups[w];
+		for (; groups; groups &= groups - 1)
+			scan_group(m, w * 64 + (uint32_t)__builtin_ctzll(groups));
+	}
+}
+
+/* Whether a predicate holds. What Hyperscan finds is known by now; the rest runs once an event. */
+static bool holds(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+	const struct sq_planned *p = &m->rs->plan.preds[pred];
+
+	if (!p->scanned && !sq_bit_get(m->known, pred)) {
+		sq_bit_set(m->known, pred);
+		if (sq_plain_event(p->pred, p->regex, &m->plain, m->ev, NULL))
+			sq_bit_set(m->value, pred);
+	}
+	return sq_bit_get(m->value, pred);
+}
+
+static void add_matched(struct sq_hit *hit, struct sq_matched new)
+{
+	for (uint32_t i = 0; i < hit->n_matched; i++) {
+		const struct sq_matched *old = &hit->matched[i];
+
+		if (old->field == new.field && sq_sv_eq(old->value, new.value))
+			return;
+	}
+	hit->matched[hit->n_matched++] = new;
+}
+
+static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
+{
+	const struct sq_ruleset *rs = m->rs;
+	const struct sq_lists *l = &rs->positives;
+	struct sq_hit *hit;
+
+	if (hits->n == SQ_HITS_MAX) {
+		hits->capped = true;
+		return;
+	}
+	hit = &hits->list[hits->n++];
+	hit->rule = rule;
+	hit->n_matched = 0;
+	for (uint32_t i = l->first[rule]; i < l->first[rule + 1]; i++) {
+		const struct sq_planned *p = &rs->plan.preds[l->all[i]];
+		struct sq_matched what = { .field = "keywords" };
+
+		if (hit->n_matched == SQ_MATCHED_MAX)
+			break;
+		if (!holds(m, l->all[i]))
+			continue;
+		/* The predicate is run once more, to see which value it was. A search that gives up
+		 * here, where Hyperscan did not, names the first one. */
+		if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &what.value) &&
+		    p->pred->field >= 0)
+			what.value = sq_event_get(m->ev, (uint32_t)p->pred->field);
+		if (p->pred->field >= 0)
+			what.field = sq_fields_name(rs->rules.fields, (uint32_t)p->pred->field).p;
+		add_matched(hit, what);
+	}
+}
+
+static bool category_fits(const struct sq_rule *rule, enum sq_category c)
+{
+	return !rule->logsource.categories || rule->logsource.categories >> c & 1;
+}
+
+uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct sq_hits *hits)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	hits->n = 0;
+	hits->capped = false;
+	sq_assert(ev->fields == rs->rules.fields);
+	m->ev = ev;
+	choose_routes(m);
+	if (m->n_routes == 0)
+		return 0;
+
+	for (uint32_t w = 0; w < m->pred_words; w++)
+		m->known[w] = m->value[w] = 0;
+	for (uint32_t w = 0; w < rs->rule_words; w++)
+		m->found[w] = rs->always[w];
+	scan(m);
+	for (uint32_t w = 0; w < rs->rule_words; w++) {
+		uint64_t allowed = 0;
+
+		for (uint32_t i = 0; i < m->n_routes; i++)
+			allowed |= m->routes[i]->rules[w];
+		for (allowed &= m->found[w]; allowed; allowed &= allowed - 1) {
+			uint32_t rule = w * 64 + (uint32_t)__builtin_ctzll(allowed);
+
+			if (category_fits(rs->rules.list[rule], ev->category) &&
+			    sq_cond_run(rs->conds.ops, rs->programs[rule], holds, m))
+				tell(m, hits, rule);
+		}
+	}
+	return hits->n;
+}
+
+uint64_t sq_matcher_take_limits(struct sq_matcher *m)
+{
+	uint64_t n = m->plain.limits;
+
+	m->plain.limits = 0;
+	return n;
+}
+
+uint64_t sq_matcher_take_fallbacks(struct sq_matcher *m)
+{
+	uint64_t n = m->fallbacks;
+
+	m->fallbacks = 0;
+	return n;
+}
