@@ -4,7 +4,8 @@
 
 enum {
 	PRIORITY_MAX = 191,
-	STAMP_LEN = 15, /* "Jul 21 23:27:52" */
+	STAMP_MIN = 14,  /* "Jul 1 23:27:52" */
+	LOOK_AHEAD = 64, /* brackets and blanks before the first object of an array */
 };
 
 static const struct sq_sv bom = { "\xef\xbb\xbf", 3 };
@@ -39,12 +40,13 @@ static bool begins_xml(struct sq_sv v)
 /* Can an event begin here? Braces and brackets stand in other text too: a "{guid}", a "[pid]". */
 static bool begins_payload(struct sq_sv v)
 {
-	bool array = v.n && v.p[0] == '[';
-
 	if (v.n && v.p[0] == '<')
 		return begins_xml(v);
-	while (v.n && (v.p[0] == '[' || (array && sq_is_space(v.p[0]))))
-		v = sq_sv_skip(v, 1);
+	if (v.n && v.p[0] == '[') {
+		for (size_t i = 0; i < LOOK_AHEAD && v.n && (v.p[0] == '[' || sq_is_space(v.p[0]));
+		     i++)
+			v = sq_sv_skip(v, 1);
+	}
 	if (v.n == 0 || v.p[0] != '{')
 		return false;
 	v = sq_sv_trim(sq_sv_skip(v, 1));
@@ -142,7 +144,6 @@ static size_t element_length(struct sq_sv v, bool *ret_began)
  * @return what follows; all of `v` when there is none, nothing when it does not end */
 static struct sq_sv skip_structured(struct sq_sv v)
 {
-	struct sq_sv whole = v;
 	bool began = true;
 
 	if (v.n && v.p[0] == '-' && (v.n == 1 || is_blank(v.p[1])))
@@ -151,7 +152,7 @@ static struct sq_sv skip_structured(struct sq_sv v)
 		size_t n = element_length(v, &began);
 
 		if (n == 0)
-			return began ? (struct sq_sv){ v.p + v.n, 0 } : v.p == whole.p ? whole : v;
+			return began ? (struct sq_sv){ v.p + v.n, 0 } : v;
 		v = sq_sv_skip(v, n);
 	}
 	return v;
@@ -181,7 +182,7 @@ static bool take_5424(struct sq_sv *v, struct sq_syslog *to)
 	return true;
 }
 
-/* "Jul 21 23:27:52", "Jul  1 ..." or "Jul 1 ...", a year after the day or the time. @return its
+/* "Jul 21 23:27:52", "Jul  1 ..." or "Jul 1 ...", perhaps with a year after the day. @return its
  * length, or 0 */
 static size_t stamp_length(struct sq_sv v)
 {
@@ -189,7 +190,7 @@ static size_t stamp_length(struct sq_sv v)
 	struct sq_sv rest = sq_sv_skip(v, 4), day, clock;
 	const char *at;
 
-	if (v.n < STAMP_LEN - 1 || v.p[3] != ' ')
+	if (v.n < STAMP_MIN || v.p[3] != ' ')
 		return 0;
 	at = memmem(months, sizeof(months) - 1, v.p, 3);
 	if (!at || (at - months) % 3)
@@ -242,7 +243,7 @@ static struct sq_sv header_word(struct sq_sv *v)
 		w.n = 0;
 	for (size_t i = 0; i < w.n; i++) {
 		if (w.p[i] == '{' || w.p[i] == '<' || (w.p[i] == '[' && i == 0) ||
-		    (unsigned char)w.p[i] == 0xef)
+		    sq_sv_starts(sq_sv_skip(w, i), bom))
 			w.n = i;
 	}
 	if (w.p + w.n < v->p && !is_blank(w.p[w.n]))
@@ -253,7 +254,8 @@ static struct sq_sv header_word(struct sq_sv *v)
 /* "app:" or "app[123]:", and "app[123]". */
 static bool is_tag(struct sq_sv w)
 {
-	return w.n > 1 && (w.p[w.n - 1] == ':' || (w.p[w.n - 1] == ']' && sq_sv_chr(w, '[')));
+	return w.n > 1 &&
+	       (w.p[w.n - 1] == ':' || (w.p[w.n - 1] == ']' && sq_sv_chr(w, '[') != SIZE_MAX));
 }
 
 static struct sq_sv tag_name(struct sq_sv w)
