@@ -30,12 +30,15 @@ void sq_gelf_free(struct sq_gelf *g);
  * collide).
  * @return 1 the message is whole: its bytes are in `*ret`, valid until the next call; 0 chunk kept;
  *         -EBADMSG a wrong chunk (its message is given up); -ENOBUFS over a limit (the oldest
- *         message is given up)
+ *         message is given up, or this one when it alone is too large)
+ *
+ * A chunk that comes twice, or after its message was put together or given up, is ignored (0).
  */
 int sq_gelf_chunk(struct sq_gelf *g, struct sq_sv datagram, uint64_t peer, struct sq_now now,
                   struct sq_sv *ret) SQ_MUST_CHECK;
 
-/** Give up messages older than 5 seconds. @return how many */
+/** Give up messages older than 5 seconds. @return how many, together with those that made room for
+ *  others since the last call and were not told by an -ENOBUFS */
 unsigned sq_gelf_expire(struct sq_gelf *g, struct sq_now now);
 
 /**
