@@ -114,7 +114,8 @@ size_t sq_alert_technique(struct sq_sv tag, char to[16])
 	return tag.n;
 }
 
-/* MITRE ATT&CK for Enterprise, https://attack.mitre.org/tactics/enterprise/ */
+/* MITRE ATT&CK for Enterprise, https://attack.mitre.org/tactics/enterprise/ . Version 19 divides
+ * Defense Evasion into the last two, for which we know no numbers; rules write either. */
 static const struct sq_alert_tactic tactics[] = {
 	{ "TA0043", "Reconnaissance" },  { "TA0042", "Resource Development" },
 	{ "TA0001", "Initial Access" },  { "TA0002", "Execution" },

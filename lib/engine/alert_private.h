@@ -28,7 +28,8 @@ size_t sq_alert_technique(struct sq_sv tag, char to[16]);
 
 /** A tag "attack.defense_evasion" as its number in ATT&CK and its name. NULL: no tactic. */
 struct sq_alert_tactic {
-	const char *id, *name;
+	const char *id; /* "" when we do not know it */
+	const char *name;
 };
 const struct sq_alert_tactic *sq_alert_tactic(struct sq_sv tag);
 

@@ -330,6 +330,7 @@ static struct tag_case tag_cases[] = {
 	{ "a group", "attack.g0032", NULL, NULL },
 	{ "a tactic with a dash", "attack.command-and-control", NULL, "TA0011" },
 	{ "a tactic with an underscore", "attack.defense_evasion", NULL, "TA0005" },
+	{ "a tactic without a number", "attack.stealth", NULL, "" },
 	{ "a word like a tactic", "attack.execution1", NULL, NULL },
 	{ "another scheme", "cve.2021-1675", NULL, NULL },
 	{ "nothing after the dot", "attack.", NULL, NULL },
