@@ -253,7 +253,6 @@ void sqd_dispatch_drain(struct sqd_dispatch *d)
 void sqd_dispatch_abandon(struct sqd_dispatch *d)
 {
 	struct sq_batch *b;
-	uint64_t accounted;
 
 	d->draining = false;
 	sqd_workers_stop(d->workers);
@@ -274,11 +273,6 @@ void sqd_dispatch_abandon(struct sqd_dispatch *d)
 	d->n_handed = 0;
 	d->running = 0;
 	d->held = false;
-	/* Whatever was received and has no other place in the equation was still on its way. A
-	 * record that was half done (an array of events) makes counting the batches inexact. */
-	accounted = sq_counters_accounted(d->opts.totals);
-	if (d->opts.totals->received > accounted)
-		d->opts.totals->dropped_shutdown += d->opts.totals->received - accounted;
 }
 
 static void wake(void *ctx)

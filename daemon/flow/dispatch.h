@@ -49,7 +49,7 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
  *  once). */
 void sqd_dispatch_drain(struct sqd_dispatch *d);
 
-/** The deadline has passed: stop the workers, settle and count what is on its way as dropped. The
+/** The deadline has passed: stop the workers, settle what is on its way (the caller counts it). The
  *  batches that were given to `deliver` are taken back: whoever has them forgets them first. */
 void sqd_dispatch_abandon(struct sqd_dispatch *d);
 

@@ -1,0 +1,389 @@
+#include "daemon/core/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/base/listen.h"
+#include "daemon/core/config_private.h"
+#include "lib/host/pack.h"
+
+enum {
+	FILE_MAX_BYTES = 4 * 1024 * 1024,
+	LIST_MAX = 256, /* inputs, outputs */
+	WORKERS_DEFAULT_MAX = 16,
+	ARENA_BYTES = 1024 * 1024,
+	ORIGINS = 256,
+};
+
+struct loader {
+	struct sqd_config *cfg;
+	const char *file;
+	struct sq_diags *diags;
+};
+
+static void complain(const struct loader *l, const struct sq_yaml *at, const char *text,
+                     struct sq_sv what)
+{
+	sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, at ? at->line : 0, at ? at->col : 0, "%s%.*s",
+	            text, SQ_SV_ARG(what));
+}
+
+static bool absent(const struct sq_yaml *y)
+{
+	return !y || sq_yaml_is_null(y);
+}
+
+/* The sections that are there once. */
+static int read_sections(const struct loader *l, const struct sq_yaml *root)
+{
+	static const char *const lists[] = { "rules",   "fold",        "limits", "inputs",
+		                             "outputs", "dead_letter", NULL };
+
+	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
+		const struct sq_yaml *map = s->key ? sq_yaml_get(root, s->key) : root;
+		int r;
+
+		if (absent(map))
+			continue;
+		if (map->kind != SQ_YAML_MAP) {
+			complain(l, map, "a map of options is expected here: ",
+			         sq_sv_of(s->key ? s->key : "key: value"));
+			continue;
+		}
+		r = sq_opt_read(s->table, map, s->key ? NULL : lists, l->cfg, l->file, l->diags);
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
+}
+
+/* The text of `type`, of which `names` are the known ones. @return index or -1, which is said */
+static int find_kind(const struct loader *l, const struct sq_yaml *map, const char *(*name)(size_t),
+                     const char *what)
+{
+	const struct sq_yaml *type = sq_yaml_get(map, "type");
+	char known[256] = "";
+	size_t best = SIZE_MAX, n = 0;
+	unsigned best_distance = 3;
+
+	if (map->kind != SQ_YAML_MAP || !type || type->kind != SQ_YAML_SCALAR) {
+		complain(l, map, "each entry needs its type, as in \"- type: tcp\"", SQ_SV(""));
+		return -1;
+	}
+	for (size_t i = 0; name(i); i++) {
+		struct sq_sv v = sq_sv_of(name(i));
+		unsigned d = sq_sv_distance(v, type->text);
+
+		if (sq_sv_eq(v, type->text))
+			return (int)i;
+		if (d < best_distance) {
+			best = i;
+			best_distance = d;
+		}
+		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", name(i));
+		sq_assert(n < sizeof(known));
+	}
+	if (best != SIZE_MAX)
+		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, type->line, type->col,
+		            "no kind of %s is called \"%.*s\"; did you mean \"%s\"?", what,
+		            SQ_SV_ARG(type->text), name(best));
+	else
+		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, type->line, type->col,
+		            "no kind of %s is called \"%.*s\"; there are %s", what,
+		            SQ_SV_ARG(type->text), known);
+	return -1;
+}
+
+static const char *input_name(size_t i)
+{
+	return sqd_input_kinds[i] ? sqd_input_kinds[i]->kind : NULL;
+}
+
+static const char *output_name(size_t i)
+{
+	return sqd_output_kinds[i] ? sqd_output_kinds[i]->kind : NULL;
+}
+
+/* What can be known of an address before anything is opened. */
+static void check_addresses(const struct loader *l, const struct sq_yaml *map,
+                            const struct sqd_config_item *item)
+{
+	const char *listen = sqd_config_text(item, "listen");
+	const char *address = sqd_config_text(item, "address");
+	struct sq_err err = { 0 };
+	struct sqd_addr addr;
+	char host[256], port[8];
+
+	if (listen && sqd_addr_parse(listen, &addr, &err) < 0) {
+		const struct sq_yaml *at = sq_yaml_get(map, "listen");
+
+		complain(l, at ? at : map, "listen: ", sq_sv_of(err.text));
+	}
+	if (address && sqd_addr_split(address, host, port, &err) < 0) {
+		const struct sq_yaml *at = sq_yaml_get(map, "address");
+
+		complain(l, at ? at : map, "address: ", sq_sv_of(err.text));
+	}
+}
+
+static int read_item(const struct loader *l, const struct sq_yaml *map, bool input,
+                     struct sqd_config_item *item)
+{
+	int kind = input ? find_kind(l, map, input_name, "input")
+	                 : find_kind(l, map, output_name, "output");
+	int r;
+
+	if (kind < 0)
+		return -EINVAL;
+	if (input) {
+		item->input_ops = sqd_input_kinds[kind];
+		r = sqd_config_item_init(item, sqd_input_common_opts,
+		                         sizeof(struct sqd_input_common), item->input_ops->opts,
+		                         item->input_ops->cfg_size);
+	} else {
+		item->output_ops = sqd_output_kinds[kind];
+		r = sqd_config_item_init(item, sqd_output_common_opts,
+		                         sizeof(struct sqd_output_common), item->output_ops->opts,
+		                         item->output_ops->cfg_size);
+	}
+	if (r < 0)
+		return r;
+	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
+	if (r < 0)
+		return r;
+	check_addresses(l, map, item);
+	return 0;
+}
+
+static int read_list(const struct loader *l, const struct sq_yaml *list, bool input)
+{
+	struct sqd_config_list *to = input ? &l->cfg->inputs : &l->cfg->outputs;
+
+	if (list->kind != SQ_YAML_LIST || !list->n || list->n > LIST_MAX) {
+		complain(l, list,
+		         "a list of 1 to 256 entries is expected here, as in \"- type: tcp\"",
+		         SQ_SV(""));
+		return 0;
+	}
+	to->items = calloc(list->n, sizeof(*to->items));
+	if (!to->items)
+		return -ENOMEM;
+	for (const struct sq_yaml *y = list->first; y; y = y->next) {
+		int r = read_item(l, y, input, &to->items[to->n++]);
+
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
+}
+
+static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
+{
+	static const struct sq_opt none[] = { { 0 } };
+	struct sqd_config_item *item = &l->cfg->dead_letter;
+	int r;
+
+	if (absent(map))
+		return 0;
+	if (map->kind != SQ_YAML_MAP) {
+		complain(l, map, "dead_letter wants a map, as in \"path: /var/log/...\"",
+		         SQ_SV(""));
+		return 0;
+	}
+	item->output_ops = sqd_dead_letter_kind;
+	r = sqd_config_item_init(item, none, 0, item->output_ops->opts, item->output_ops->cfg_size);
+	if (r < 0)
+		return r;
+	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* One file, or the built-in text. Lists that are there already are left alone. */
+static int read_root(const struct loader *l, const struct sq_yaml *root)
+{
+	const struct sq_yaml *inputs, *outputs;
+	int r;
+
+	if (absent(root) || (root->kind == SQ_YAML_SCALAR && !root->text.n))
+		return 0;
+	if (root->kind != SQ_YAML_MAP) {
+		complain(l, root, "the configuration is a map, as in \"inputs:\"", SQ_SV(""));
+		return 0;
+	}
+	r = read_sections(l, root);
+	inputs = sq_yaml_get(root, "inputs");
+	outputs = sq_yaml_get(root, "outputs");
+	if (!r && !absent(inputs) && !l->cfg->inputs.items)
+		r = read_list(l, inputs, true);
+	if (!r && !absent(outputs) && !l->cfg->outputs.items)
+		r = read_list(l, outputs, false);
+	if (!r)
+		r = read_dead_letter(l, sq_yaml_get(root, "dead_letter"));
+	return r;
+}
+
+static int read_text(const struct loader *l, struct sq_sv text)
+{
+	struct sq_yaml_doc **docs = NULL;
+	int n = sq_yaml_load(text, l->file, &sq_yaml_limits_default, &docs, l->diags);
+	int r = 0;
+
+	if (n == -ENOMEM)
+		return n;
+	if (n > 1)
+		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, 0, 0,
+		            "a configuration is one document, not several");
+	else if (n == 1)
+		r = read_root(l, sq_yaml_root(docs[0]));
+	sq_yaml_free_all(docs, n > 0 ? (size_t)n : 0);
+	return r;
+}
+
+/* What no single row can see. */
+static void check_whole(const struct loader *l)
+{
+	const struct sqd_config *cfg = l->cfg;
+
+	for (size_t i = 0; i < cfg->rule_paths.n; i++)
+		if (access(cfg->rule_paths.list[i], R_OK) < 0)
+			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, 0, 0, "rules: %s: %s",
+			            cfg->rule_paths.list[i], sq_strerror(-errno));
+	for (size_t i = 0; i < cfg->inputs.n; i++) {
+		const char *listen = sqd_config_text(&cfg->inputs.items[i], "listen");
+
+		for (size_t k = 0; listen && k < i; k++) {
+			const char *other = sqd_config_text(&cfg->inputs.items[k], "listen");
+			size_t len = strlen(listen);
+
+			if (cfg->inputs.items[k].input_ops != cfg->inputs.items[i].input_ops ||
+			    !other || strcmp(other, listen) != 0 ||
+			    (len > 2 && strcmp(listen + len - 2, ":0") == 0))
+				continue;
+			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, 0, 0,
+			            "two inputs of type %s listen on %s",
+			            cfg->inputs.items[i].input_ops->kind, listen);
+		}
+	}
+}
+
+static int defaults(struct sqd_config *cfg)
+{
+	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
+		int r = sq_opt_defaults(s->table, cfg);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int sqd_config_load(const char *path, struct sqd_config *cfg, struct sq_diags *diags,
+                    struct sq_err *err)
+{
+	struct loader l = { .cfg = cfg, .file = path ? path : "built-in", .diags = diags };
+	struct sq_outbuf text = sq_outbuf_of(FILE_MAX_BYTES);
+	int r;
+
+	*cfg = (struct sqd_config){ 0 };
+	r = defaults(cfg);
+	if (!r && path) {
+		cfg->file = strdup(path);
+		r = cfg->file ? sq_file_read(path, &text, err) : -ENOMEM;
+		if (!r)
+			r = read_text(&l, sq_outbuf_view(&text));
+	}
+	sq_outbuf_fini(&text);
+	/* Inputs and outputs that the file does not name. */
+	l.file = "built-in";
+	if (!r)
+		r = read_text(&l, sq_sv_of(sqd_config_builtin));
+	l.file = path ? path : "built-in";
+	if (!r && !diags->errors)
+		check_whole(&l);
+	if (r == -ENOMEM)
+		return sq_err_set(err, r, "configuration: out of memory");
+	return r ? r : sq_diags_to_err(diags, err);
+}
+
+void sqd_config_fini(struct sqd_config *cfg)
+{
+	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++)
+		sq_opt_free(s->table, cfg);
+	for (size_t i = 0; i < cfg->inputs.n; i++)
+		sqd_config_item_fini(&cfg->inputs.items[i]);
+	for (size_t i = 0; i < cfg->outputs.n; i++)
+		sqd_config_item_fini(&cfg->outputs.items[i]);
+	sqd_config_item_fini(&cfg->dead_letter);
+	free(cfg->inputs.items);
+	free(cfg->outputs.items);
+	free(cfg->file);
+	*cfg = (struct sqd_config){ 0 };
+}
+
+int sqd_config_set_rules(struct sqd_config *cfg, char *const *paths, size_t n)
+{
+	struct sq_opt_strs *to = &cfg->rule_paths;
+	char **list = calloc(n ? n : 1, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < to->n; i++)
+		free(to->list[i]);
+	free(to->list);
+	*to = (struct sq_opt_strs){ .list = list };
+	for (; to->n < n; to->n++) {
+		list[to->n] = strdup(paths[to->n]);
+		if (!list[to->n])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+unsigned sqd_config_workers(const struct sqd_config *cfg)
+{
+	unsigned cpus = uv_available_parallelism();
+
+	if (cfg->workers)
+		return cfg->workers;
+	if (cpus <= 2)
+		return 1;
+	return cpus - 1 < WORKERS_DEFAULT_MAX ? cpus - 1 : WORKERS_DEFAULT_MAX;
+}
+
+uint32_t sqd_config_batches(const struct sqd_config *cfg)
+{
+	uint32_t least = 2; /* one to fill while one is run */
+
+	if (!cfg->batches)
+		return 4 + 2 * sqd_config_workers(cfg);
+	return cfg->batches < least ? least : cfg->batches;
+}
+
+/* The chunk holds the longest record of any input and one read behind it. */
+struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < cfg->inputs.n; i++) {
+		const struct sqd_config_item *item = &cfg->inputs.items[i];
+		const struct sq_opt *o = sqd_config_row(item, "max_record");
+		const void *at = o ? (const char *)item->common + o->offset : NULL;
+		uint64_t v = 0;
+
+		if (o && o->type == SQ_OPT_BYTES)
+			v = *(const uint64_t *)at;
+		else if (o && o->type == SQ_OPT_U32)
+			v = *(const uint32_t *)at;
+		if (v > longest)
+			longest = v;
+	}
+	sq_assert(longest <= UINT32_MAX / 2);
+	return (struct sq_batch_limits){
+		.chunk = (uint32_t)longest + 2 * SQD_INPUT_SLACK,
+		.records = cfg->batch_records,
+		.origins = ORIGINS,
+		.arena = ARENA_BYTES,
+		.out = (uint32_t)cfg->batch_alerts,
+	};
+}

@@ -1,0 +1,92 @@
+/* The configuration: files to one constant struct, everything checked before anything starts.
+ *
+ * Sections are filled by tables of options (lib/text/opt.h), which also print the effective
+ * configuration and the manual. An input or output has the options of its list and those of its
+ * kind in one table, so that each key is looked at once.
+ */
+#pragma once
+
+#include "daemon/core/registry.h"
+#include "daemon/flow/router.h"
+
+/** Options that every input has. */
+struct sqd_input_common {
+	char *type;
+	char *socket; /* name of a socket that systemd passes, or NULL */
+};
+
+struct sqd_output_common {
+	char *type;
+	int format;     /* enum sq_format */
+	int min_level;  /* enum sq_level */
+	int when_full;  /* enum sqd_when_full */
+	uint64_t queue; /* bytes */
+};
+
+/** One entry of a list, filled by one table. */
+struct sqd_config_item {
+	union {
+		struct sqd_input_common *input;
+		struct sqd_output_common *output;
+		void *common; /* begin of the memory that `table` fills */
+	};
+	void *cfg;            /* the kind's part of it */
+	struct sq_opt *table; /* common rows, then the kind's; owned */
+	union {
+		const struct sqd_input_ops *input_ops;
+		const struct sqd_output_ops *output_ops;
+	};
+};
+
+struct sqd_config_list {
+	struct sqd_config_item *items;
+	size_t n;
+};
+
+struct sqd_config {
+	char *file; /* NULL: the built-in default */
+
+	uint32_t workers; /* 0: by the number of processors, see sqd_config_workers() */
+	uint32_t batches; /* 0: by the number of workers */
+	int log_level;
+	uint64_t shutdown_ms;
+
+	struct sq_opt_strs rule_paths; /* empty: the shipped patterns */
+	char *rule_cache;              /* NULL: where sq_pack_cache() says; "": none */
+
+	uint64_t fold_window_ms; /* 0: off */
+	uint32_t fold_entries;
+	uint64_t fold_bytes;
+
+	uint32_t max_depth, max_keys; /* of JSON */
+	uint32_t batch_records;
+	uint64_t batch_alerts; /* bytes */
+
+	struct sqd_config_list inputs, outputs;
+	struct sqd_config_item dead_letter; /* common NULL: none */
+};
+
+/**
+ * Read `path`; NULL is the built-in default. Every finding is in `diags`.
+ * @return 0, also with warnings; -EINVAL (see diags), -ENOMEM, or why the file could not be read,
+ *         with `err`. `*cfg` is to be ended in any case
+ */
+int sqd_config_load(const char *path, struct sqd_config *cfg, struct sq_diags *diags,
+                    struct sq_err *err) SQ_MUST_CHECK;
+void sqd_config_fini(struct sqd_config *cfg);
+
+/** Rules from `paths` instead. @return 0 or -ENOMEM */
+int sqd_config_set_rules(struct sqd_config *cfg, char *const *paths, size_t n) SQ_MUST_CHECK;
+
+/** The effective configuration as YAML. */
+void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
+
+/** The manual: every key with its sentence, commented out at its default. */
+void sqd_config_help(struct sq_outbuf *out);
+
+unsigned sqd_config_workers(const struct sqd_config *cfg);
+uint32_t sqd_config_batches(const struct sqd_config *cfg);
+struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg);
+
+/** Value of the text option `key` of an entry, or NULL when its kind has no such key. */
+const char *sqd_config_text(const struct sqd_config_item *item, const char *key);

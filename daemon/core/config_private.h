@@ -1,0 +1,30 @@
+/* What the files of the configuration share.
+ */
+#pragma once
+
+#include "daemon/core/config.h"
+
+/** A section of options that are there once. */
+struct sqd_config_section {
+	const char *key; /* NULL: the top level */
+	const char *doc;
+	const struct sq_opt *table; /* offsets in struct sqd_config */
+};
+
+/** Ends with a row whose table is NULL. */
+extern const struct sqd_config_section sqd_config_sections[];
+
+extern const struct sq_opt sqd_input_common_opts[];
+extern const struct sq_opt sqd_output_common_opts[];
+
+/** What is used for inputs and outputs when the file names none. */
+extern const char sqd_config_builtin[];
+
+/** Memory and table of one entry, at its defaults. `common` may have no rows. @return 0, -ENOMEM */
+int sqd_config_item_init(struct sqd_config_item *item, const struct sq_opt *common,
+                         size_t common_size, const struct sq_opt *kind,
+                         size_t kind_size) SQ_MUST_CHECK;
+void sqd_config_item_fini(struct sqd_config_item *item);
+
+/** The row of the kind's part called `key`, or NULL. */
+const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key);

@@ -1,0 +1,178 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/base/log.h"
+#include "daemon/core/config_private.h"
+
+#define SQD_AT(member)        .offset = offsetof(struct sqd_config, member)
+#define SQD_INPUT_AT(member)  .offset = offsetof(struct sqd_input_common, member)
+#define SQD_OUTPUT_AT(member) .offset = offsetof(struct sqd_output_common, member)
+
+static const struct sq_opt_enum log_levels[] = {
+	{ "error", SQD_LOG_ERROR }, { "warning", SQD_LOG_WARNING }, { "notice", SQD_LOG_NOTICE },
+	{ "info", SQD_LOG_INFO },   { "debug", SQD_LOG_DEBUG },     { 0 },
+};
+
+static const struct sq_opt_enum formats[] = {
+	{ "json", SQ_FORMAT_JSON },
+	{ "syslog", SQ_FORMAT_SYSLOG },
+	{ "cef", SQ_FORMAT_CEF },
+	{ "leef", SQ_FORMAT_LEEF },
+	{ 0 },
+};
+
+static const struct sq_opt_enum levels[] = {
+	{ "informational", SQ_LEVEL_INFORMATIONAL },
+	{ "low", SQ_LEVEL_LOW },
+	{ "medium", SQ_LEVEL_MEDIUM },
+	{ "high", SQ_LEVEL_HIGH },
+	{ "critical", SQ_LEVEL_CRITICAL },
+	{ 0 },
+};
+
+static const struct sq_opt_enum when_full[] = {
+	{ "block", SQD_FULL_BLOCK },
+	{ "drop_newest", SQD_FULL_DROP_NEWEST },
+	{ 0 },
+};
+
+/* clang-format off */
+static const struct sq_opt general_opts[] = {
+	{ "workers",           SQ_OPT_U32,  SQD_AT(workers), .min = 0, .max = 64, .def = "0",
+	  .doc = "Threads that read and match events; 0 means one less than there are processors." },
+	{ "batches",           SQ_OPT_U32,  SQD_AT(batches), .min = 0, .max = 1024, .def = "0",
+	  .doc = "Batches of events under way at one time, each with room for the longest record; when all "
+		 "are used up, inputs wait; 0 means 4 and 2 more for each worker." },
+	{ "log_level",         SQ_OPT_ENUM, SQD_AT(log_level), .enums = log_levels, .def = "info",
+	  .doc = "How much is said on standard error." },
+	{ "shutdown_deadline", SQ_OPT_MSEC, SQD_AT(shutdown_ms), .min = 0, .max = 3600000, .def = "10s",
+	  .doc = "How long, when told to stop, to wait for outputs to take what is queued for them." },
+	{ 0 }
+};
+
+static const struct sq_opt rules_opts[] = {
+	{ "paths", SQ_OPT_STRS, SQD_AT(rule_paths),
+	  .doc = "Files and folders of Sigma rules; without any, the shipped patterns." },
+	{ "cache", SQ_OPT_STR,  SQD_AT(rule_cache),
+	  .doc = "Folder for compiled rules, so that the next start is quick; \"\" means none; without it, the "
+		 "cache folder that systemd gives, or ~/.cache/squibly." },
+	{ 0 }
+};
+
+static const struct sq_opt fold_opts[] = {
+	{ "window",  SQ_OPT_MSEC,  SQD_AT(fold_window_ms), .min = 0, .max = 86400000, .def = "0",
+	  .doc = "Alerts of the same rule, host and command line within this time are sent once, and once "
+		 "more at its end with their number; 0 means that every alert is sent." },
+	{ "entries", SQ_OPT_U32,   SQD_AT(fold_entries), .min = 16, .max = 1000000, .def = "10000",
+	  .doc = "Different alerts remembered at one time; further ones are sent." },
+	{ "memory",  SQ_OPT_BYTES, SQD_AT(fold_bytes), .min = 65536, .max = (uint64_t)4 << 30, .def = "32MiB",
+	  .doc = "Memory for remembered alerts." },
+	{ 0 }
+};
+
+static const struct sq_opt limits_opts[] = {
+	{ "max_depth",     SQ_OPT_U32,   SQD_AT(max_depth), .min = 4, .max = 1024, .def = "64",
+	  .doc = "Deepest nesting of a JSON record; a deeper one is malformed." },
+	{ "max_keys",      SQ_OPT_U32,   SQD_AT(max_keys), .min = 16, .max = 1000000, .def = "10000",
+	  .doc = "Most keys of a JSON record; one with more is malformed." },
+	{ "batch_records", SQ_OPT_U32,   SQD_AT(batch_records), .min = 16, .max = 65536, .def = "4096",
+	  .doc = "Most records in one batch." },
+	{ "batch_alerts",  SQ_OPT_BYTES, SQD_AT(batch_alerts), .min = 65536, .max = 64 << 20, .def = "1MiB",
+	  .doc = "Bytes of alerts that one batch gathers before outputs must have taken them." },
+	{ 0 }
+};
+
+const struct sqd_config_section sqd_config_sections[] = {
+	{ NULL, NULL, general_opts },
+	{ "rules", "What is looked for.", rules_opts },
+	{ "fold", "Repeated alerts.", fold_opts },
+	{ "limits", "Bounds of what one record or batch may cost.", limits_opts },
+	{ 0 }
+};
+
+const struct sq_opt sqd_input_common_opts[] = {
+	{ "type",   SQ_OPT_STR, SQD_INPUT_AT(type), .required = true,
+	  .doc = "Kind of input." },
+	{ "socket", SQ_OPT_STR, SQD_INPUT_AT(socket),
+	  .doc = "Name (FileDescriptorName=) of a socket that systemd passes; without it, one that is bound to "
+		 "the same address is used, if there is one." },
+	{ 0 }
+};
+
+const struct sq_opt sqd_output_common_opts[] = {
+	{ "type",      SQ_OPT_STR,   SQD_OUTPUT_AT(type), .required = true,
+	  .doc = "Kind of output." },
+	{ "format",    SQ_OPT_ENUM,  SQD_OUTPUT_AT(format), .enums = formats, .def = "json",
+	  .doc = "How an alert is written; syslog is RFC 5424 with the JSON as its message." },
+	{ "min_level", SQ_OPT_ENUM,  SQD_OUTPUT_AT(min_level), .enums = levels, .def = "informational",
+	  .doc = "Alerts of rules below this level are not sent here." },
+	{ "queue",     SQ_OPT_BYTES, SQD_OUTPUT_AT(queue), .min = 65536, .max = (uint64_t)16 << 30, .def = "64MiB",
+	  .doc = "Memory for alerts that wait for this output." },
+	{ "when_full", SQ_OPT_ENUM,  SQD_OUTPUT_AT(when_full), .enums = when_full, .def = "block",
+	  .doc = "When the queue is full: let inputs wait, or drop and count the newest alert." },
+	{ 0 }
+};
+/* clang-format on */
+
+const char sqd_config_builtin[] = "inputs:\n"
+				  "  - type: tcp\n"
+				  "    listen: 127.0.0.1:5170\n"
+				  "  - type: udp\n"
+				  "    listen: 127.0.0.1:5170\n"
+				  "outputs:\n"
+				  "  - type: stdout\n";
+
+static size_t rows(const struct sq_opt *table)
+{
+	size_t n = 0;
+
+	while (table[n].key)
+		n++;
+	return n;
+}
+
+int sqd_config_item_init(struct sqd_config_item *item, const struct sq_opt *common,
+                         size_t common_size, const struct sq_opt *kind, size_t kind_size)
+{
+	size_t n_common = rows(common), n_kind = rows(kind);
+	size_t at = (common_size + 15) / 16 * 16; /* the kind's struct may hold anything */
+
+	item->table = calloc(n_common + n_kind + 1, sizeof(*item->table));
+	item->common = calloc(1, at + kind_size + 1);
+	if (!item->table || !item->common)
+		return -ENOMEM;
+	item->cfg = (char *)item->common + at;
+	for (size_t i = 0; i < n_common; i++)
+		item->table[i] = common[i];
+	for (size_t i = 0; i < n_kind; i++) {
+		item->table[n_common + i] = kind[i];
+		item->table[n_common + i].offset += at;
+	}
+	return sq_opt_defaults(item->table, item->common);
+}
+
+void sqd_config_item_fini(struct sqd_config_item *item)
+{
+	if (item->table && item->common)
+		sq_opt_free(item->table, item->common);
+	free(item->table);
+	free(item->common);
+	*item = (struct sqd_config_item){ 0 };
+}
+
+const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key)
+{
+	for (const struct sq_opt *o = item->table; o && o->key; o++)
+		if (strcmp(o->key, key) == 0)
+			return o;
+	return NULL;
+}
+
+const char *sqd_config_text(const struct sqd_config_item *item, const char *key)
+{
+	const struct sq_opt *o = sqd_config_row(item, key);
+
+	if (!o || o->type != SQ_OPT_STR)
+		return NULL;
+	return *(char *const *)(const void *)((const char *)item->common + o->offset);
+}

@@ -1,0 +1,365 @@
+#include "daemon/core/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/base/loop.h"
+#include "daemon/base/notify.h"
+#include "daemon/core/daemon_private.h"
+
+enum {
+	PULSE_MS = 10000,
+	NAMES_MAX_BYTES = 4096,
+};
+
+/* ---- what the parts call ---- */
+
+static void on_deliver(void *ctx, struct sq_batch *b)
+{
+	struct sqd_daemon *d = ctx;
+
+	sqd_router_deliver(d->router, b);
+}
+
+static void on_released(void *ctx, struct sq_batch *b)
+{
+	struct sqd_daemon *d = ctx;
+
+	sqd_dispatch_delivered(d->dispatch, b);
+}
+
+static void on_resume(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	for (size_t i = 0; i < d->n_inputs; i++)
+		d->inputs[i].in->ops->resume(d->inputs[i].in);
+}
+
+static void on_taken_up(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	if (d->reload)
+		sqd_reload_taken_up(d->reload);
+}
+
+static void on_reloaded(void *ctx, int result, const struct sqd_rules_info *info)
+{
+	struct sqd_daemon *d = ctx;
+
+	if (!result) {
+		d->rules = *info;
+		sqd_log(SQD_LOG_INFO, "reloaded: %u rule%s%s", info->rules,
+		        info->rules == 1 ? "" : "s", info->cached ? " (cached)" : "");
+	}
+	sqd_notify("READY=1");
+	sqd_daemon_pulse(d);
+}
+
+static void on_signal(void *ctx, enum sqd_signal what)
+{
+	struct sqd_daemon *d = ctx;
+
+	switch (what) {
+	case SQD_SIGNAL_STOP:
+		sqd_daemon_stop(d);
+		return;
+	case SQD_SIGNAL_RELOAD:
+		if (d->phase != SQD_RUNNING)
+			return;
+		sqd_notify_reloading();
+		for (size_t i = 0; i < d->n_queues; i++) {
+			struct sqd_output *out = sqd_outqueue_output(d->queues[i]);
+
+			out->ops->reopen(out);
+		}
+		sqd_reload_request(d->reload);
+		return;
+	case SQD_SIGNAL_COUNTERS:
+		sqd_daemon_print(d, "counters");
+		return;
+	}
+}
+
+static void on_pulse(uv_timer_t *t)
+{
+	sqd_daemon_pulse(t->data);
+}
+
+/* ---- start, in the reverse order of the bytes ---- */
+
+static int start_output(struct sqd_daemon *d, const struct sqd_config_item *item, uint64_t max,
+                        struct sq_err *err)
+{
+	struct sqd_output *out = calloc(1, item->output_ops->size);
+	struct sqd_outqueue *q;
+
+	if (!out)
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	out->ops = item->output_ops;
+	out->cfg = item->cfg;
+	out->loop = &d->loop;
+	snprintf(out->name, sizeof(out->name), "%s", item->output_ops->kind);
+	q = sqd_outqueue_new(out, max);
+	if (!q) {
+		free(out);
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	}
+	d->queues[d->n_queues++] = q;
+	return out->ops->start(out, err);
+}
+
+static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_config_list *list = &d->cfg->outputs;
+	int r = 0;
+
+	d->queues = calloc(list->n + 1, sizeof(struct sqd_outqueue *));
+	if (!d->queues)
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	for (; d->n_outputs < list->n && !r; d->n_outputs += !r)
+		r = start_output(d, &list->items[d->n_outputs],
+		                 list->items[d->n_outputs].output->queue, err);
+	if (!r && d->cfg->dead_letter.common)
+		r = sq_err_wrap(err,
+		                start_output(d, &d->cfg->dead_letter,
+		                             sqd_config_limits(d->cfg).chunk * UINT64_C(2), err),
+		                "dead_letter");
+	return r;
+}
+
+static int start_router(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_config *cfg = d->cfg;
+	struct sqd_route *routes = calloc(d->n_outputs + 1, sizeof(*routes));
+	struct sq_fold_limits fold = { .window_ns = cfg->fold_window_ms * 1000000,
+		                       .entries = cfg->fold_entries,
+		                       .bytes = cfg->fold_bytes };
+	struct sqd_router_opts opts = {
+		.loop = &d->loop,
+		.routes = routes,
+		.n_routes = d->n_outputs,
+		.batches = sqd_config_batches(cfg),
+		.fold = cfg->fold_window_ms ? &fold : NULL,
+		.dead_letters = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL,
+		.totals = &d->counts,
+		.released = on_released,
+		.progress = sqd_daemon_progress,
+		.ctx = d,
+	};
+
+	for (size_t i = 0; routes && i < d->n_outputs; i++) {
+		const struct sqd_output_common *c = cfg->outputs.items[i].output;
+
+		routes[i] = (struct sqd_route){
+			.queue = d->queues[i],
+			.format = (enum sq_format)c->format,
+			.min_level = (enum sq_level)c->min_level,
+			.when_full = (enum sqd_when_full)c->when_full,
+		};
+	}
+	d->router = routes ? sqd_router_new(&opts) : NULL;
+	free(routes);
+	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
+}
+
+static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_dispatch_opts opts = {
+		.loop = &d->loop,
+		.batches = sqd_config_batches(d->cfg),
+		.limits = sqd_config_limits(d->cfg),
+		.workers = sqd_config_workers(d->cfg),
+		.totals = &d->counts,
+		.deliver = on_deliver,
+		.resume = on_resume,
+		.drained = sqd_daemon_drained,
+		.taken_up = on_taken_up,
+		.ctx = d,
+	};
+
+	d->dispatch = sqd_dispatch_new(&opts, err);
+	return d->dispatch ? 0 : -ENOMEM;
+}
+
+static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
+{
+	struct sq_pipeline_opts o = {
+		.reader = { .max_depth = cfg->max_depth, .max_keys = cfg->max_keys },
+		.observer = { .version = SQD_VERSION },
+		.min_level = SQ_LEVEL_CRITICAL,
+		.dead_letters = cfg->dead_letter.common != NULL,
+	};
+
+	for (size_t i = 0; i < cfg->outputs.n; i++) {
+		const struct sqd_output_common *c = cfg->outputs.items[i].output;
+
+		o.formats |= (uint8_t)(1u << c->format);
+		if (c->min_level < (int)o.min_level)
+			o.min_level = (enum sq_level)c->min_level;
+	}
+	if (gethostname(o.observer.hostname, sizeof(o.observer.hostname) - 1) < 0)
+		o.observer.hostname[0] = '\0';
+	return o;
+}
+
+static int start_rules(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_reload_opts opts = {
+		.loop = &d->loop,
+		.cfg = d->cfg,
+		.workers = sqd_dispatch_workers(d->dispatch),
+		.pipeline = pipeline_opts(d->cfg),
+		.totals = &d->counts,
+		.done = on_reloaded,
+		.ctx = d,
+	};
+
+	d->reload = sqd_reload_new(&opts);
+	if (!d->reload)
+		return sq_err_set(err, -ENOMEM, "rules: out of memory");
+	return sqd_reload_first(d->reload, &d->rules, err);
+}
+
+/* Position of `name` in a list with colons between, or -1. */
+static int name_index(const char *names, const char *name)
+{
+	struct sq_sv rest = sq_sv_of(names);
+
+	for (int i = 0; rest.n; i++)
+		if (sq_sv_eq(sq_sv_cut(&rest, ':'), sq_sv_of(name)))
+			return i;
+	return -1;
+}
+
+/* The socket that systemd passes for this input: the one it names, else one with its address. */
+static int inherited(struct sqd_passed *passed, const char *names,
+                     const struct sqd_config_item *item, struct sq_err *err)
+{
+	const char *listen = sqd_config_text(item, "listen");
+	int type = strcmp(item->input_ops->kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
+	int i, fd;
+
+	if (!item->input->socket)
+		return listen ? sqd_passed_take(passed, listen, type) : -1;
+	i = name_index(names, item->input->socket);
+	if (i < 0 || i >= (int)passed->n || passed->fds[i] < 0)
+		return sq_err_set(err, -ENOENT, "input %s: systemd passed no socket named \"%s\"",
+		                  item->input_ops->kind, item->input->socket);
+	fd = passed->fds[i];
+	passed->fds[i] = -1;
+	return fd;
+}
+
+static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
+                       struct sqd_passed *passed, const char *names, struct sq_err *err)
+{
+	struct sqd_daemon_input *slot = &d->inputs[d->n_inputs];
+	int fd = inherited(passed, names, item, err);
+
+	if (fd < -1)
+		return fd;
+	slot->in = calloc(1, item->input_ops->size);
+	if (!slot->in) {
+		if (fd >= 0)
+			close(fd);
+		return sq_err_set(err, -ENOMEM, "inputs: out of memory");
+	}
+	*slot->in = (struct sqd_input){
+		.ops = item->input_ops,
+		.cfg = item->cfg,
+		.loop = &d->loop,
+		.dispatch = d->dispatch,
+		.counts = &slot->counts,
+		.closed = sqd_daemon_input_closed,
+		.ctx = d,
+		.inherited_fd = fd,
+	};
+	snprintf(slot->in->name, sizeof(slot->in->name), "%s", item->input_ops->kind);
+	d->n_inputs++;
+	return slot->in->ops->start(slot->in, err);
+}
+
+static int start_inputs(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_config_list *list = &d->cfg->inputs;
+	const char *env = getenv("LISTEN_FDNAMES");
+	char names[NAMES_MAX_BYTES];
+	struct sqd_passed passed = { 0 };
+	unsigned left;
+	int r = 0;
+
+	snprintf(names, sizeof(names), "%s", env ? env : "");
+	(void)sqd_passed_read(&passed);
+	d->inputs = calloc(list->n + 1, sizeof(*d->inputs));
+	if (!d->inputs)
+		r = sq_err_set(err, -ENOMEM, "inputs: out of memory");
+	/* Those that name their socket first, so that nobody else takes it by its address. */
+	for (int named = 1; named >= 0; named--)
+		for (size_t i = 0; i < list->n && !r; i++)
+			if (!!list->items[i].input->socket == named)
+				r = start_input(d, &list->items[i], &passed, names, err);
+	left = sqd_passed_close(&passed);
+	if (left && !r)
+		sqd_log(SQD_LOG_WARNING, "%u sockets that systemd passed fit no input; ignoring",
+		        left);
+	return r;
+}
+
+static int start(struct sqd_daemon *d, struct sq_err *err)
+{
+	int r;
+
+	r = sqd_signals_open(&d->signals, &d->loop, on_signal, d);
+	if (r < 0)
+		return sq_err_set(err, r, "signals: %s", sq_strerror(r));
+	r = start_dispatch(d, err);
+	if (!r)
+		r = start_rules(d, err);
+	if (!r)
+		r = start_outputs(d, err);
+	if (!r)
+		r = start_router(d, err);
+	if (!r)
+		r = start_inputs(d, err);
+	return r;
+}
+
+int sqd_daemon_run(const struct sqd_config *cfg)
+{
+	struct sqd_daemon d = { .cfg = cfg };
+	struct sq_err err = { 0 };
+	uint64_t pulse_ms = PULSE_MS;
+	int r = uv_loop_init(&d.loop);
+
+	if (r < 0) {
+		sqd_log(SQD_LOG_ERROR, "cannot start: event loop: %s", uv_strerror(r));
+		return 1;
+	}
+	(void)uv_timer_init(&d.loop, &d.deadline); /* these cannot fail */
+	(void)uv_timer_init(&d.loop, &d.pulse);
+	d.deadline.data = d.pulse.data = &d;
+	r = start(&d, &err);
+	if (r < 0) {
+		sqd_log(SQD_LOG_ERROR, "cannot start: %s", err.text[0] ? err.text : sq_strerror(r));
+		d.exit_code = 1;
+		sqd_daemon_close(&d);
+	} else {
+		d.phase = SQD_RUNNING;
+		d.watchdog_ms = sqd_notify_watchdog_ms();
+		if (d.watchdog_ms && d.watchdog_ms < pulse_ms)
+			pulse_ms = d.watchdog_ms;
+		(void)uv_timer_start(&d.pulse, on_pulse, pulse_ms, pulse_ms);
+		sqd_daemon_announce(&d);
+		sqd_notify("READY=1");
+		sqd_daemon_pulse(&d);
+	}
+	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
+	sqd_loop_end(&d.loop);
+	if (!d.exit_code)
+		sqd_daemon_print(&d, "stopped");
+	sqd_daemon_free(&d);
+	return d.exit_code;
+}

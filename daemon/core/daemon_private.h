@@ -1,0 +1,73 @@
+/* What the files of the daemon share: daemon.c starts and runs, stop.c ends, report.c tells.
+ *
+ *   STARTING -> RUNNING -> DRAINING -> FLUSHING -> CLOSING
+ *       |                      |           |          ^
+ *       +---- cannot start ----+--deadline-+----------+
+ */
+#pragma once
+
+#include "daemon/base/listen.h"
+#include "daemon/base/log.h"
+#include "daemon/base/signals.h"
+#include "daemon/core/config.h"
+#include "daemon/core/reload.h"
+
+enum sqd_phase {
+	SQD_STARTING,
+	SQD_RUNNING,
+	SQD_DRAINING, /* inputs have stopped; batches are worked off */
+	SQD_FLUSHING, /* all alerts are in the queues */
+	SQD_CLOSING,  /* handles are being closed */
+};
+
+struct sqd_daemon_input {
+	struct sqd_input *in; /* owned */
+	struct sq_counters counts;
+};
+
+struct sqd_daemon {
+	const struct sqd_config *cfg;
+	enum sqd_phase phase;
+	int exit_code;
+	uv_loop_t loop;
+
+	struct sq_counters counts; /* what batches and rules counted; inputs have their own */
+	struct sqd_dispatch *dispatch;
+	struct sqd_router *router;
+	struct sqd_reload *reload;
+	struct sqd_rules_info rules;
+
+	struct sqd_daemon_input *inputs;
+	size_t n_inputs;
+	struct sqd_outqueue *
+		*queues; /* of outputs; the dead letters' is the last, if there is one */
+	size_t n_queues, n_outputs;
+	size_t queues_closing, inputs_closing;
+
+	struct sqd_signals signals;
+	uv_timer_t deadline, pulse;
+	uint64_t watchdog_ms;
+	unsigned stop_signals;
+};
+
+/** report.c: counters of inputs, batches and rules added up. */
+struct sq_counters sqd_daemon_counts(const struct sqd_daemon *d);
+/** All counters, to standard error. */
+void sqd_daemon_print(const struct sqd_daemon *d, const char *title);
+/** The line that says what we listen on, what we look for and where alerts go. */
+void sqd_daemon_announce(const struct sqd_daemon *d);
+/** STATUS= for systemd, and the watchdog when all is well. */
+void sqd_daemon_pulse(const struct sqd_daemon *d);
+
+/** stop.c: told to stop; again: at once. */
+void sqd_daemon_stop(struct sqd_daemon *d);
+/** Dispatch: no batch is on its way any more. */
+void sqd_daemon_drained(void *ctx);
+/** Router: some queue has become empty. */
+void sqd_daemon_progress(void *ctx);
+/** The `closed` of every input. */
+void sqd_daemon_input_closed(struct sqd_input *in);
+/** Close everything there is; the loop ends by itself then. */
+void sqd_daemon_close(struct sqd_daemon *d);
+/** Free what is left after the loop. */
+void sqd_daemon_free(struct sqd_daemon *d);

@@ -1,0 +1,240 @@
+#include "daemon/core/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/base/log.h"
+
+enum state { RELOAD_IDLE, RELOAD_LOADING, RELOAD_HANDING };
+
+/* One attempt: the thread of `work` has it while it runs. */
+struct attempt {
+	struct sqd_gear **gears; /* one for each worker */
+	unsigned n;
+	struct sqd_rules_info info;
+	struct sq_diags diags;
+	struct sq_err err;
+	int result;
+};
+
+struct sqd_reload {
+	struct sqd_reload_opts opts;
+	enum state state;
+	bool again, closing;
+	uint64_t generation; /* of the rules loaded last */
+	struct attempt try;
+	uv_work_t work;
+	void (*closed)(void *ctx);
+	void *closed_ctx;
+};
+
+static void move_notes(struct sq_diags *to, const struct sq_diags *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct sq_diag *d = &from->list[i];
+
+		sq_diag_add(to, d->severity, d->file ? d->file : "", d->line, d->col, "%s",
+		            d->text ? d->text : "");
+	}
+}
+
+int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
+                   struct sqd_rules_info *info, struct sq_diags *diags, struct sq_err *err)
+{
+	const char *shipped = sq_pack_shipped();
+	bool own = cfg->rule_paths.n > 0;
+	struct sq_ruleset_report report = { 0 };
+	struct sq_pack_opts opts = {
+		.paths = own ? (const char *const *)cfg->rule_paths.list : &shipped,
+		.n_paths = own ? cfg->rule_paths.n : 1,
+		.cache = cfg->rule_cache ? cfg->rule_cache : sq_pack_cache(),
+	};
+	int r = sq_pack_load(&opts, ret, &report, diags, err);
+
+	move_notes(diags, &report.notes);
+	sq_diags_fini(&report.notes);
+	if (r < 0)
+		return r;
+	*info = (struct sqd_rules_info){ .rules = sq_ruleset_count(*ret),
+		                         .cached = report.cache_used };
+	return 0;
+}
+
+void sqd_diags_log(const struct sq_diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct sq_diag *d = &diags->list[i];
+		enum sqd_log_level level =
+			d->severity == SQ_DIAG_ERROR ? SQD_LOG_ERROR : SQD_LOG_WARNING;
+		const char *file = d->file ? d->file : "";
+		const char *text = d->text ? d->text : "(out of memory)";
+
+		if (d->line)
+			sqd_log(level, "%s:%u:%u: %s", file, d->line, d->col, text);
+		else
+			sqd_log(level, "%s: %s", file, text);
+	}
+}
+
+static void attempt_fini(struct attempt *t)
+{
+	for (unsigned i = 0; t->gears && i < t->n; i++)
+		sqd_gear_free(t->gears[i]);
+	free(t->gears);
+	sq_diags_fini(&t->diags);
+	*t = (struct attempt){ 0 };
+}
+
+/* Everything that takes time or can fail. */
+static int attempt_run(struct sqd_reload *r, struct attempt *t)
+{
+	struct sq_ruleset *rs = NULL;
+	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
+
+	if (e < 0)
+		return e;
+	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
+	for (unsigned i = 0; t->gears && i < t->n; i++) {
+		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &r->opts.pipeline), r->generation);
+		if (!t->gears[i])
+			e = -ENOMEM;
+	}
+	sq_ruleset_unref(rs); /* each pipeline has its own reference */
+	if (!t->gears || e < 0)
+		return sq_err_set(&t->err, -ENOMEM, "rules: out of memory");
+	return 0;
+}
+
+static void begin(struct sqd_reload *r)
+{
+	r->generation++;
+	r->try = (struct attempt){ .n = sqd_workers_count(r->opts.workers) };
+}
+
+static void offer(struct sqd_reload *r)
+{
+	for (unsigned i = 0; i < r->try.n; i++) {
+		sqd_workers_offer(r->opts.workers, i, r->try.gears[i]);
+		r->try.gears[i] = NULL;
+	}
+}
+
+static void next_attempt(struct sqd_reload *r);
+
+static void finish(struct sqd_reload *r, int result)
+{
+	struct sqd_rules_info info = r->try.info;
+
+	attempt_fini(&r->try);
+	r->state = RELOAD_IDLE;
+	r->opts.done(r->opts.ctx, result, &info);
+	if (r->again)
+		next_attempt(r);
+}
+
+static void on_work(uv_work_t *work)
+{
+	struct sqd_reload *r = work->data;
+
+	r->try.result = attempt_run(r, &r->try);
+}
+
+static void reload_end(struct sqd_reload *r)
+{
+	void (*closed)(void *) = r->closed;
+	void *ctx = r->closed_ctx;
+
+	attempt_fini(&r->try);
+	free(r);
+	closed(ctx);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+	struct sqd_reload *r = work->data;
+
+	if (r->closing) {
+		reload_end(r);
+		return;
+	}
+	sqd_diags_log(&r->try.diags);
+	if (status < 0 || r->try.result < 0) {
+		r->opts.totals->reloads_failed++;
+		sqd_log(SQD_LOG_ERROR, "new rules refused, the old ones stay: %s",
+		        r->try.err.text[0] ? r->try.err.text : sq_strerror(r->try.result));
+		finish(r, -EINVAL);
+		return;
+	}
+	r->state = RELOAD_HANDING;
+	offer(r);
+	sqd_reload_taken_up(r);
+}
+
+static void next_attempt(struct sqd_reload *r)
+{
+	int e;
+
+	r->again = false;
+	r->state = RELOAD_LOADING;
+	begin(r);
+	r->work.data = r;
+	e = uv_queue_work(r->opts.loop, &r->work, on_work, on_worked);
+	sq_assert(e == 0);
+}
+
+void sqd_reload_request(struct sqd_reload *r)
+{
+	if (r->closing)
+		return;
+	if (r->state == RELOAD_IDLE)
+		next_attempt(r);
+	else
+		r->again = true;
+}
+
+void sqd_reload_taken_up(struct sqd_reload *r)
+{
+	if (r->state != RELOAD_HANDING || r->closing ||
+	    sqd_workers_generation(r->opts.workers) != r->generation)
+		return;
+	r->opts.totals->reloads++;
+	finish(r, 0);
+}
+
+int sqd_reload_first(struct sqd_reload *r, struct sqd_rules_info *info, struct sq_err *err)
+{
+	int e;
+
+	begin(r);
+	e = attempt_run(r, &r->try);
+	sqd_diags_log(&r->try.diags);
+	if (e < 0) {
+		if (err)
+			*err = r->try.err;
+	} else {
+		*info = r->try.info;
+		offer(r);
+	}
+	attempt_fini(&r->try);
+	return e;
+}
+
+struct sqd_reload *sqd_reload_new(const struct sqd_reload_opts *opts)
+{
+	struct sqd_reload *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->opts = *opts;
+	return r;
+}
+
+void sqd_reload_close(struct sqd_reload *r, void (*closed)(void *ctx), void *ctx)
+{
+	r->closing = true;
+	r->closed = closed;
+	r->closed_ctx = ctx;
+	if (r->state == RELOAD_LOADING)
+		(void)uv_cancel((uv_req_t *)&r->work); /* else it is waited for */
+	else
+		reload_end(r); /* workers took, or free, what they were offered */
+}

@@ -1,0 +1,163 @@
+/* The way down, in the order of the bytes: inputs, batches, queues; then all handles.
+ *
+ *   stop        inputs take no more; what was read goes into batches
+ *   drained     every batch is delivered: what was folded is given too
+ *   flushed     every queue is empty: close
+ *   deadline    or a second signal: what is left is counted as dropped, close
+ *   close       inputs, then dispatch and router, then the queues; the loop runs empty
+ */
+#include <stdlib.h>
+
+#include "daemon/base/loop.h"
+#include "daemon/base/notify.h"
+#include "daemon/core/daemon_private.h"
+
+static void give_up(struct sqd_daemon *d)
+{
+	struct sq_counters sum;
+	uint64_t accounted;
+
+	sqd_router_forget(d->router);
+	sqd_dispatch_abandon(d->dispatch);
+	/* Whatever was received and has no other place in the equation was still on its way. */
+	sum = sqd_daemon_counts(d);
+	accounted = sq_counters_accounted(&sum);
+	if (sum.received > accounted)
+		d->counts.dropped_shutdown += sum.received - accounted;
+	sqd_daemon_close(d);
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	struct sqd_daemon *d = t->data;
+
+	sqd_log(SQD_LOG_WARNING, "the deadline for stopping has passed; dropped what is left");
+	give_up(d);
+}
+
+void sqd_daemon_stop(struct sqd_daemon *d)
+{
+	if (d->phase == SQD_CLOSING)
+		return;
+	if (d->phase != SQD_RUNNING) {
+		sqd_log(SQD_LOG_WARNING, "told again to stop; dropped what is left");
+		give_up(d);
+		return;
+	}
+	d->phase = SQD_DRAINING;
+	sqd_notify("STOPPING=1\nSTATUS=working off what was received");
+	sqd_log(SQD_LOG_INFO, "stopping");
+	for (size_t i = 0; i < d->n_inputs; i++)
+		d->inputs[i].in->ops->stop(d->inputs[i].in);
+	(void)uv_timer_start(&d->deadline, on_deadline, d->cfg->shutdown_ms, 0);
+	sqd_dispatch_drain(d->dispatch);
+}
+
+void sqd_daemon_drained(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	if (d->phase != SQD_DRAINING)
+		return;
+	sqd_router_flush(d->router);
+	d->phase = SQD_FLUSHING;
+	sqd_daemon_progress(d);
+}
+
+void sqd_daemon_progress(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	if (d->phase == SQD_FLUSHING && sqd_router_idle(d->router))
+		sqd_daemon_close(d);
+}
+
+static void on_queue_closed(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	sq_assert(d->queues_closing);
+	d->queues_closing--; /* they are freed after the loop: their counters are printed */
+}
+
+static void close_queues(struct sqd_daemon *d)
+{
+	d->queues_closing = d->n_queues;
+	for (size_t i = 0; i < d->n_queues; i++)
+		sqd_outqueue_close(d->queues[i], on_queue_closed, d);
+}
+
+static void on_router_closed(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	d->router = NULL;
+	close_queues(d);
+}
+
+static void on_dispatch_closed(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	d->dispatch = NULL;
+	if (d->router)
+		sqd_router_close(d->router, on_router_closed, d);
+	else
+		close_queues(d);
+}
+
+static void on_reload_closed(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	d->reload = NULL;
+	if (d->dispatch)
+		sqd_dispatch_close(d->dispatch, on_dispatch_closed, d);
+	else
+		close_queues(d);
+}
+
+static void inputs_closed(struct sqd_daemon *d)
+{
+	if (d->reload)
+		sqd_reload_close(d->reload, on_reload_closed, d);
+	else
+		on_reload_closed(d);
+}
+
+void sqd_daemon_input_closed(struct sqd_input *in)
+{
+	struct sqd_daemon *d = in->ctx;
+
+	sq_assert(d->inputs_closing);
+	if (!--d->inputs_closing)
+		inputs_closed(d);
+}
+
+void sqd_daemon_close(struct sqd_daemon *d)
+{
+	size_t n = d->n_inputs;
+
+	d->phase = SQD_CLOSING;
+	sqd_signals_close(&d->signals);
+	uv_close((uv_handle_t *)&d->deadline, NULL);
+	uv_close((uv_handle_t *)&d->pulse, NULL);
+	if (!n) {
+		inputs_closed(d);
+		return;
+	}
+	d->inputs_closing = n;
+	for (size_t i = 0; i < n; i++)
+		d->inputs[i].in->ops->close(d->inputs[i].in);
+}
+
+void sqd_daemon_free(struct sqd_daemon *d)
+{
+	sq_assert(!d->dispatch && !d->router && !d->reload && !d->queues_closing);
+	for (size_t i = 0; i < d->n_inputs; i++)
+		free(d->inputs[i].in);
+	for (size_t i = 0; i < d->n_queues; i++)
+		sqd_outqueue_free(d->queues[i]);
+	free(d->inputs);
+	free(d->queues);
+}
