@@ -1,0 +1,17 @@
+/* Outputs to a file and to standard output. Main loop only; writing is done on libuv's threads. */
+#pragma once
+
+#include "daemon/flow/output.h"
+
+extern const struct sqd_output_ops sqd_output_file;
+extern const struct sqd_output_ops sqd_output_stdout;
+
+/** What the option table of "file" fills. */
+struct sqd_output_file_cfg {
+	char *path;
+};
+
+/** "stdout" has nothing to configure. */
+struct sqd_output_stdout_cfg {
+	bool unused;
+};
