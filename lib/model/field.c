@@ -95,8 +95,11 @@ int sq_fields_add(struct sq_fields *f, struct sq_sv name)
 
 int sq_fields_find(const struct sq_fields *f, struct sq_sv name)
 {
-	uint32_t hash = sq_key_hash(name);
+	return sq_fields_find_hashed(f, name, sq_key_hash(name));
+}
 
+int sq_fields_find_hashed(const struct sq_fields *f, struct sq_sv name, uint32_t hash)
+{
 	for (uint32_t at = hash % SLOTS; f->slots[at].number; at = (at + 1) % SLOTS) {
 		uint32_t number = f->slots[at].number - 1;
 

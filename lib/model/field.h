@@ -44,7 +44,8 @@
 	X(SUBJECT_LOGON_ID,    "SubjectLogonId")      \
 	X(TARGET_USER_NAME,    "TargetUserName")      \
 	X(TARGET_DOMAIN_NAME,  "TargetDomainName")    \
-	X(UTC_TIME,            "UtcTime")
+	X(UTC_TIME,            "UtcTime")             \
+	X(EVENT_TYPE,          "EventType")
 /* clang-format on */
 
 enum sq_field {

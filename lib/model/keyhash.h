@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/base/sv.h"
+#include "lib/model/field.h"
 
 static inline uint32_t sq_key_hash(struct sq_sv key)
 {
@@ -28,3 +28,6 @@ static inline uint32_t sq_key_hash(struct sq_sv key)
 	h = (a ^ (b << 29 | b >> 35) ^ key.n) * 0x9e3779b97f4a7c15u;
 	return (uint32_t)(h >> 32);
 }
+
+/** sq_fields_find() for who has the hash of `name` already. */
+int sq_fields_find_hashed(const struct sq_fields *f, struct sq_sv name, uint32_t hash);

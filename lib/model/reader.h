@@ -5,8 +5,8 @@
  * names, and finds the log source. JSON is read by yajl (lib/text/json.c), zero copy wherever a
  * text holds no escapes.
  *
- * One reader per thread. No allocation after the first few records: all memory is the arena's, or
- * made in sq_reader_new().
+ * One reader per thread. No allocation after the first few records: texts lie in the record or the
+ * arena, the tables of an event (values, more, all) in the reader, until its next event.
  */
 #pragma once
 

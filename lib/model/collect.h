@@ -1,0 +1,67 @@
+/* One event in the making: values by field, each with how good its place was, and what else is
+ * needed to finish it.
+ *
+ * Private to lib/model. A value of a better place replaces, one of a worse place is ignored, one of
+ * the same place is kept beside the first: a JSON key given twice hides nothing.
+ */
+#pragma once
+
+#include "lib/model/event.h"
+#include "lib/model/fieldmap.h"
+
+enum { SQ_LIST_MAX = 64, SQ_TEXTS_MAX = 4 };
+
+struct sq_collect {
+	struct sq_event *ev;
+	struct sq_arena *arena;
+	struct sq_value *values; /* SQ_FIELDS_MAX */
+	struct sq_value *more;   /* SQ_EVENT_MORE_MAX */
+	struct sq_sv *all;       /* SQ_EVENT_ALL_MAX, or NULL */
+	struct sq_value aux[SQ_AUX_N];
+	struct sq_value list[SQ_LIST_MAX]; /* EventData without names, in order */
+	struct sq_sv texts[SQ_TEXTS_MAX];  /* JSON or XML inside strings, still to be read */
+	bool rendered[SQ_TEXTS_MAX];       /* that text stood in place of the rendered message */
+	uint32_t n_fields, n_list, n_texts;
+	uint32_t n_data; /* values found under EventData names, not at the top of a record */
+	uint32_t hints;  /* 1 << enum sq_hint */
+};
+
+/** Ready for the next event. */
+void sq_collect_begin(struct sq_collect *c, struct sq_event *ev, struct sq_arena *a,
+                      const struct sq_fields *fields, struct sq_sv raw);
+
+/** A text and where it came from. */
+struct sq_found {
+	struct sq_sv text;
+	uint8_t kind;  /* enum sq_value_kind */
+	uint8_t rank;  /* enum sq_band and on */
+	bool stays;    /* it lies in the record or the arena; else it is copied when kept */
+	bool repeated; /* a later element of an array: no duplicate key */
+};
+
+/** `field`: a field's number, or one of enum sq_aux. */
+void sq_collect_put(struct sq_collect *c, uint32_t field, const struct sq_found *f);
+
+/** Put a text that lies in the record or the arena. */
+void sq_collect_text(struct sq_collect *c, uint32_t field, uint8_t rank, struct sq_sv text);
+
+/** The text, in memory that lasts. Empty and flagged when the arena is full. */
+struct sq_sv sq_collect_keep(struct sq_collect *c, struct sq_sv text, bool stays);
+
+static inline struct sq_value *sq_collect_slot(struct sq_collect *c, uint32_t field)
+{
+	return field >= SQ_AUX_BASE ? &c->aux[field - SQ_AUX_BASE] : &c->values[field];
+}
+
+/** Text of a slot's first value; empty when absent or null. */
+static inline struct sq_sv sq_collect_get(struct sq_collect *c, uint32_t field)
+{
+	const struct sq_value *v = sq_collect_slot(c, field);
+
+	return v->kind >= SQ_VALUE_TEXT ? sq_value_sv(v) : (struct sq_sv){ "", 0 };
+}
+
+static inline bool sq_collect_hinted(const struct sq_collect *c, enum sq_hint h)
+{
+	return c->hints >> h & 1;
+}

@@ -1,0 +1,41 @@
+#include "lib/model/event.h"
+
+const char *sq_category_name(enum sq_category c)
+{
+	static const char *const names[] = {
+		[SQ_CATEGORY_NONE] = "",
+		[SQ_CATEGORY_PROCESS_CREATION] = "process_creation",
+		[SQ_CATEGORY_FILE_CHANGE] = "file_change",
+		[SQ_CATEGORY_NETWORK_CONNECTION] = "network_connection",
+		[SQ_CATEGORY_SYSMON_STATUS] = "sysmon_status",
+		[SQ_CATEGORY_PROCESS_TERMINATION] = "process_termination",
+		[SQ_CATEGORY_DRIVER_LOAD] = "driver_load",
+		[SQ_CATEGORY_IMAGE_LOAD] = "image_load",
+		[SQ_CATEGORY_CREATE_REMOTE_THREAD] = "create_remote_thread",
+		[SQ_CATEGORY_RAW_ACCESS_THREAD] = "raw_access_thread",
+		[SQ_CATEGORY_PROCESS_ACCESS] = "process_access",
+		[SQ_CATEGORY_FILE_EVENT] = "file_event",
+		[SQ_CATEGORY_REGISTRY_ADD] = "registry_add",
+		[SQ_CATEGORY_REGISTRY_DELETE] = "registry_delete",
+		[SQ_CATEGORY_REGISTRY_SET] = "registry_set",
+		[SQ_CATEGORY_REGISTRY_RENAME] = "registry_rename",
+		[SQ_CATEGORY_REGISTRY_EVENT] = "registry_event",
+		[SQ_CATEGORY_CREATE_STREAM_HASH] = "create_stream_hash",
+		[SQ_CATEGORY_PIPE_CREATED] = "pipe_created",
+		[SQ_CATEGORY_WMI_EVENT] = "wmi_event",
+		[SQ_CATEGORY_DNS_QUERY] = "dns_query",
+		[SQ_CATEGORY_FILE_DELETE] = "file_delete",
+		[SQ_CATEGORY_CLIPBOARD_CAPTURE] = "clipboard_capture",
+		[SQ_CATEGORY_PROCESS_TAMPERING] = "process_tampering",
+		[SQ_CATEGORY_FILE_BLOCK_EXECUTABLE] = "file_block_executable",
+		[SQ_CATEGORY_FILE_EXECUTABLE_DETECTED] = "file_executable_detected",
+		[SQ_CATEGORY_SYSMON_ERROR] = "sysmon_error",
+		[SQ_CATEGORY_PS_SCRIPT] = "ps_script",
+		[SQ_CATEGORY_PS_MODULE] = "ps_module",
+		[SQ_CATEGORY_PS_CLASSIC_START] = "ps_classic_start",
+		[SQ_CATEGORY_PS_CLASSIC_PROVIDER_START] = "ps_classic_provider_start",
+		[SQ_CATEGORY_PS_CLASSIC_SCRIPT] = "ps_classic_script",
+	};
+
+	return (size_t)c < SQ_LEN(names) && names[c] ? names[c] : "";
+}

@@ -1,0 +1,137 @@
+#include "lib/model/message.h"
+
+struct label {
+	struct sq_sv text;
+	uint16_t field; /* SQ_AUX_NONE: only ends the one before */
+	bool last;      /* look for its last place: the value before it is a user's text */
+};
+
+/* clang-format off */
+static const struct label sysmon_1[] = {
+	{ SQ_SV("UtcTime: "),           SQ_F_UTC_TIME, false },
+	{ SQ_SV("ProcessGuid: "),       SQ_F_PROCESS_GUID, false },
+	{ SQ_SV("ProcessId: "),         SQ_F_PROCESS_ID, false },
+	{ SQ_SV("Image: "),             SQ_F_IMAGE, false },
+	{ SQ_SV("FileVersion: "),       SQ_AUX_NONE, false },
+	{ SQ_SV("Description: "),       SQ_F_DESCRIPTION, false },
+	{ SQ_SV("Product: "),           SQ_F_PRODUCT, false },
+	{ SQ_SV("Company: "),           SQ_F_COMPANY, false },
+	{ SQ_SV("OriginalFileName: "),  SQ_F_ORIGINAL_FILE_NAME, false },
+	{ SQ_SV("CommandLine: "),       SQ_F_COMMAND_LINE, false },
+	{ SQ_SV("CurrentDirectory: "),  SQ_F_CURRENT_DIRECTORY, true },
+	{ SQ_SV("User: "),              SQ_F_USER, false },
+	{ SQ_SV("LogonGuid: "),         SQ_AUX_NONE, false },
+	{ SQ_SV("LogonId: "),           SQ_F_LOGON_ID, false },
+	{ SQ_SV("TerminalSessionId: "), SQ_AUX_NONE, false },
+	{ SQ_SV("IntegrityLevel: "),    SQ_F_INTEGRITY_LEVEL, false },
+	{ SQ_SV("Hashes: "),            SQ_F_HASHES, false },
+	{ SQ_SV("ParentProcessGuid: "), SQ_F_PARENT_PROCESS_GUID, false },
+	{ SQ_SV("ParentProcessId: "),   SQ_F_PARENT_PROCESS_ID, false },
+	{ SQ_SV("ParentImage: "),       SQ_F_PARENT_IMAGE, false },
+	{ SQ_SV("ParentCommandLine: "), SQ_F_PARENT_COMMAND_LINE, false },
+	{ SQ_SV("ParentUser: "),        SQ_F_PARENT_USER, true },
+};
+
+/* The second "Account Name" and "Account Domain" are the new process' own. */
+static const struct label security_4688[] = {
+	{ SQ_SV("Account Name:"),         SQ_F_SUBJECT_USER_NAME, false },
+	{ SQ_SV("Account Domain:"),       SQ_F_SUBJECT_DOMAIN_NAME, false },
+	{ SQ_SV("Logon ID:"),             SQ_F_SUBJECT_LOGON_ID, false },
+	{ SQ_SV("Account Name:"),         SQ_F_TARGET_USER_NAME, false },
+	{ SQ_SV("Account Domain:"),       SQ_F_TARGET_DOMAIN_NAME, false },
+	{ SQ_SV("New Process ID:"),       SQ_F_NEW_PROCESS_ID, false },
+	{ SQ_SV("New Process Name:"),     SQ_F_NEW_PROCESS_NAME, false },
+	{ SQ_SV("Token Elevation Type:"), SQ_AUX_NONE, false },
+	{ SQ_SV("Mandatory Label:"),      SQ_F_MANDATORY_LABEL, false },
+	{ SQ_SV("Creator Process ID:"),   SQ_F_PROCESS_ID, false },
+	{ SQ_SV("Creator Process Name:"), SQ_F_PARENT_PROCESS_NAME, false },
+	{ SQ_SV("Process Command Line:"), SQ_F_COMMAND_LINE, false },
+	{ SQ_SV("Token Elevation Type indicates"), SQ_AUX_NONE, true },
+};
+/* clang-format on */
+
+/* A label begins a line, or follows a blank where line ends were made blanks. */
+static bool begins(struct sq_sv text, size_t at)
+{
+	return at == 0 || sq_is_space(text.p[at - 1]) || text.p[at - 1] == '"';
+}
+
+static size_t find_label(struct sq_sv text, const struct label *l)
+{
+	size_t found = SIZE_MAX, from = 0;
+
+	for (;;) {
+		size_t at = sq_sv_find(sq_sv_skip(text, from), l->text);
+
+		if (at == SIZE_MAX)
+			return found;
+		at += from;
+		from = at + 1;
+		if (!begins(text, at))
+			continue;
+		found = at;
+		if (!l->last)
+			return found;
+	}
+}
+
+static void put(struct sq_collect *c, uint16_t field, struct sq_sv text)
+{
+	while (text.n && sq_is_space(text.p[0]) && text.p[0] != ' ')
+		text = sq_sv_skip(text, 1); /* the tabs after a label of 4688 */
+	while (text.n && sq_is_space(text.p[text.n - 1]) && text.p[text.n - 1] != ' ')
+		text.n--; /* the line end; a blank may belong to a command line */
+	if (field == SQ_AUX_NONE || sq_collect_get(c, field).n)
+		return;
+	sq_collect_text(c, field, SQ_BAND_MESSAGE, text);
+	c->ev->flags |= SQ_EVENT_FROM_MESSAGE;
+}
+
+/* The labels in their order; each value lasts to the next label that is there. */
+static void read_labels(struct sq_collect *c, const struct label *labels, size_t n, bool lines)
+{
+	struct sq_sv text = sq_collect_get(c, SQ_F_MESSAGE);
+	const struct label *open = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = find_label(text, &labels[i]);
+
+		if (at == SIZE_MAX)
+			continue;
+		if (open) {
+			struct sq_sv value = sq_sv_first(text, at);
+
+			if (lines && !labels[i].last)
+				value = sq_sv_cut(&value, '\n');
+			put(c, open->field, value);
+		}
+		text = sq_sv_skip(text, at + labels[i].text.n);
+		open = &labels[i];
+	}
+	if (open)
+		put(c, open->field, text);
+}
+
+void sq_message_sysmon_1(struct sq_collect *c)
+{
+	read_labels(c, sysmon_1, SQ_LEN(sysmon_1), false);
+}
+
+void sq_message_security_4688(struct sq_collect *c)
+{
+	read_labels(c, security_4688, SQ_LEN(security_4688), true);
+}
+
+void sq_message_sysmon(struct sq_collect *c)
+{
+	struct sq_sv text = sq_collect_get(c, SQ_F_MESSAGE);
+
+	while (text.n) {
+		struct sq_sv line = sq_sv_cut(&text, '\n');
+		struct sq_sv name = sq_sv_cut(&line, ':');
+		int field = sq_fields_find(c->ev->fields, name);
+
+		if (field > SQ_F_MESSAGE && (uint32_t)field < c->n_fields)
+			put(c, (uint16_t)field, sq_sv_skip(line, line.n && line.p[0] == ' '));
+	}
+}

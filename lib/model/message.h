@@ -1,0 +1,14 @@
+/* Fields out of the rendered text of an event, where the record has them nowhere else.
+ *
+ * Private to lib/model. English texts only: Windows translates the labels of 4688; Sysmon's are
+ * never translated.
+ */
+#pragma once
+
+#include "lib/model/collect.h"
+
+void sq_message_security_4688(struct sq_collect *c);
+/** Process creation, whose command lines may hold line ends and labels themselves. */
+void sq_message_sysmon_1(struct sq_collect *c);
+/** Any other Sysmon event: lines "Name: value". */
+void sq_message_sysmon(struct sq_collect *c);

@@ -1,0 +1,232 @@
+#include "lib/model/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/model/eventxml.h"
+#include "lib/model/semantics.h"
+#include "lib/model/walk.h"
+#include "lib/text/frame.h"
+
+enum {
+	DEPTH = 64,
+	KEYS = 10000,
+	UNWRAP_MAX = 3, /* an event in a string in a string in a string */
+};
+
+struct sq_reader {
+	const struct sq_fields *fields;
+	struct sq_trie *trie;
+	struct sq_json *json;
+	struct sq_collect collect;
+	struct sq_walk walk;
+	struct sq_sv left; /* what the last call left of its record */
+	const char *why;
+	char text[160]; /* of `why`, when it had to be made */
+	struct sq_value values[SQ_FIELDS_MAX];
+	struct sq_value more[SQ_EVENT_MORE_MAX];
+	struct sq_sv all[]; /* SQ_EVENT_ALL_MAX, when asked for */
+};
+
+struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_reader_opts *opts)
+{
+	struct sq_json_limits limits = { opts->max_depth ? opts->max_depth : DEPTH,
+		                         opts->max_keys ? opts->max_keys : KEYS };
+	struct sq_reader *r;
+
+	if (limits.max_depth > SQ_WALK_DEPTH_MAX)
+		limits.max_depth = SQ_WALK_DEPTH_MAX;
+	r = calloc(1, sizeof(*r) + (opts->want_all ? SQ_EVENT_ALL_MAX * sizeof(r->all[0]) : 0));
+	if (!r)
+		return NULL;
+	r->fields = fields;
+	r->why = "";
+	r->trie = sq_trie_new();
+	r->json = sq_json_new(&sq_walk_sink, &r->walk, &limits);
+	if (!r->trie || !r->json) {
+		sq_reader_free(r);
+		return NULL;
+	}
+	r->collect.values = r->values;
+	r->collect.more = r->more;
+	r->collect.all = opts->want_all ? r->all : NULL;
+	r->walk.c = &r->collect;
+	r->walk.trie = r->trie;
+	r->walk.fields = fields;
+	return r;
+}
+
+void sq_reader_free(struct sq_reader *r)
+{
+	if (!r)
+		return;
+	sq_json_free(r->json);
+	sq_trie_free(r->trie);
+	free(r);
+}
+
+const char *sq_reader_why(const struct sq_reader *r)
+{
+	return r->why;
+}
+
+/* What may stand between two events of a record. @return whether a value of an array may follow */
+static bool skip_separators(struct sq_sv *in)
+{
+	bool array = false;
+
+	while (in->n) {
+		char c = in->p[0];
+
+		if (sq_sv_starts(*in, SQ_SV("\xef\xbb\xbf")))
+			*in = sq_sv_skip(*in, 2);
+		else if (c == '[' || c == ',' || c == ']')
+			array = true;
+		else if (!sq_is_space(c) && c != '\0')
+			break;
+		*in = sq_sv_skip(*in, 1);
+	}
+	return array;
+}
+
+/* After a broken event go on behind the next NUL or line end, when an event may begin there. */
+static struct sq_sv go_on(struct sq_sv in)
+{
+	for (;;) {
+		size_t n = 0;
+
+		while (n < in.n && in.p[n] != '\n' && in.p[n] != '\0')
+			n++;
+		in = sq_sv_skip(in, n + 1);
+		if (in.n == 0)
+			return in;
+		if (in.p[0] == '{' || in.p[0] == '[' || sq_sv_starts(in, SQ_SV("<Event")))
+			return in;
+	}
+}
+
+static int malformed(struct sq_reader *r, struct sq_sv *rest, struct sq_sv after, const char *why)
+{
+	r->why = why;
+	*rest = r->left = go_on(after);
+	return -EBADMSG;
+}
+
+static bool is_xml(struct sq_sv in)
+{
+	return sq_sv_starts(in, SQ_SV("<Event")) || sq_sv_starts(in, SQ_SV("<?xml"));
+}
+
+static int read_json(struct sq_reader *r, struct sq_sv text, size_t *ret_used)
+{
+	sq_walk_begin(&r->walk);
+	return sq_json_read(r->json, text, ret_used);
+}
+
+/* A text that stands where the rendered message does is that no more when it is the event. */
+static bool read_text(struct sq_reader *r, struct sq_sv text, bool rendered)
+{
+	struct sq_value *message = &r->values[SQ_F_MESSAGE];
+	struct sq_value before = *message;
+	size_t used;
+	bool ok;
+
+	text = sq_sv_trim(text);
+	if (rendered)
+		*message = (struct sq_value){ 0 };
+	if (text.n && text.p[0] == '{')
+		ok = read_json(r, text, &used) == 0;
+	else
+		ok = sq_eventxml_read(&r->collect, &text);
+	if (rendered && (!ok || message->kind == SQ_VALUE_ABSENT) &&
+	    r->values[SQ_F_EVENT_ID].kind == SQ_VALUE_ABSENT)
+		*message = before;
+	return ok;
+}
+
+/* Read what strings hold, as long as the record has not said what it is about. A rendered message
+ * is looked into only when there is no event id: programs log all kinds of things. */
+static void unwrap(struct sq_reader *r)
+{
+	struct sq_collect *c = &r->collect;
+
+	for (int round = 0; round < UNWRAP_MAX && c->n_texts; round++) {
+		struct sq_sv texts[SQ_TEXTS_MAX];
+		bool rendered[SQ_TEXTS_MAX];
+		uint32_t n = c->n_texts;
+
+		memcpy(texts, c->texts, n * sizeof(*texts));
+		memcpy(rendered, c->rendered, n * sizeof(*rendered));
+		c->n_texts = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			bool no_id = c->values[SQ_F_EVENT_ID].kind == SQ_VALUE_ABSENT;
+
+			if (no_id || (c->n_data == 0 && !rendered[i]))
+				(void)read_text(r, texts[i], rendered[i]);
+		}
+	}
+}
+
+static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
+{
+	size_t used;
+	int ret = read_json(r, text, &used);
+
+	if (ret < 0)
+		return malformed(r, rest, sq_sv_skip(*rest, used),
+		                 ret == -ENOMEM ? "out of memory" : sq_json_why(r->json));
+	r->collect.ev->raw = sq_sv_first(text, used);
+	*rest = sq_sv_skip(*rest, used);
+	unwrap(r);
+	return 1;
+}
+
+static int next_xml(struct sq_reader *r, struct sq_sv *rest)
+{
+	struct sq_sv in = *rest;
+
+	if (!sq_eventxml_read(&r->collect, &in))
+		return malformed(r, rest, in, "XML that ends inside an element");
+	r->collect.ev->raw = sq_sv_first(*rest, rest->n - in.n);
+	*rest = in;
+	return 1;
+}
+
+int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_syslog *header,
+                   struct sq_arena *a, struct sq_event *ev)
+{
+	bool going_on = rest->p == r->left.p && rest->n == r->left.n;
+	struct sq_sv text;
+	bool array;
+	int ret;
+
+	array = skip_separators(rest);
+	while (sq_sv_starts(*rest, SQ_SV("<Events")) || sq_sv_starts(*rest, SQ_SV("</Events"))) {
+		(void)sq_sv_cut(rest, '>');
+		(void)skip_separators(rest);
+	}
+	if (rest->n == 0) {
+		r->left = (struct sq_sv){ 0 };
+		if (going_on)
+			return 0;
+		r->why = "no JSON object in the record";
+		return array ? 0 : -EBADMSG;
+	}
+	sq_collect_begin(&r->collect, ev, a, r->fields, *rest);
+	if (is_xml(*rest)) {
+		ret = next_xml(r, rest);
+	} else if (rest->p[0] != '{' && !memchr(rest->p, '{', rest->n)) {
+		return malformed(r, rest, *rest, "no JSON object in the record");
+	} else {
+		size_t n = array ? sq_frame_value_length(*rest) : 0;
+
+		text = n ? sq_sv_first(*rest, n) : *rest;
+		ret = next_json(r, rest, text);
+	}
+	if (ret < 0)
+		return ret;
+	r->left = *rest;
+	sq_semantics_finish(&r->collect, header);
+	return 1;
+}

@@ -1,0 +1,378 @@
+#include "lib/model/semantics.h"
+
+#include <stdio.h>
+
+#include "lib/base/time.h"
+#include "lib/model/logsource.h"
+#include "lib/model/message.h"
+#include "lib/model/positions.h"
+#include "lib/model/shape.h"
+#include "lib/text/xml.h"
+
+static bool has_text(struct sq_collect *c, uint32_t field)
+{
+	return sq_collect_get(c, field).n > 0;
+}
+
+static struct sq_sv number_text(struct sq_collect *c, uint64_t u)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)u);
+
+	return sq_collect_keep(c, (struct sq_sv){ text, (size_t)n }, false);
+}
+
+/* Significant digits and the power of ten behind them: 4.688e3 is 4688 and 0. */
+static bool decimal_parts(struct sq_sv text, uint64_t *ret_digits, int64_t *ret_power)
+{
+	uint64_t digits = 0;
+	int64_t power = 0, e = 0;
+	bool point = false, any = false;
+
+	for (; text.n && (sq_is_digit(text.p[0]) || (text.p[0] == '.' && !point));
+	     text = sq_sv_skip(text, 1)) {
+		if (text.p[0] == '.') {
+			point = true;
+			continue;
+		}
+		any = true;
+		if (digits > UINT64_MAX / 100)
+			return false;
+		digits = digits * 10 + (unsigned)(text.p[0] - '0');
+		power -= point;
+	}
+	if (text.n && (text.p[0] == 'e' || text.p[0] == 'E')) {
+		text = sq_sv_skip(text, 1);
+		if (text.n && text.p[0] == '+')
+			text = sq_sv_skip(text, 1);
+		if (!sq_sv_to_i64(text, &e) || e > 100 || e < -100)
+			return false;
+		text.n = 0;
+	}
+	*ret_digits = digits;
+	*ret_power = power + e;
+	return any && text.n == 0;
+}
+
+bool sq_event_id_parse(struct sq_sv text, uint32_t *ret)
+{
+	uint64_t u;
+	int64_t power;
+
+	text = sq_sv_trim(text);
+	if (!sq_sv_to_u64(text, &u)) {
+		if (!decimal_parts(text, &u, &power))
+			return false;
+		for (; power > 0 && u <= UINT32_MAX; power--)
+			u *= 10;
+		for (; power < 0 && u % 10 == 0 && u; power++)
+			u /= 10;
+		if (power < 0 && u)
+			return false;
+	}
+	if (u > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)u;
+	return true;
+}
+
+/* Every value counts, so that a second EventID does not hide the first; process creation is what
+ * we are here for. The texts become plain decimal, since rules compare them as such. */
+static void find_event_id(struct sq_collect *c, enum sq_source source)
+{
+	struct sq_event *ev = c->ev;
+	struct sq_value *v = &c->values[SQ_F_EVENT_ID];
+	bool first = true;
+
+	for (;; v = &ev->more[v->more - 1]) {
+		enum sq_category category;
+		uint32_t id;
+
+		if (v->kind >= SQ_VALUE_TEXT && sq_event_id_parse(sq_value_sv(v), &id)) {
+			uint64_t plain;
+
+			if (v->p[0] == '0' || v->n > 10 || !sq_is_digit(v->p[v->n - 1]) ||
+			    !sq_sv_to_u64(sq_value_sv(v), &plain)) {
+				struct sq_sv text = number_text(c, id);
+
+				v->p = text.p;
+				v->n = (uint32_t)text.n;
+			}
+			category = sq_category_of(ev, source, id);
+			if (first || (category == SQ_CATEGORY_PROCESS_CREATION &&
+			              ev->category != category)) {
+				ev->event_id = id;
+				ev->category = category;
+			}
+			first = false;
+		}
+		if (!v->more)
+			return;
+	}
+}
+
+/* NXLog CE cuts EventData out of the XML and leaves its entities in. */
+static void decode_entities(struct sq_collect *c)
+{
+	struct sq_event *ev = c->ev;
+
+	for (uint32_t i = SQ_F_IMAGE; i < c->n_fields; i++) {
+		struct sq_value *v = &c->values[i];
+
+		if (v->kind != SQ_VALUE_TEXT)
+			continue;
+		for (;; v = &ev->more[v->more - 1]) {
+			if (v->n && memchr(v->p, '&', v->n)) {
+				struct sq_sv text = sq_xml_decode(sq_value_sv(v), c->arena);
+
+				v->p = text.p;
+				v->n = (uint32_t)text.n;
+			}
+			if (!v->more)
+				break;
+		}
+	}
+}
+
+static void put_decimal(struct sq_collect *c, uint32_t to, struct sq_value from)
+{
+	struct sq_value *v = &c->values[to];
+	struct sq_sv text;
+	uint64_t u;
+
+	*v = from;
+	if (v->kind < SQ_VALUE_TEXT || v->n < 3 || v->p[0] != '0' ||
+	    !sq_sv_to_u64(sq_value_sv(v), &u))
+		return;
+	text = number_text(c, u);
+	*v = (struct sq_value){ text.p, (uint32_t)text.n, from.more, SQ_VALUE_NUMBER, from.rank };
+}
+
+/* Value of `field`, or when it has none that of `other`. */
+static struct sq_value either(struct sq_collect *c, uint32_t field, uint32_t other)
+{
+	const struct sq_value *v = sq_collect_slot(c, field);
+
+	return v->kind >= SQ_VALUE_TEXT && v->n ? *v : *sq_collect_slot(c, other);
+}
+
+static void put_made(struct sq_collect *c, uint32_t field, struct sq_sv text)
+{
+	c->values[field] =
+		(struct sq_value){ text.p, (uint32_t)text.n, 0, SQ_VALUE_TEXT, SQ_BAND_MADE };
+}
+
+/* "DOMAIN\name", or the name alone. */
+static struct sq_sv account(struct sq_collect *c, struct sq_sv domain, struct sq_sv name)
+{
+	char *p;
+
+	if (domain.n == 0 || name.n == 0)
+		return name;
+	p = sq_arena_bytes(c->arena, domain.n + 1 + name.n);
+	if (!p)
+		return name;
+	memcpy(p, domain.p, domain.n);
+	p[domain.n] = '\\';
+	memcpy(p + domain.n + 1, name.p, name.n);
+	return (struct sq_sv){ p, domain.n + 1 + name.n };
+}
+
+/* "S-1-16-12288", or the rendered "Mandatory Label\High Mandatory Level". */
+static struct sq_sv integrity(struct sq_sv label)
+{
+	static const struct {
+		struct sq_sv sid, level;
+	} rows[] = {
+		{ SQ_SV("S-1-16-0"), SQ_SV("Untrusted") },
+		{ SQ_SV("S-1-16-4096"), SQ_SV("Low") },
+		{ SQ_SV("S-1-16-8192"), SQ_SV("Medium") },
+		{ SQ_SV("S-1-16-8448"), SQ_SV("MediumPlus") },
+		{ SQ_SV("S-1-16-12288"), SQ_SV("High") },
+		{ SQ_SV("S-1-16-16384"), SQ_SV("System") },
+		{ SQ_SV("S-1-16-20480"), SQ_SV("Protected") },
+	};
+	static const struct sq_sv before = SQ_SV("Mandatory Label\\");
+	static const struct sq_sv after = SQ_SV(" Mandatory Level");
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		if (sq_sv_ieq(label, rows[i].sid))
+			return rows[i].level;
+	}
+	if (sq_sv_istarts(label, before))
+		label = sq_sv_skip(label, before.n);
+	if (sq_sv_iends(label, after))
+		label.n -= after.n;
+	return label;
+}
+
+static void finish_4688(struct sq_collect *c)
+{
+	struct sq_value *v = c->values;
+	struct sq_value creator = v[SQ_F_PROCESS_ID];
+
+	v[SQ_F_IMAGE] = v[SQ_F_NEW_PROCESS_NAME] = either(c, SQ_F_NEW_PROCESS_NAME, SQ_F_IMAGE);
+	v[SQ_F_PARENT_IMAGE] = v[SQ_F_PARENT_PROCESS_NAME] =
+		either(c, SQ_F_PARENT_PROCESS_NAME, SQ_F_PARENT_IMAGE);
+	put_decimal(c, SQ_F_PROCESS_ID, either(c, SQ_F_NEW_PROCESS_ID, SQ_AUX_PID));
+	put_decimal(c, SQ_F_PARENT_PROCESS_ID,
+	            creator.n ? creator : either(c, SQ_F_PARENT_PROCESS_ID, SQ_AUX_PARENT_PID));
+	v[SQ_F_LOGON_ID] = either(c, SQ_F_LOGON_ID, SQ_F_SUBJECT_LOGON_ID);
+	if (has_text(c, SQ_F_SUBJECT_USER_NAME))
+		put_made(c, SQ_F_USER,
+		         account(c, sq_collect_get(c, SQ_F_SUBJECT_DOMAIN_NAME),
+		                 sq_collect_get(c, SQ_F_SUBJECT_USER_NAME)));
+	if (has_text(c, SQ_F_MANDATORY_LABEL))
+		put_made(c, SQ_F_INTEGRITY_LEVEL,
+		         integrity(sq_collect_get(c, SQ_F_MANDATORY_LABEL)));
+}
+
+/* "SHA1=..,MD5=..": ECS has them apart and in lower case. */
+static void make_hashes(struct sq_collect *c)
+{
+	static const struct sq_sv names[] = { SQ_SV("SHA1="), SQ_SV("MD5="), SQ_SV("SHA256="),
+		                              SQ_SV("IMPHASH=") };
+	char text[512];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < SQ_LEN(names); i++) {
+		struct sq_sv hash = sq_collect_get(c, SQ_AUX_SHA1 + i);
+
+		if (hash.n == 0 || hash.n > 64)
+			continue;
+		if (n)
+			text[n++] = ',';
+		memcpy(text + n, names[i].p, names[i].n);
+		n += names[i].n;
+		for (size_t k = 0; k < hash.n; k++) {
+			char h = hash.p[k];
+
+			text[n++] = (char)(h >= 'a' && h <= 'f' ? h - 32 : h);
+		}
+	}
+	if (n)
+		put_made(c, SQ_F_HASHES, sq_collect_keep(c, (struct sq_sv){ text, n }, false));
+}
+
+/* Winlogbeat 7.2 to 7.7 has the command line as its arguments only. */
+static void join_args(struct sq_collect *c, uint32_t args, uint32_t field)
+{
+	const struct sq_value *first = sq_collect_slot(c, args);
+	size_t n = 0;
+	char *p, *to;
+
+	if (first->kind < SQ_VALUE_TEXT || has_text(c, field))
+		return;
+	for (const struct sq_value *v = first; v; v = sq_event_next(c->ev, v))
+		n += v->n + 1;
+	p = to = sq_arena_bytes(c->arena, n);
+	if (!p)
+		return;
+	for (const struct sq_value *v = first; v; v = sq_event_next(c->ev, v)) {
+		if (v->n)
+			memcpy(to, v->p, v->n);
+		to += v->n;
+		*to++ = ' ';
+	}
+	put_made(c, field, (struct sq_sv){ p, n - 1 });
+}
+
+static void finish_ecs(struct sq_collect *c)
+{
+	/* Without `winlog` the record's `user` is the account of the logging process. */
+	if (sq_collect_hinted(c, SQ_HINT_WINLOG) && !has_text(c, SQ_F_USER) &&
+	    has_text(c, SQ_AUX_ACTOR_NAME))
+		put_made(c, SQ_F_USER,
+		         account(c, sq_collect_get(c, SQ_AUX_ACTOR_DOMAIN),
+		                 sq_collect_get(c, SQ_AUX_ACTOR_NAME)));
+	if (!has_text(c, SQ_F_HASHES))
+		make_hashes(c);
+	join_args(c, SQ_AUX_ARGS, SQ_F_COMMAND_LINE);
+	join_args(c, SQ_AUX_PARENT_ARGS, SQ_F_PARENT_COMMAND_LINE);
+}
+
+/* The values have no names, or are not there at all. */
+static void find_data(struct sq_collect *c, enum sq_source source)
+{
+	struct sq_event *ev = c->ev;
+	bool creation = ev->category == SQ_CATEGORY_PROCESS_CREATION;
+	bool named = c->n_data > 0;
+
+	if (!named && c->n_list && creation)
+		named = source == SQ_SOURCE_SYSMON ? sq_positions_sysmon_1(c)
+		                                   : sq_positions_security_4688(c);
+	if (creation && source == SQ_SOURCE_SYSMON) {
+		if (!has_text(c, SQ_F_IMAGE) || !has_text(c, SQ_F_COMMAND_LINE) ||
+		    !has_text(c, SQ_F_PROCESS_ID))
+			sq_message_sysmon_1(c);
+	} else if (creation) {
+		if (!has_text(c, SQ_F_COMMAND_LINE) ||
+		    (!has_text(c, SQ_F_NEW_PROCESS_NAME) && !has_text(c, SQ_F_IMAGE)))
+			sq_message_security_4688(c);
+	} else if (source == SQ_SOURCE_SYSMON && !named && !has_text(c, SQ_F_UTC_TIME)) {
+		sq_message_sysmon(c);
+	}
+}
+
+static int64_t time_of(struct sq_sv text)
+{
+	static const struct sq_sv wrap = SQ_SV("/Date(");
+	int64_t us;
+
+	if (text.n == 0)
+		return 0;
+	if (sq_sv_starts(text, wrap)) {
+		text = sq_sv_skip(text, wrap.n);
+		text = sq_sv_cut(&text, ')');
+	}
+	return sq_time_parse(text, &us, NULL) || sq_time_parse_epoch(text, &us) ? us : 0;
+}
+
+/* Sysmon's UtcTime is the one time that is never local and never that of a relay. */
+static void find_time(struct sq_collect *c, enum sq_source source, const struct sq_syslog *header)
+{
+	struct sq_event *ev = c->ev;
+
+	if (source == SQ_SOURCE_SYSMON)
+		ev->time_us = time_of(sq_collect_get(c, SQ_F_UTC_TIME));
+	if (!ev->time_us)
+		ev->time_us = time_of(sq_collect_get(c, SQ_F_TIME));
+	if (!ev->time_us && header)
+		ev->time_us = header->time_us;
+}
+
+void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header)
+{
+	struct sq_event *ev = c->ev;
+	enum sq_source source = sq_source_of(ev);
+
+	find_event_id(c, source);
+	if (c->n_list)
+		c->hints |= 1u << SQ_HINT_LIST;
+	if (sq_sv_eq(sq_collect_get(c, SQ_AUX_MODULE), SQ_SV("im_msvistalog")))
+		decode_entities(c);
+	if (c->n_list && sq_collect_hinted(c, SQ_HINT_PROVIDER_NAME) &&
+	    !has_text(c, SQ_F_MESSAGE)) { /* fluentd's rendered text */
+		c->values[SQ_F_MESSAGE] = c->values[SQ_F_DESCRIPTION];
+		c->values[SQ_F_DESCRIPTION] = (struct sq_value){ 0 };
+	}
+	if (sq_collect_slot(c, SQ_AUX_PID)->kind && ev->event_id != 4688)
+		c->values[SQ_F_PROCESS_ID] = either(c, SQ_F_PROCESS_ID, SQ_AUX_PID);
+	if (sq_collect_slot(c, SQ_AUX_PARENT_PID)->kind && ev->event_id != 4688)
+		c->values[SQ_F_PARENT_PROCESS_ID] =
+			either(c, SQ_F_PARENT_PROCESS_ID, SQ_AUX_PARENT_PID);
+	find_data(c, source);
+	finish_ecs(c);
+	if (ev->category == SQ_CATEGORY_PROCESS_CREATION && source != SQ_SOURCE_SYSMON) {
+		finish_4688(c);
+	} else if (ev->category == SQ_CATEGORY_PROCESS_CREATION) {
+		put_decimal(c, SQ_F_PROCESS_ID, c->values[SQ_F_PROCESS_ID]);
+		put_decimal(c, SQ_F_PARENT_PROCESS_ID, c->values[SQ_F_PARENT_PROCESS_ID]);
+	}
+	if (header && header->host.n)
+		sq_collect_text(c, SQ_F_COMPUTER, SQ_BAND_LAST, header->host);
+	find_time(c, source, header);
+	ev->shape = sq_shape_of(c);
+	if (c->arena->overflow)
+		ev->flags |= SQ_EVENT_OVERFLOW;
+}

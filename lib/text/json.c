@@ -1,0 +1,217 @@
+#include "lib/text/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <yajl/yajl_parse.h>
+
+struct sq_json {
+	const struct sq_json_sink *sink;
+	void *ctx;
+	struct sq_json_limits limits;
+	yajl_handle yajl; /* NULL: to be made before the next text */
+	const char *text, *end;
+	uint32_t depth, keys;
+	size_t used;  /* of the first value; 0: it has not ended */
+	bool several; /* more than blanks follow the first value */
+	bool refused; /* by us, not by yajl: `why` says it */
+	char why[128];
+};
+
+static bool refuse(struct sq_json *js, const char *why, uint32_t n)
+{
+	(void)snprintf(js->why, sizeof(js->why), why, (unsigned)n);
+	js->refused = true;
+	return false;
+}
+
+static bool begin(struct sq_json *js, bool array)
+{
+	if (SQ_UNLIKELY(++js->depth > js->limits.max_depth))
+		return refuse(js, "nested deeper than %u", js->limits.max_depth);
+	return js->sink->begin(js->ctx, array);
+}
+
+/* The value ends here; yajl would read on and take a second one for part of the same event. */
+static bool end_of_text(struct sq_json *js)
+{
+	const char *p;
+
+	js->used = yajl_get_bytes_consumed(js->yajl);
+	for (p = js->text + js->used; p < js->end && sq_is_space(*p); p++)
+		;
+	js->several = p < js->end;
+	return !js->several;
+}
+
+static bool end(struct sq_json *js, bool array)
+{
+	if (!js->sink->end(js->ctx, array))
+		return false;
+	return --js->depth > 0 || end_of_text(js);
+}
+
+static bool scalar(struct sq_json *js, enum sq_json_kind kind, const char *p, size_t n)
+{
+	bool stays = (uintptr_t)p - (uintptr_t)js->text < (size_t)(js->end - js->text);
+
+	if (SQ_UNLIKELY(js->depth == 0))
+		return refuse(js, "a bare value, no object", 0);
+	return js->sink->scalar(js->ctx, kind, (struct sq_sv){ p, n }, stays);
+}
+
+static int on_null(void *ctx)
+{
+	return scalar(ctx, SQ_JSON_NULL, "", 0);
+}
+
+static int on_boolean(void *ctx, int value)
+{
+	return value ? scalar(ctx, SQ_JSON_BOOL, "true", 4) : scalar(ctx, SQ_JSON_BOOL, "false", 5);
+}
+
+static int on_number(void *ctx, const char *p, size_t n)
+{
+	return scalar(ctx, SQ_JSON_NUMBER, p, n);
+}
+
+static int on_string(void *ctx, const unsigned char *p, size_t n)
+{
+	return scalar(ctx, SQ_JSON_STRING, (const char *)p, n);
+}
+
+static int on_start_map(void *ctx)
+{
+	return begin(ctx, false);
+}
+
+static int on_map_key(void *ctx, const unsigned char *p, size_t n)
+{
+	struct sq_json *js = ctx;
+
+	if (SQ_UNLIKELY(++js->keys > js->limits.max_keys))
+		return refuse(js, "more than %u keys", js->limits.max_keys);
+	return js->sink->key(js->ctx, (struct sq_sv){ (const char *)p, n });
+}
+
+static int on_end_map(void *ctx)
+{
+	return end(ctx, false);
+}
+
+static int on_start_array(void *ctx)
+{
+	return begin(ctx, true);
+}
+
+static int on_end_array(void *ctx)
+{
+	return end(ctx, true);
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = on_null,
+	.yajl_boolean = on_boolean,
+	.yajl_number = on_number, /* as text: takes the place of the two that convert */
+	.yajl_string = on_string,
+	.yajl_start_map = on_start_map,
+	.yajl_map_key = on_map_key,
+	.yajl_end_map = on_end_map,
+	.yajl_start_array = on_start_array,
+	.yajl_end_array = on_end_array,
+};
+
+static bool make_handle(struct sq_json *js)
+{
+	js->yajl = yajl_alloc(&callbacks, NULL, js);
+	if (!js->yajl)
+		return false;
+	yajl_config(js->yajl, yajl_dont_validate_strings, 1);
+	yajl_config(js->yajl, yajl_allow_multiple_values, 1);
+	return true;
+}
+
+static void drop_handle(struct sq_json *js)
+{
+	if (js->yajl)
+		yajl_free(js->yajl);
+	js->yajl = NULL;
+}
+
+struct sq_json *sq_json_new(const struct sq_json_sink *sink, void *ctx,
+                            const struct sq_json_limits *limits)
+{
+	struct sq_json *js = calloc(1, sizeof(*js));
+
+	if (!js)
+		return NULL;
+	js->sink = sink;
+	js->ctx = ctx;
+	js->limits = *limits;
+	if (!make_handle(js)) {
+		free(js);
+		return NULL;
+	}
+	return js;
+}
+
+void sq_json_free(struct sq_json *js)
+{
+	if (!js)
+		return;
+	drop_handle(js);
+	free(js);
+}
+
+/* yajl's reason without its "parse error: " and its line end, and where it was. */
+static void explain(struct sq_json *js, size_t at)
+{
+	unsigned char *text = yajl_get_error(js->yajl, 0, NULL, 0);
+	struct sq_sv why = text ? sq_sv_trim(sq_sv_of((const char *)text)) : SQ_SV("no memory");
+	size_t colon = sq_sv_find(why, SQ_SV(": "));
+
+	if (colon != SIZE_MAX)
+		why = sq_sv_skip(why, colon + 2);
+	(void)snprintf(js->why, sizeof(js->why), "not JSON at byte %zu: %.*s", at,
+	               SQ_SV_ARG(sq_sv_first(why, 80)));
+	if (text)
+		yajl_free_error(js->yajl, text);
+}
+
+int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
+{
+	yajl_status status;
+	size_t at;
+
+	*ret_used = 0;
+	if (!js->yajl && !make_handle(js))
+		return -ENOMEM;
+	js->text = text.p;
+	js->end = text.p + text.n;
+	js->depth = js->keys = 0;
+	js->used = 0;
+	js->several = js->refused = false;
+	status = yajl_parse(js->yajl, (const unsigned char *)text.p, text.n);
+	at = status == yajl_status_ok ? text.n : yajl_get_bytes_consumed(js->yajl);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(js->yajl);
+	if (SQ_LIKELY(status == yajl_status_ok && js->used)) {
+		*ret_used = js->used;
+		return 0;
+	}
+	*ret_used = js->several ? js->used : at;
+	if (!js->several && !js->refused && status == yajl_status_error)
+		explain(js, at);
+	else if (!js->several && !js->refused)
+		(void)snprintf(js->why, sizeof(js->why), "no JSON value");
+	drop_handle(js); /* it stays in error for ever */
+	if (js->several)
+		return 0;
+	return status == yajl_status_client_canceled && !js->refused ? -ECANCELED : -EBADMSG;
+}
+
+const char *sq_json_why(const struct sq_json *js)
+{
+	return js->why;
+}
