@@ -1,0 +1,107 @@
+/* Record bytes through the whole pipeline, in all formats: every alert and dead letter must be one
+ * line, those in JSON valid, and every record counted once. */
+#include "lib/engine/pipeline.h"
+
+#include <stdlib.h>
+
+#include <yajl/yajl_parse.h>
+
+#include "lib/rules/sigma.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char rules_text[] =
+	"title: Any value\nid: 11111111-1111-4111-8111-111111111111\nstatus: test\nlevel: high\n"
+	"logsource:\n  product: windows\n"
+	"detection:\n  words:\n    - a\n    - e\n  condition: words\n"
+	"---\n"
+	"title: Process\nid: 22222222-2222-4222-8222-222222222222\nstatus: test\nlevel: low\n"
+	"logsource:\n  category: process_creation\n  product: windows\n"
+	"detection:\n  s:\n    CommandLine|contains: s\n  t:\n    Image|re: '.'\n"
+	"  condition: s or t\n";
+
+static struct sq_pipeline *make_pipeline(void)
+{
+	const struct sq_pipeline_opts opts = { .observer = { .hostname = "h", .version = "1" },
+		                               .formats = (1u << SQ_FORMATS) - 1,
+		                               .dead_letters = true };
+	struct sq_diags diags = { 0 };
+	struct sq_ruleset *rs;
+	struct sq_pipeline *pl;
+	struct sq_rules rules;
+
+	sq_assert(sq_rules_init(&rules) == 0);
+	sq_assert(sq_sigma_parse(&rules, sq_sv_of(rules_text), "fuzz", &diags) == 2);
+	sq_diags_fini(&diags);
+	sq_assert(sq_ruleset_build(&rules, &(struct sq_ruleset_opts){ .plain = true }, &rs, NULL,
+	                           NULL) == 0);
+	pl = sq_pipeline_new(rs, &opts);
+	sq_assert(pl);
+	sq_ruleset_unref(rs);
+	return pl;
+}
+
+static void check_json(struct sq_sv v)
+{
+	yajl_handle y = yajl_alloc(NULL, NULL, NULL);
+
+	sq_assert(v.n && v.p[0] == '{' && v.p[v.n - 1] == '}');
+	sq_assert(yajl_parse(y, (const unsigned char *)v.p, v.n) == yajl_status_ok);
+	sq_assert(yajl_complete_parse(y) == yajl_status_ok);
+	yajl_free(y);
+}
+
+static void check_line(struct sq_sv v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		sq_assert((unsigned char)v.p[i] >= 0x20 || v.p[i] == '\t');
+}
+
+static void check_batch(const struct sq_batch *b)
+{
+	for (uint32_t i = 0; i < b->n_alerts; i++) {
+		for (unsigned f = 0; f < SQ_FORMATS; f++) {
+			struct sq_sv v = { b->out.p + b->alerts[i].text[f].at,
+				           b->alerts[i].text[f].n };
+
+			check_line(v);
+			if (f == SQ_FORMAT_JSON)
+				check_json(v);
+			if (f == SQ_FORMAT_SYSLOG)
+				check_json(sq_sv_skip(v, sq_sv_chr(v, '{')));
+		}
+	}
+	for (uint32_t i = 0; i < b->n_dead; i++)
+		check_json((struct sq_sv){ b->out.p + b->dead[i].at, b->dead[i].n });
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct sq_now now = { .mono_ns = 1, .wall_us = 1 };
+	static struct sq_pipeline *pl;
+	static struct sq_batch *b;
+
+	if (!pl) {
+		const struct sq_batch_limits limits = { 1 << 16, 4, 1, 1 << 18, 1 << 12 };
+
+		pl = make_pipeline();
+		b = sq_batch_new(&limits);
+		sq_assert(b);
+	}
+	if (size > b->limits.chunk)
+		return 0;
+	sq_batch_reset(b);
+	memcpy(b->chunk, data, size);
+	b->tail = (uint32_t)size;
+	sq_assert(sq_batch_origin(b, NULL, "peer") == 0);
+	sq_assert(sq_batch_add(b, 0, (struct sq_sv){ b->chunk, size }) == 0);
+	b->counts.received = 1;
+	do {
+		sq_batch_clear_out(b);
+		sq_pipeline_run(pl, b, now);
+		check_batch(b);
+	} while (sq_batch_unfinished(b));
+	sq_assert(b->counts.received == sq_counters_accounted(&b->counts));
+	sq_assert(b->counts.alerts_lost == 0);
+	return 0;
+}
