@@ -66,7 +66,8 @@ enum sq_gelf_kind sq_gelf_kind(struct sq_sv v)
 		return SQ_GELF_CHUNK;
 	if (p[0] == 0x1f && p[1] == 0x8b)
 		return SQ_GELF_GZIP;
-	if (p[0] == 0x78 && (p[0] * 256 + p[1]) % 31 == 0) /* RFC 1950, FCHECK */
+	/* RFC 1950: FCHECK, and no FDICT, which would make "x " such a stream. */
+	if (p[0] == 0x78 && (p[0] * 256 + p[1]) % 31 == 0 && !(p[1] & 0x20))
 		return SQ_GELF_ZLIB;
 	return SQ_GELF_PLAIN;
 }
