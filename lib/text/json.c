@@ -19,9 +19,13 @@ struct sq_json {
 	char why[128];
 };
 
+/* `n` is shown behind `why`; 0: nothing to show. */
 static bool refuse(struct sq_json *js, const char *why, uint32_t n)
 {
-	(void)snprintf(js->why, sizeof(js->why), why, (unsigned)n);
+	if (n)
+		(void)snprintf(js->why, sizeof(js->why), "%s %u", why, (unsigned)n);
+	else
+		(void)snprintf(js->why, sizeof(js->why), "%s", why);
 	js->refused = true;
 	return false;
 }
@@ -29,7 +33,7 @@ static bool refuse(struct sq_json *js, const char *why, uint32_t n)
 static bool begin(struct sq_json *js, bool array)
 {
 	if (SQ_UNLIKELY(++js->depth > js->limits.max_depth))
-		return refuse(js, "nested deeper than %u", js->limits.max_depth);
+		return refuse(js, "nested deeper than", js->limits.max_depth);
 	return js->sink->begin(js->ctx, array);
 }
 
@@ -91,7 +95,7 @@ static int on_map_key(void *ctx, const unsigned char *p, size_t n)
 	struct sq_json *js = ctx;
 
 	if (SQ_UNLIKELY(++js->keys > js->limits.max_keys))
-		return refuse(js, "more than %u keys", js->limits.max_keys);
+		return refuse(js, "keys over the limit of", js->limits.max_keys);
 	return js->sink->key(js->ctx, (struct sq_sv){ (const char *)p, n });
 }
 
