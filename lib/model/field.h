@@ -45,7 +45,8 @@
 	X(TARGET_USER_NAME,    "TargetUserName")      \
 	X(TARGET_DOMAIN_NAME,  "TargetDomainName")    \
 	X(UTC_TIME,            "UtcTime")             \
-	X(EVENT_TYPE,          "EventType")
+	X(EVENT_TYPE,          "EventType")           \
+	X(PROCESS_NAME,        "ProcessName")
 /* clang-format on */
 
 enum sq_field {

@@ -48,6 +48,15 @@ static const struct label security_4688[] = {
 	{ SQ_SV("Process Command Line:"), SQ_F_COMMAND_LINE, false },
 	{ SQ_SV("Token Elevation Type indicates"), SQ_AUX_NONE, true },
 };
+
+static const struct label security_process[] = {
+	{ SQ_SV("Account Name:"),         SQ_F_SUBJECT_USER_NAME, false },
+	{ SQ_SV("Account Domain:"),       SQ_F_SUBJECT_DOMAIN_NAME, false },
+	{ SQ_SV("Logon ID:"),             SQ_F_SUBJECT_LOGON_ID, false },
+	{ SQ_SV("Process ID:"),           SQ_F_PROCESS_ID, false },
+	{ SQ_SV("Process Name:"),         SQ_F_PROCESS_NAME, false },
+	{ SQ_SV("Exit Status:"),          SQ_AUX_NONE, false },
+};
 /* clang-format on */
 
 /* A label begins a line, or follows a blank where line ends were made blanks. */
@@ -109,7 +118,8 @@ static void read_labels(struct sq_collect *c, const struct label *labels, size_t
 		open = &labels[i];
 	}
 	if (open)
-		put(c, open->field, text);
+		put(c, open->field,
+		    lines && open->field != SQ_F_COMMAND_LINE ? sq_sv_cut(&text, '\n') : text);
 }
 
 void sq_message_sysmon_1(struct sq_collect *c)
@@ -120,6 +130,23 @@ void sq_message_sysmon_1(struct sq_collect *c)
 void sq_message_security_4688(struct sq_collect *c)
 {
 	read_labels(c, security_4688, SQ_LEN(security_4688), true);
+}
+
+void sq_message_security_process(struct sq_collect *c)
+{
+	read_labels(c, security_process, SQ_LEN(security_process), true);
+}
+
+void sq_message_process_id(struct sq_collect *c)
+{
+	static const struct sq_sv label = SQ_SV("\nProcessId: ");
+	struct sq_sv text = sq_collect_get(c, SQ_F_MESSAGE);
+	size_t at = sq_sv_find(text, label);
+
+	if (at == SIZE_MAX)
+		return;
+	text = sq_sv_skip(text, at + label.n);
+	put(c, SQ_F_PROCESS_ID, sq_sv_cut(&text, '\n'));
 }
 
 void sq_message_sysmon(struct sq_collect *c)

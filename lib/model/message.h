@@ -8,7 +8,11 @@
 #include "lib/model/collect.h"
 
 void sq_message_security_4688(struct sq_collect *c);
+/** 4689 and the other Security events that name a process. */
+void sq_message_security_process(struct sq_collect *c);
 /** Process creation, whose command lines may hold line ends and labels themselves. */
 void sq_message_sysmon_1(struct sq_collect *c);
 /** Any other Sysmon event: lines "Name: value". */
 void sq_message_sysmon(struct sq_collect *c);
+/** Any Sysmon event: ProcessId alone, which NXLog CE loses. */
+void sq_message_process_id(struct sq_collect *c);

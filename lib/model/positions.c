@@ -69,6 +69,18 @@ bool sq_positions_security_4688(struct sq_collect *c)
 	return true;
 }
 
+bool sq_positions_security_4689(struct sq_collect *c)
+{
+	if (!is_hex(at(c, 3)) || !is_hex(at(c, 5)) || !is_image(at(c, 6)))
+		return false;
+	name(c, 1, SQ_F_SUBJECT_USER_NAME);
+	name(c, 2, SQ_F_SUBJECT_DOMAIN_NAME);
+	name(c, 3, SQ_F_SUBJECT_LOGON_ID);
+	name(c, 5, SQ_F_PROCESS_ID);
+	name(c, 6, SQ_F_PROCESS_NAME);
+	return true;
+}
+
 /* Position of the first GUID from `from` on, or n_list. */
 static uint32_t next_guid(const struct sq_collect *c, uint32_t from)
 {

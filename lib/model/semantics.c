@@ -206,6 +206,14 @@ static struct sq_sv integrity(struct sq_sv label)
 	return label;
 }
 
+static void put_subject(struct sq_collect *c)
+{
+	if (has_text(c, SQ_F_SUBJECT_USER_NAME))
+		put_made(c, SQ_F_USER,
+		         account(c, sq_collect_get(c, SQ_F_SUBJECT_DOMAIN_NAME),
+		                 sq_collect_get(c, SQ_F_SUBJECT_USER_NAME)));
+}
+
 static void finish_4688(struct sq_collect *c)
 {
 	struct sq_value *v = c->values;
@@ -218,13 +226,42 @@ static void finish_4688(struct sq_collect *c)
 	put_decimal(c, SQ_F_PARENT_PROCESS_ID,
 	            creator.n ? creator : either(c, SQ_F_PARENT_PROCESS_ID, SQ_AUX_PARENT_PID));
 	v[SQ_F_LOGON_ID] = either(c, SQ_F_LOGON_ID, SQ_F_SUBJECT_LOGON_ID);
-	if (has_text(c, SQ_F_SUBJECT_USER_NAME))
-		put_made(c, SQ_F_USER,
-		         account(c, sq_collect_get(c, SQ_F_SUBJECT_DOMAIN_NAME),
-		                 sq_collect_get(c, SQ_F_SUBJECT_USER_NAME)));
+	put_subject(c);
 	if (has_text(c, SQ_F_MANDATORY_LABEL))
 		put_made(c, SQ_F_INTEGRITY_LEVEL,
 		         integrity(sq_collect_get(c, SQ_F_MANDATORY_LABEL)));
+}
+
+/* The end of a process, and what it opened: Windows calls its image ProcessName here. */
+static void finish_security_process(struct sq_collect *c)
+{
+	struct sq_value *v = c->values;
+
+	v[SQ_F_IMAGE] = v[SQ_F_PROCESS_NAME] = either(c, SQ_F_PROCESS_NAME, SQ_F_IMAGE);
+	put_decimal(c, SQ_F_PROCESS_ID, either(c, SQ_F_PROCESS_ID, SQ_AUX_PID));
+	put_subject(c);
+}
+
+/* HELK writes every backslash twice, as text. */
+static void halve_backslashes(struct sq_collect *c, struct sq_value *v)
+{
+	char *p, *to;
+
+	if (v->kind != SQ_VALUE_TEXT || v->rank < SQ_BAND_WEAK || v->rank >= SQ_BAND_MESSAGE)
+		return;
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (v->p[i] == '\\' && (i + 1 == v->n || v->p[++i] != '\\'))
+			return; /* a single one: this value is as it should be */
+	}
+	p = to = sq_arena_bytes(c->arena, v->n);
+	if (!p)
+		return;
+	for (uint32_t i = 0; i < v->n; i++) {
+		*to++ = v->p[i];
+		i += v->p[i] == '\\';
+	}
+	v->p = p;
+	v->n = (uint32_t)(to - p);
 }
 
 /* "SHA1=..,MD5=..": ECS has them apart and in lower case. */
@@ -291,26 +328,50 @@ static void finish_ecs(struct sq_collect *c)
 	join_args(c, SQ_AUX_PARENT_ARGS, SQ_F_PARENT_COMMAND_LINE);
 }
 
+static bool is_security_process(const struct sq_event *ev, enum sq_source source)
+{
+	uint32_t id = ev->event_id;
+
+	return source == SQ_SOURCE_SECURITY &&
+	       (id == 4689 || id == 4656 || id == 4657 || id == 4658 || id == 4663);
+}
+
+static bool find_positions(struct sq_collect *c, enum sq_source source)
+{
+	if (c->ev->category == SQ_CATEGORY_PROCESS_CREATION)
+		return source == SQ_SOURCE_SYSMON ? sq_positions_sysmon_1(c)
+		                                  : sq_positions_security_4688(c);
+	return source == SQ_SOURCE_SECURITY && c->ev->event_id == 4689 &&
+	       sq_positions_security_4689(c);
+}
+
 /* The values have no names, or are not there at all. */
 static void find_data(struct sq_collect *c, enum sq_source source)
 {
 	struct sq_event *ev = c->ev;
 	bool creation = ev->category == SQ_CATEGORY_PROCESS_CREATION;
+	bool image = has_text(c, SQ_F_IMAGE) || has_text(c, SQ_F_NEW_PROCESS_NAME) ||
+	             has_text(c, SQ_F_PROCESS_NAME);
 	bool named = c->n_data > 0;
 
-	if (!named && c->n_list && creation)
-		named = source == SQ_SOURCE_SYSMON ? sq_positions_sysmon_1(c)
-		                                   : sq_positions_security_4688(c);
+	if (!named && c->n_list && find_positions(c, source))
+		named = image = true;
+	if (!has_text(c, SQ_F_MESSAGE))
+		return;
 	if (creation && source == SQ_SOURCE_SYSMON) {
-		if (!has_text(c, SQ_F_IMAGE) || !has_text(c, SQ_F_COMMAND_LINE) ||
-		    !has_text(c, SQ_F_PROCESS_ID))
+		if (!image || !has_text(c, SQ_F_COMMAND_LINE) || !has_text(c, SQ_F_PROCESS_ID))
 			sq_message_sysmon_1(c);
 	} else if (creation) {
-		if (!has_text(c, SQ_F_COMMAND_LINE) ||
-		    (!has_text(c, SQ_F_NEW_PROCESS_NAME) && !has_text(c, SQ_F_IMAGE)))
+		if (!image || !has_text(c, SQ_F_COMMAND_LINE) || !has_text(c, SQ_F_PROCESS_ID))
 			sq_message_security_4688(c);
-	} else if (source == SQ_SOURCE_SYSMON && !named && !has_text(c, SQ_F_UTC_TIME)) {
-		sq_message_sysmon(c);
+	} else if (source == SQ_SOURCE_SYSMON) {
+		if (!named && !has_text(c, SQ_F_UTC_TIME))
+			sq_message_sysmon(c);
+		else if (!has_text(c, SQ_F_PROCESS_ID))
+			sq_message_process_id(c);
+	} else if (is_security_process(ev, source)) {
+		if (!image || !has_text(c, SQ_F_PROCESS_ID))
+			sq_message_security_process(c);
 	}
 }
 
@@ -363,7 +424,13 @@ void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header)
 			either(c, SQ_F_PARENT_PROCESS_ID, SQ_AUX_PARENT_PID);
 	find_data(c, source);
 	finish_ecs(c);
-	if (ev->category == SQ_CATEGORY_PROCESS_CREATION && source != SQ_SOURCE_SYSMON) {
+	if (sq_collect_hinted(c, SQ_HINT_HELK)) {
+		for (uint32_t i = SQ_F_IMAGE; i < SQ_F_CANONICAL; i++)
+			halve_backslashes(c, &c->values[i]);
+	}
+	if (is_security_process(ev, source)) {
+		finish_security_process(c);
+	} else if (ev->category == SQ_CATEGORY_PROCESS_CREATION && source != SQ_SOURCE_SYSMON) {
 		finish_4688(c);
 	} else if (ev->category == SQ_CATEGORY_PROCESS_CREATION) {
 		put_decimal(c, SQ_F_PROCESS_ID, c->values[SQ_F_PROCESS_ID]);

@@ -60,7 +60,7 @@ static struct sq_target by_name(const struct sq_walk *w, const struct sq_node *n
 }
 
 /* "winlog.event_data.CommandLine": one key for a whole path. */
-static struct sq_target dotted(const struct sq_walk *w, uint32_t at, struct sq_sv key)
+static struct sq_target dotted(struct sq_walk *w, uint32_t at, struct sq_sv key)
 {
 	struct sq_sv rest = key;
 
@@ -74,21 +74,20 @@ static struct sq_target dotted(const struct sq_walk *w, uint32_t at, struct sq_s
 			return rest.n == 0 && (node->kind & SQ_PATH_NAMES)
 			               ? by_name(w, node, part, hash)
 			               : nowhere;
-		w->c->hints |= 1u << sq_trie_node(w->trie, to)->hint;
+		w->hints |= 1u << sq_trie_node(w->trie, to)->hint;
 		at = to;
 	}
 	return to_node(at);
 }
 
-static struct sq_target find(const struct sq_walk *w, uint32_t at, struct sq_sv key)
+static struct sq_target find(struct sq_walk *w, uint32_t at, struct sq_sv key, uint32_t hash)
 {
 	const struct sq_node *node = sq_trie_node(w->trie, at);
-	uint32_t hash = sq_key_hash(key);
 	uint32_t to = step(w, at, key, hash);
 	struct sq_target t = nowhere;
 
 	if (to != SQ_NODE_NONE) {
-		w->c->hints |= 1u << sq_trie_node(w->trie, to)->hint;
+		w->hints |= 1u << sq_trie_node(w->trie, to)->hint;
 		return to_node(to);
 	}
 	if (node->kind & SQ_PATH_NAMES)
@@ -98,19 +97,50 @@ static struct sq_target find(const struct sq_walk *w, uint32_t at, struct sq_sv 
 	node = sq_trie_node(w->trie, SQ_NODE_ROOT);
 	if (at != SQ_NODE_ROOT)
 		t = by_name(w, node, key, hash);
-	if (t.field == SQ_AUX_NONE && key.p[0] == '_') /* GELF's additional fields */
-		t = find(w, SQ_NODE_ROOT, sq_sv_skip(key, 1));
-	else if (t.field == SQ_AUX_NONE && memchr(key.p, '.', key.n))
-		t = dotted(w, SQ_NODE_ROOT, key);
-	return t;
+	if (t.field != SQ_AUX_NONE)
+		return t;
+	if (key.p[0] == '_' && key.n > 1 && key.p[1] != '_') { /* GELF's additional fields */
+		key = sq_sv_skip(key, 1);
+		return find(w, SQ_NODE_ROOT, key, sq_key_hash(key));
+	}
+	return memchr(key.p, '.', key.n) ? dotted(w, SQ_NODE_ROOT, key) : nowhere;
+}
+
+/* Once for each key that a producer sends; after that it is remembered. */
+static void look_up(struct sq_walk *w, struct sq_walk_memo *m, uint32_t node, struct sq_sv key,
+                    uint32_t hash, uint32_t mixed)
+{
+	w->hints = 0;
+	w->target = find(w, node, key, hash);
+	w->c->hints |= w->hints;
+	if (key.n > sizeof(m->key))
+		return;
+	*m =
+		(struct sq_walk_memo){ mixed,          w->hints,        w->target,
+		                       (uint16_t)node, (uint16_t)key.n, "" };
+	if (key.n)
+		memcpy(m->key, key.p, key.n);
 }
 
 static bool on_key(void *ctx, struct sq_sv key)
 {
 	struct sq_walk *w = ctx;
+	uint32_t node, hash, mixed;
+	struct sq_walk_memo *m;
 
-	if (!w->skip)
-		w->target = find(w, w->frames[w->depth].node, key);
+	if (w->skip)
+		return true;
+	node = w->frames[w->depth].node;
+	hash = sq_key_hash(key);
+	mixed = hash + node * 0x9e3779b1u;
+	m = &w->memo[(mixed ^ mixed >> 16) % SQ_WALK_MEMO];
+	if (SQ_UNLIKELY(m->hash != mixed || m->node != node || m->n != key.n ||
+	                memcmp(m->key, key.p, key.n) != 0)) {
+		look_up(w, m, node, key, hash, mixed);
+		return true;
+	}
+	w->target = m->target;
+	w->c->hints |= m->hints;
 	return true;
 }
 

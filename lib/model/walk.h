@@ -8,7 +8,7 @@
 #include "lib/model/collect.h"
 #include "lib/text/json.h"
 
-enum { SQ_WALK_DEPTH_MAX = 256 };
+enum { SQ_WALK_DEPTH_MAX = 256, SQ_WALK_MEMO = 256, SQ_WALK_MEMO_KEY = 44 };
 
 /** Where the value to come will go. */
 struct sq_target {
@@ -24,6 +24,16 @@ struct sq_walk_frame {
 	bool array;
 };
 
+/** Where a key led the last time: producers send the same keys over and over. */
+struct sq_walk_memo {
+	uint32_t hash;  /* of the key and `node` */
+	uint32_t hints; /* 1 << enum sq_hint, of the places on the way */
+	struct sq_target target;
+	uint16_t node; /* where the key stood; SQ_NODE_NONE: unused */
+	uint16_t n;    /* bytes of `key` */
+	char key[SQ_WALK_MEMO_KEY];
+};
+
 struct sq_walk {
 	struct sq_collect *c;
 	const struct sq_trie *trie;
@@ -31,6 +41,8 @@ struct sq_walk {
 	struct sq_target target; /* of the next value */
 	uint32_t depth;          /* of frames; those skipped are not among them */
 	uint32_t skip;           /* open brackets of what nobody asked for */
+	uint32_t hints;          /* of the key being looked up */
+	struct sq_walk_memo memo[SQ_WALK_MEMO];
 	struct sq_walk_frame frames[SQ_WALK_DEPTH_MAX + 1];
 };
 
