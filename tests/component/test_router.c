@@ -1,0 +1,216 @@
+#include "daemon/flow/router.h"
+#include "tests/support/fake_output.h"
+
+enum { BATCHES = 4 };
+
+/* A router before two or three fake outputs, and batches made by hand. */
+struct fixture {
+	uv_loop_t loop;
+	struct fake_output *out[2];
+	struct sqd_outqueue *queue[2];
+	struct sqd_router *router;
+	struct sq_counters totals;
+	struct sq_batch *batch[BATCHES];
+	const struct sq_batch *released[16];
+	unsigned n_released;
+	bool closed;
+};
+
+static void on_released(void *ctx, struct sq_batch *b)
+{
+	struct fixture *f = ctx;
+
+	assert_true(f->n_released < SQ_LEN(f->released));
+	f->released[f->n_released++] = b;
+}
+
+static void on_progress(void *ctx)
+{
+	(void)ctx;
+}
+
+static void setup(struct fixture *f, enum sqd_when_full second, const struct sq_fold_limits *fold)
+{
+	const struct sq_batch_limits limits = {
+		.chunk = 4096, .records = 16, .origins = 4, .arena = 4096, .out = 4096
+	};
+	struct sqd_route routes[2];
+	struct sqd_router_opts opts = { .loop = &f->loop,
+		                        .routes = routes,
+		                        .n_routes = 2,
+		                        .batches = BATCHES,
+		                        .fold = fold,
+		                        .totals = &f->totals,
+		                        .released = on_released,
+		                        .progress = on_progress,
+		                        .ctx = f };
+
+	*f = (struct fixture){ 0 };
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	for (int i = 0; i < 2; i++) {
+		f->out[i] = fake_new(SQD_FRAMING_LF);
+		f->queue[i] = sqd_outqueue_new(&f->out[i]->base, 12);
+		routes[i] = (struct sqd_route){ .queue = f->queue[i],
+			                        .format = i ? SQ_FORMAT_CEF : SQ_FORMAT_JSON,
+			                        .min_level = i ? SQ_LEVEL_HIGH : SQ_LEVEL_LOW,
+			                        .when_full = i ? second : SQD_FULL_BLOCK };
+	}
+	for (int i = 0; i < BATCHES; i++)
+		f->batch[i] = sq_batch_new(&limits);
+	f->router = sqd_router_new(&opts);
+	assert_non_null(f->router);
+}
+
+static void teardown(struct fixture *f)
+{
+	sqd_router_close(f->router, fake_noted, &f->closed);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_true(f->closed);
+	for (int i = 0; i < 2; i++)
+		fake_end(f->out[i], f->queue[i]);
+	for (int i = 0; i < BATCHES; i++)
+		sq_batch_free(f->batch[i]);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+}
+
+/* An alert whose text is `text` in JSON and "c:" before it in CEF. */
+static void add(struct sq_batch *b, const char *text, enum sq_level level)
+{
+	struct sq_alert_ref *al;
+
+	if (b->n_alerts == b->cap_alerts) {
+		b->cap_alerts = b->cap_alerts ? b->cap_alerts * 2 : 8;
+		b->alerts = reallocarray(b->alerts, b->cap_alerts, sizeof(*b->alerts));
+	}
+	al = &b->alerts[b->n_alerts++];
+	*al = (struct sq_alert_ref){ .level = (uint8_t)level,
+		                     .fold_key = { (unsigned char)text[0], 1 } };
+	al->text[SQ_FORMAT_JSON].at = (uint32_t)b->out.len;
+	al->text[SQ_FORMAT_JSON].n = (uint32_t)strlen(text);
+	sq_outbuf_put(&b->out, sq_sv_of(text));
+	al->text[SQ_FORMAT_CEF].at = (uint32_t)b->out.len;
+	al->text[SQ_FORMAT_CEF].n = (uint32_t)strlen(text) + 2;
+	sq_outbuf_put(&b->out, SQ_SV("c:"));
+	sq_outbuf_put(&b->out, sq_sv_of(text));
+	assert_false(b->out.failed);
+}
+
+static void each_output_gets_its_format_from_its_level_on(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	add(f.batch[0], "lo", SQ_LEVEL_LOW);
+	add(f.batch[0], "hi", SQ_LEVEL_HIGH);
+	add(f.batch[0], "in", SQ_LEVEL_INFORMATIONAL);
+	sqd_router_deliver(f.router, f.batch[0]);
+	assert_int_equal(f.n_released, 1);
+	assert_false(sqd_router_idle(f.router)); /* the queues hold them still */
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	assert_true(sqd_router_idle(f.router));
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("lo\nhi\n"));
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:hi\n"));
+	teardown(&f);
+}
+
+static void a_blocked_output_delays_no_other_and_keeps_order(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	for (int i = 0; i < 3; i++) {
+		const char text[] = { (char)('a' + i), 'x', 'x', '\0' };
+
+		add(f.batch[i], text, SQ_LEVEL_HIGH);
+		add(f.batch[i], text, SQ_LEVEL_HIGH);
+		sqd_router_deliver(f.router, f.batch[i]);
+		/* Six bytes with their end in CEF: the second output holds two of them. The first
+		 * takes what it is given, at once. */
+		fake_drain(f.out[0]);
+	}
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("axx\naxx\nbxx\nbxx\ncxx\ncxx\n"));
+	assert_int_equal(f.n_released, 1);
+	fake_drain(f.out[1]);
+	assert_int_equal(f.n_released, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_ptr_equal(f.released[i], f.batch[i]);
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got),
+	                SQ_SV("c:axx\nc:axx\nc:bxx\nc:bxx\nc:cxx\nc:cxx\n"));
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_full, 0);
+	teardown(&f);
+}
+
+static void drop_newest_counts_and_lets_the_batch_go(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_DROP_NEWEST, NULL);
+	f.out[1]->answer = -EAGAIN; /* away */
+	for (int i = 0; i < 5; i++)
+		add(f.batch[0], "axx", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	assert_int_equal(f.n_released, 1);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_full, 3);
+	fake_ready(f.out[1]);
+	fake_drain(f.out[1]);
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:axx\nc:axx\n"));
+	teardown(&f);
+}
+
+static void forgotten_batches_are_counted_where_they_were_missed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	f.out[1]->answer = -EAGAIN;
+	for (int i = 0; i < 5; i++)
+		add(f.batch[0], "axx", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	assert_int_equal(f.n_released, 0);
+	sqd_router_forget(f.router);
+	assert_int_equal(f.n_released, 0);
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->dropped_shutdown, 0);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_shutdown, 3);
+	teardown(&f);
+}
+
+static void repeats_are_folded_for_all_outputs(void **state)
+{
+	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
+		                             .entries = 16,
+		                             .bytes = 65536 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, &fold);
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	add(f.batch[0], "b", SQ_LEVEL_HIGH);
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\n"));
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:a\nc:b\n"));
+	assert_int_equal(f.totals.alerts_folded, 1);
+	teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_output_gets_its_format_from_its_level_on),
+		cmocka_unit_test(a_blocked_output_delays_no_other_and_keeps_order),
+		cmocka_unit_test(drop_newest_counts_and_lets_the_batch_go),
+		cmocka_unit_test(forgotten_batches_are_counted_where_they_were_missed),
+		cmocka_unit_test(repeats_are_folded_for_all_outputs),
+	};
+
+	return cmocka_run_group_tests_name("flow/router", tests, NULL, NULL);
+}
