@@ -1,0 +1,363 @@
+#include "lib/rules/ruleset.h"
+
+#include <errno.h>
+
+#include "lib/rules/matcher.h"
+#include "tests/support/byhand.h"
+#include "tests/support/test.h"
+
+static const char *const words[] = { "*scrobj*", "*http?://*", "*~s *", "reg*32", "*.dll" };
+
+/* Rules 0 to 4 on the words, 5 on a look-ahead that Hyperscan refuses, 6 on the user. */
+static void make(struct sq_rules *rules)
+{
+	assert_int_equal(sq_rules_init(rules), 0);
+	for (size_t i = 0; i < SQ_LEN(words); i++)
+		hand_rule(rules, "word",
+		          hand_is(rules,
+		                  hand_glob(rules, SQ_F_COMMAND_LINE, sq_sv_of(words[i]), false)));
+	hand_rule(rules, "ahead",
+	          hand_is(rules, hand_regex(rules, SQ_F_COMMAND_LINE, SQ_SV("x(?=y)"), 0)));
+	hand_rule(rules, "user", hand_is(rules, hand_glob(rules, SQ_F_USER, SQ_SV("*a*"), false)));
+}
+
+static struct sq_ruleset *build(struct sq_sv cached, bool plain, struct sq_ruleset_report *report)
+{
+	struct sq_ruleset_opts opts = { .cached = cached, .plain = plain };
+	struct sq_ruleset *rs;
+	struct sq_rules rules;
+
+	make(&rules);
+	assert_int_equal(sq_ruleset_build(&rules, &opts, &rs, report, NULL), 0);
+	return rs;
+}
+
+static uint32_t hits_of(struct sq_ruleset *rs, const char *line)
+{
+	static struct sq_hits hits;
+	struct sq_event ev = hand_event(sq_ruleset_fields(rs));
+	struct sq_matcher *m = sq_matcher_new(rs);
+	uint32_t bits = 0;
+
+	hand_value(&ev, SQ_F_COMMAND_LINE, SQ_VALUE_TEXT, sq_sv_of(line));
+	sq_matcher_run(m, &ev, &hits);
+	for (uint32_t i = 0; i < hits.n; i++)
+		bits |= 1u << hits.list[i].rule;
+	sq_matcher_free(m);
+	hand_event_fini(&ev);
+	return bits;
+}
+
+static void is_right(struct sq_ruleset *rs)
+{
+	assert_int_equal(hits_of(rs, "regsvr32 /s /i:https://x SCROBJ.dll"), 1 | 2 | 4 | 16);
+	assert_int_equal(hits_of(rs, "REGx32"), 8);
+	assert_int_equal(hits_of(rs, "axyb"), 32);
+	assert_int_equal(hits_of(rs, "nothing"), 0);
+}
+
+static void reports_what_was_built(void **state)
+{
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs = build(SQ_SV(""), false, &report);
+
+	(void)state;
+	assert_false(report.cache_used);
+	assert_int_equal(report.rules, 7);
+	assert_int_equal(report.predicates, 7);
+	assert_int_equal(report.patterns, 6);
+	assert_int_equal(report.databases, 2);
+	assert_int_equal(sq_ruleset_count(rs), 7);
+	assert_sv_equal(sq_ruleset_rule(rs, 5)->title, SQ_SV("ahead"));
+	assert_false(sq_ruleset_wants_all(rs));
+	is_right(rs);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+}
+
+static void says_what_runs_without_hyperscan(const struct sq_ruleset_report *report)
+{
+	assert_int_equal(report->notes.n, 1);
+	assert_int_equal(report->notes.warnings, 1);
+	assert_string_equal(report->notes.list[0].file, "by-hand.yml");
+	assert_int_equal(report->notes.list[0].line, 7);
+	assert_int_equal(report->notes.list[0].col, 3);
+	assert_non_null(strstr(report->notes.list[0].text, "runs without Hyperscan: "));
+}
+
+static void a_refused_pattern_is_noted_with_its_place(void **state)
+{
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs = build(SQ_SV(""), false, &report);
+
+	(void)state;
+	says_what_runs_without_hyperscan(&report);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+}
+
+static void a_plain_set_is_right_and_has_nothing_to_save(void **state)
+{
+	struct sq_outbuf out = sq_outbuf_of(1 << 20);
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs = build(SQ_SV(""), true, &report);
+
+	(void)state;
+	assert_int_equal(report.patterns, 0);
+	assert_int_equal(report.databases, 0);
+	is_right(rs);
+	assert_int_equal(sq_ruleset_save(rs, &out), -ENODATA);
+	sq_outbuf_fini(&out);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+}
+
+static void save(struct sq_outbuf *out)
+{
+	struct sq_ruleset *rs = build(SQ_SV(""), false, NULL);
+
+	*out = sq_outbuf_of(64 << 20);
+	assert_int_equal(sq_ruleset_save(rs, out), 0);
+	sq_ruleset_unref(rs);
+}
+
+static void a_saved_set_is_taken_up_again(void **state)
+{
+	struct sq_ruleset_report report;
+	struct sq_outbuf out, again;
+	struct sq_ruleset *rs;
+
+	(void)state;
+	save(&out);
+	rs = build(sq_outbuf_view(&out), false, &report);
+	assert_true(report.cache_used);
+	assert_int_equal(report.patterns, 6);
+	says_what_runs_without_hyperscan(&report);
+	is_right(rs);
+
+	/* What was loaded saves as the same bytes. */
+	again = sq_outbuf_of(64 << 20);
+	assert_int_equal(sq_ruleset_save(rs, &again), 0);
+	assert_true(sq_sv_eq(sq_outbuf_view(&out), sq_outbuf_view(&again)));
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+	sq_outbuf_fini(&out);
+	sq_outbuf_fini(&again);
+}
+
+static void a_cache_at_any_address_is_taken(void **state)
+{
+	struct sq_ruleset_report report;
+	struct sq_outbuf out;
+	struct sq_ruleset *rs;
+	char *moved;
+
+	(void)state;
+	save(&out);
+	moved = malloc(out.len + 1);
+	memcpy(moved + 1, out.p, out.len);
+	rs = build((struct sq_sv){ moved + 1, out.len }, false, &report);
+	assert_true(report.cache_used);
+	is_right(rs);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+	sq_outbuf_fini(&out);
+	free(moved);
+}
+
+static void a_damaged_cache_is_not_used(void **state)
+{
+	struct sq_outbuf out;
+	size_t step;
+
+	(void)state;
+	save(&out);
+	step = out.len / 150 + 1;
+	for (size_t i = 0; i < out.len; i += i < 160 ? 7 : step) {
+		struct sq_ruleset_report report;
+		struct sq_ruleset *rs;
+
+		out.p[i] ^= 0x10;
+		rs = build(sq_outbuf_view(&out), false, &report);
+		assert_false(report.cache_used);
+		is_right(rs);
+		sq_diags_fini(&report.notes);
+		sq_ruleset_unref(rs);
+		out.p[i] ^= 0x10;
+	}
+	sq_outbuf_fini(&out);
+}
+
+static void a_short_or_long_cache_is_not_used(void **state)
+{
+	struct sq_outbuf out;
+	size_t step;
+
+	(void)state;
+	save(&out);
+	step = out.len / 60 + 1;
+	for (size_t n = 0; n < out.len; n += n < 100 ? 9 : step) {
+		struct sq_ruleset_report report;
+		char *cut = exact(out.p, n);
+		struct sq_ruleset *rs = build((struct sq_sv){ cut, n }, false, &report);
+
+		assert_false(report.cache_used);
+		is_right(rs);
+		sq_diags_fini(&report.notes);
+		sq_ruleset_unref(rs);
+		free(cut);
+	}
+	sq_outbuf_putc(&out, 'x');
+	{
+		struct sq_ruleset_report report;
+		struct sq_ruleset *rs = build(sq_outbuf_view(&out), false, &report);
+
+		assert_false(report.cache_used);
+		sq_diags_fini(&report.notes);
+		sq_ruleset_unref(rs);
+	}
+	sq_outbuf_fini(&out);
+}
+
+static void the_cache_of_other_rules_is_not_used(void **state)
+{
+	struct sq_ruleset_report report;
+	struct sq_ruleset_opts opts = { 0 };
+	struct sq_ruleset *rs;
+	struct sq_rules rules;
+	struct sq_outbuf out;
+
+	(void)state;
+	save(&out);
+	opts.cached = sq_outbuf_view(&out);
+	make(&rules);
+	hand_rule(&rules, "more",
+	          hand_is(&rules, hand_glob(&rules, SQ_F_USER, SQ_SV("*b*"), false)));
+	assert_int_equal(sq_ruleset_build(&rules, &opts, &rs, &report, NULL), 0);
+	assert_false(report.cache_used);
+	is_right(rs);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+	sq_outbuf_fini(&out);
+}
+
+static void the_key_follows_the_patterns(void **state)
+{
+	char a[33], same[33], field[33], cased[33];
+	struct sq_rules rules;
+
+	(void)state;
+	make(&rules);
+	sq_rules_cache_key(&rules, a);
+	sq_rules_fini(&rules);
+	make(&rules);
+	sq_rules_cache_key(&rules, same);
+	hand_rule(&rules, "f", hand_is(&rules, hand_glob(&rules, SQ_F_IMAGE, SQ_SV("b"), false)));
+	sq_rules_cache_key(&rules, field);
+	sq_rules_fini(&rules);
+	make(&rules);
+	hand_rule(&rules, "c", hand_is(&rules, hand_glob(&rules, SQ_F_IMAGE, SQ_SV("b"), true)));
+	sq_rules_cache_key(&rules, cased);
+	sq_rules_fini(&rules);
+
+	assert_int_equal(strlen(a), 32);
+	assert_int_equal(strspn(a, "0123456789abcdef"), 32);
+	assert_string_equal(a, same);
+	assert_string_not_equal(a, field);
+	assert_string_not_equal(field, cased);
+}
+
+static void a_cache_that_does_not_fit_its_buffer_fails(void **state)
+{
+	struct sq_ruleset *rs = build(SQ_SV(""), false, NULL);
+	struct sq_outbuf out = sq_outbuf_of(300);
+
+	(void)state;
+	assert_int_equal(sq_ruleset_save(rs, &out), -ENOMEM);
+	sq_outbuf_fini(&out);
+	sq_ruleset_unref(rs);
+}
+
+static void a_wrong_regex_is_an_error_with_its_place(void **state)
+{
+	struct sq_ruleset *rs = NULL;
+	struct sq_rules rules;
+	struct sq_err err;
+
+	(void)state;
+	assert_int_equal(sq_rules_init(&rules), 0);
+	hand_rule(&rules, "r", hand_is(&rules, hand_regex(&rules, SQ_F_USER, SQ_SV("a["), 0)));
+	assert_int_equal(sq_ruleset_build(&rules, NULL, &rs, NULL, &err), -EINVAL);
+	assert_int_equal(strncmp(err.text, "by-hand.yml:7:3: regular expression: ", 37), 0);
+	assert_null(rs);
+	assert_null(rules.fields); /* taken, also on failure */
+}
+
+static void a_set_lives_as_long_as_its_last_reference(void **state)
+{
+	struct sq_ruleset *rs = build(SQ_SV(""), false, NULL);
+	struct sq_matcher *m = sq_matcher_new(rs);
+
+	(void)state;
+	assert_ptr_equal(sq_ruleset_ref(rs), rs);
+	sq_ruleset_unref(rs);
+	sq_ruleset_unref(rs);
+	/* The matcher's own reference is left; the leak checker sees the end. */
+	assert_false(sq_matcher_take_limits(m));
+	sq_matcher_free(m);
+	sq_matcher_free(NULL);
+	sq_ruleset_unref(NULL);
+}
+
+/* Wildcards that are too much for Hyperscan still match, one at a time. */
+static void a_pattern_too_large_for_hyperscan_still_matches(void **state)
+{
+	enum { LEN = 20000 };
+	char *pattern = malloc(LEN + 1), *line = malloc(LEN + 2);
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs;
+	struct sq_rules rules;
+
+	(void)state;
+	memset(pattern, '?', LEN);
+	pattern[0] = 'a';
+	pattern[LEN] = '\0';
+	memset(line, 'a', LEN);
+	line[LEN] = line[LEN + 1] = '\0';
+	assert_int_equal(sq_rules_init(&rules), 0);
+	hand_rule(&rules, "huge",
+	          hand_is(&rules, hand_glob(&rules, SQ_F_COMMAND_LINE, sq_sv_of(pattern), false)));
+	hand_rule(&rules, "small",
+	          hand_is(&rules, hand_glob(&rules, SQ_F_COMMAND_LINE, SQ_SV("*aa*"), false)));
+	assert_int_equal(sq_ruleset_build(&rules, NULL, &rs, &report, NULL), 0);
+	assert_int_equal(report.notes.n, 1);
+	assert_int_equal(report.patterns, 1);
+	assert_int_equal(hits_of(rs, line), 1 | 2);
+	line[LEN] = 'a';
+	assert_int_equal(hits_of(rs, line), 2);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+	free(pattern);
+	free(line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reports_what_was_built),
+		cmocka_unit_test(a_refused_pattern_is_noted_with_its_place),
+		cmocka_unit_test(a_plain_set_is_right_and_has_nothing_to_save),
+		cmocka_unit_test(a_saved_set_is_taken_up_again),
+		cmocka_unit_test(a_cache_at_any_address_is_taken),
+		cmocka_unit_test(a_damaged_cache_is_not_used),
+		cmocka_unit_test(a_short_or_long_cache_is_not_used),
+		cmocka_unit_test(the_cache_of_other_rules_is_not_used),
+		cmocka_unit_test(the_key_follows_the_patterns),
+		cmocka_unit_test(a_cache_that_does_not_fit_its_buffer_fails),
+		cmocka_unit_test(a_wrong_regex_is_an_error_with_its_place),
+		cmocka_unit_test(a_set_lives_as_long_as_its_last_reference),
+		cmocka_unit_test(a_pattern_too_large_for_hyperscan_still_matches),
+	};
+
+	return cmocka_run_group_tests_name("rules/ruleset", tests, NULL, NULL);
+}
