@@ -1,5 +1,6 @@
 #include "lib/engine/fold.h"
 #include "lib/rules/rule.h"
+#include "tests/support/fault_alloc.h"
 #include "tests/support/test.h"
 
 enum { WINDOW = 1000 };
@@ -215,6 +216,32 @@ static void many_kinds_come_and_go(void **state)
 	sq_fold_free(f);
 }
 
+static void a_failed_allocation_lets_alerts_pass_and_the_count_go(void **state)
+{
+	const struct sq_fold_limits limits = { .window_ns = WINDOW, .entries = 4, .bytes = 100 };
+	struct sq_alert_ref ref = { .fold_key = { 1, 1 } };
+	struct sq_fold *f = NULL;
+
+	(void)state;
+	ref.text[SQ_FORMAT_CEF].n = 1;
+	for (unsigned n = 1; !f; n++) {
+		fault_alloc_at(n);
+		f = sq_fold_new(&limits);
+		assert_int_equal(!f, fault_alloc_end());
+	}
+	assert_true(sq_fold_pass(f, &ref, "a", at(0)));
+	fault_alloc_at(1);
+	assert_true(sq_fold_pass(f, &ref, "b", at(1))); /* it could not be kept */
+	assert_true(fault_alloc_end());
+	assert_false(sq_fold_pass(f, &ref, "c", at(2)));
+	given[0] = '\0';
+	fault_alloc_at(1);
+	(void)sq_fold_expire(f, at(0), true, on_emit, NULL);
+	assert_true(fault_alloc_end());
+	assert_string_equal(given, "0/2:c;"); /* the alert itself is not lost */
+	sq_fold_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +255,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_bounded),
 		cmocka_unit_test(every_format_is_kept_and_given),
 		cmocka_unit_test(many_kinds_come_and_go),
+		cmocka_unit_test(a_failed_allocation_lets_alerts_pass_and_the_count_go),
 	};
 
 	return cmocka_run_group_tests_name("fold", tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "tests/support/fault_alloc.h"
 #include "tests/unit/engine/rig.h"
 
 /* JSON in C in JSON: one backslash of a path is two in the record. */
@@ -366,6 +367,60 @@ static void repeated_alerts_have_the_same_key(void **state)
 	rig_close(&g);
 }
 
+static void a_pipeline_that_cannot_be_made_leaves_nothing(void **state)
+{
+	struct sq_ruleset *rs = rig_ruleset(false);
+	const struct sq_pipeline_opts opts = { .formats = 1 };
+	struct sq_pipeline *pl = NULL;
+
+	(void)state;
+	for (unsigned n = 1; !pl; n++) {
+		fault_alloc_at(n);
+		pl = sq_pipeline_new(rs, &opts);
+		assert_int_equal(!pl, fault_alloc_end());
+	}
+	sq_ruleset_unref(rs);
+	sq_pipeline_free(pl);
+}
+
+static void a_warm_pipeline_allocates_nothing(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, (struct sq_pipeline_opts){ .formats = 15, .dead_letters = true }, 1 << 20);
+	for (unsigned round = 0; round < 3; round++) {
+		rig_add(&g, SQ_SV("<13>1 - h app - - - [" BOTH "," TOOL "]"));
+		rig_add(&g, SQ_SV(CLEAN));
+		rig_add(&g, SQ_SV("broken"));
+		fault_alloc_at(round ? 1 : 0);
+		sq_pipeline_run(g.pipeline, g.batch, rig_now);
+		assert_false(fault_alloc_end());
+		assert_int_equal(g.batch->n_alerts, 3);
+		rig_run(&g);
+	}
+	rig_close(&g);
+}
+
+static void no_memory_for_alerts_is_counted_and_the_record_too(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, (struct sq_pipeline_opts){ .formats = 1 }, 1 << 20);
+	rig_add(&g, SQ_SV(CLEAN));
+	rig_run(&g); /* the reader is warm */
+	rig_add(&g, SQ_SV(TOOL));
+	fault_alloc_at(1);
+	sq_pipeline_run(g.pipeline, g.batch, rig_now);
+	assert_true(fault_alloc_end());
+	/* The first try failed; the second, with less to say, found memory again. */
+	assert_int_equal(g.batch->counts.alerts, 1);
+	assert_int_equal(g.batch->counts.alerts_lost, 0);
+	rig_run(&g);
+	rig_close(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +437,9 @@ int main(void)
 		cmocka_unit_test(a_full_buffer_stops_before_the_event_that_does_not_fit),
 		cmocka_unit_test(a_watcher_sees_everything_once_also_over_stops),
 		cmocka_unit_test(repeated_alerts_have_the_same_key),
+		cmocka_unit_test(a_pipeline_that_cannot_be_made_leaves_nothing),
+		cmocka_unit_test(a_warm_pipeline_allocates_nothing),
+		cmocka_unit_test(no_memory_for_alerts_is_counted_and_the_record_too),
 	};
 
 	return RUN_TABLE("pipeline/accounts", accounts, check_account) +

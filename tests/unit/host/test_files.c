@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/fault_alloc.h"
 #include "tests/unit/host/scratch.h"
 
 static void a_file_is_read_whole_and_appended(void **state)
@@ -188,6 +189,29 @@ static void folders_without_end_are_refused(void **state)
 	sq_paths_fini(&p);
 }
 
+static void reading_and_listing_survive_a_failed_allocation(void **state)
+{
+	bool failed = true;
+
+	free(scratch_file(*state, "a.yml", "text"));
+	for (unsigned n = 1; failed; n++) {
+		struct sq_outbuf out = sq_outbuf_of(100);
+		struct sq_paths p = { 0 };
+		struct sq_err err = { 0 };
+		int r;
+
+		fault_alloc_at(n);
+		r = sq_paths_add(&p, *state, ".yml", NULL, &err);
+		if (r == 0)
+			r = sq_file_read(p.list[0], &out, &err);
+		failed = fault_alloc_end();
+		assert_int_equal(r, failed ? -ENOMEM : 0);
+		assert_int_equal(err.text[0] != 0, failed);
+		sq_paths_fini(&p);
+		sq_outbuf_fini(&out);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -203,6 +227,7 @@ int main(void)
 		TEST(a_file_that_is_named_is_taken_whatever_its_name),
 		TEST(links_are_followed_and_loops_end),
 		TEST(folders_without_end_are_refused),
+		TEST(reading_and_listing_survive_a_failed_allocation),
 	};
 
 	return cmocka_run_group_tests_name("files", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/fault_alloc.h"
 #include "tests/unit/host/scratch.h"
 
 #define RULE(title, id, value)                                                                     \
@@ -241,6 +242,33 @@ static void where_patterns_and_cache_are_follows_the_environment(void **state)
 	assert_null(sq_pack_cache());
 }
 
+static void no_allocation_that_fails_does_harm(void **state)
+{
+	char *cache = scratch_path(*state, "cache");
+	bool failed = true;
+
+	free(scratch_file(*state, "a.yml", RULE("A", ID("1"), "a")));
+	free(scratch_file(*state, "b.yml", RULE("B", ID("2"), "b")));
+	for (unsigned n = 1; failed; n++) {
+		struct load l;
+
+		fault_alloc_at(n);
+		l = load(*state, cache, false);
+		failed = fault_alloc_end();
+		/* What fails late may be the cache alone, which is a warning. */
+		if (l.result == 0) {
+			assert_int_equal(sq_ruleset_count(l.rules), 2);
+		} else {
+			assert_true(failed);
+			assert_null(l.rules);
+			assert_true(l.err.text[0]);
+		}
+		unload(&l);
+		assert_true(n < 10000);
+	}
+	free(cache);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -256,6 +284,7 @@ int main(void)
 		TEST(a_cache_that_others_may_write_is_not_read),
 		TEST(a_cache_that_cannot_be_written_is_a_warning),
 		TEST(a_plain_set_leaves_the_cache_alone),
+		TEST(no_allocation_that_fails_does_harm),
 		TEST(where_patterns_and_cache_are_follows_the_environment),
 	};
 
