@@ -123,11 +123,11 @@ static void negation_rules(struct sq_rules *r)
 {
 	hand_rule(r, "only-not", hand_not(r, is(r, SQ_F_USER, "*admin*")));
 	hand_rule(r, "filtered",
-	          and(r, is(r, SQ_F_IMAGE, "*\\regsvr32.exe"),
-	              hand_not(r, is(r, SQ_F_COMMAND_LINE, "*\\good.dll*"))));
+	          all_of(r, is(r, SQ_F_IMAGE, "*\\regsvr32.exe"),
+	                 hand_not(r, is(r, SQ_F_COMMAND_LINE, "*\\good.dll*"))));
 	hand_rule(r, "not-both",
-	          hand_not(r, and(r, is(r, SQ_F_IMAGE, "*a*"), is(r, SQ_F_USER, "*b*"))));
-	hand_rule(r, "either", or (r, is(r, SQ_F_IMAGE, "*x*"), is(r, SQ_F_USER, "*y*")));
+	          hand_not(r, all_of(r, is(r, SQ_F_IMAGE, "*a*"), is(r, SQ_F_USER, "*b*"))));
+	hand_rule(r, "either", any_of(r, is(r, SQ_F_IMAGE, "*qq*"), is(r, SQ_F_USER, "*y*")));
 }
 
 static void negations_hold_without_hits_and_without_fields(void **state)
@@ -235,8 +235,8 @@ static void mixed_rules(struct sq_rules *r)
 		hand_is(r, hand_number(r, SQ_F_EVENT_ID, SQ_EQ, SQ_SV("4688"), 4688));
 
 	hand_rule(r, "number", id);
-	hand_rule(r, "number-and-text", and(r, id, is(r, SQ_F_IMAGE, "*a*")));
-	hand_rule(r, "number-or-text", or (r, id, is(r, SQ_F_IMAGE, "*a*")));
+	hand_rule(r, "number-and-text", all_of(r, id, is(r, SQ_F_IMAGE, "*a*")));
+	hand_rule(r, "number-or-text", any_of(r, id, is(r, SQ_F_IMAGE, "*a*")));
 	hand_rule(r, "lookahead", hand_is(r, hand_regex(r, SQ_F_COMMAND_LINE, SQ_SV("a(?=b)"), 0)));
 	hand_rule(r, "empty", is(r, SQ_F_USER, ""));
 	hand_rule(r, "keyword", is(r, -1, "*needle*"));
@@ -278,10 +278,13 @@ static void told_rules(struct sq_rules *r)
 	const struct sq_expr *image = is(r, SQ_F_IMAGE, "*regsvr32*");
 
 	hand_rule(r, "told",
-	          and(r, or (r, image, is(r, SQ_F_USER, "nobody")),
-	              and(r, or (r, is(r, SQ_F_COMMAND_LINE, "*scrobj*"), is(r, -1, "*word*")),
-	                  hand_not(r, is(r, SQ_F_IMAGE, "*zzz*")))));
-	hand_rule(r, "same-value-once", and(r, image, and(r, image, is(r, SQ_F_IMAGE, "*exe"))));
+	          all_of(r, any_of(r, image, is(r, SQ_F_USER, "nobody")),
+	                 all_of(r,
+	                        any_of(r, is(r, SQ_F_COMMAND_LINE, "*scrobj*"),
+	                               is(r, -1, "*word*")),
+	                        hand_not(r, is(r, SQ_F_IMAGE, "*zzz*")))));
+	hand_rule(r, "same-value-once",
+	          all_of(r, image, all_of(r, image, is(r, SQ_F_IMAGE, "*exe"))));
 	hand_rule(r, "absent", hand_is(r, hand_presence(r, SQ_F_USER, SQ_MATCH_NULL, false)));
 }
 
