@@ -107,14 +107,14 @@ static const struct sq_expr *is(struct sq_rules *rules, int32_t field, const cha
 	return hand_is(rules, hand_glob(rules, field, sq_sv_of(glob), false));
 }
 
-static const struct sq_expr * and
-	(struct sq_rules * r, const struct sq_expr *a, const struct sq_expr *b)
+static const struct sq_expr *all_of(struct sq_rules *r, const struct sq_expr *a,
+                                    const struct sq_expr *b)
 {
 	return hand_two(r, SQ_EXPR_AND, a, b);
 }
 
-static const struct sq_expr * or
-	(struct sq_rules * r, const struct sq_expr *a, const struct sq_expr *b)
+static const struct sq_expr *any_of(struct sq_rules *r, const struct sq_expr *a,
+                                    const struct sq_expr *b)
 {
 	return hand_two(r, SQ_EXPR_OR, a, b);
 }
