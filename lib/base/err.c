@@ -54,8 +54,14 @@ void sq_diag_add(struct sq_diags *d, enum sq_severity severity, const char *file
 		d->errors++;
 	else
 		d->warnings++;
-	if (d->n == SQ_DIAGS_MAX)
-		return;
+	if (d->n == SQ_DIAGS_MAX) {
+		if (severity != SQ_DIAG_ERROR || d->errors > 1)
+			return;
+		/* The first error is worth more than the last of a thousand warnings. */
+		d->n--;
+		free(d->list[d->n].file);
+		free(d->list[d->n].text);
+	}
 	if (d->n == d->cap) {
 		size_t cap = d->cap ? d->cap * 2 : 16;
 		struct sq_diag *list = reallocarray(d->list, cap, sizeof(*list));
@@ -77,7 +83,8 @@ void sq_diag_add(struct sq_diags *d, enum sq_severity severity, const char *file
 		free(to->text);
 		return;
 	}
-	/* What a file holds is quoted in texts: no line end or escape of it may reach a terminal. */
+	/* What a file holds is quoted in texts: no line end or escape of it may reach a terminal.
+	 */
 	for (char *p = to->text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
@@ -98,17 +105,24 @@ void sq_diags_fini(struct sq_diags *d)
 
 int sq_diags_to_err(const struct sq_diags *d, struct sq_err *err)
 {
+	const struct sq_diag *first = NULL;
+	char at[32] = "", more[48] = "";
+
 	if (!d->errors)
 		return 0;
-	for (size_t i = 0; i < d->n; i++) {
-		const struct sq_diag *g = &d->list[i];
-
-		if (g->severity != SQ_DIAG_ERROR)
-			continue;
-		if (d->errors > 1)
-			return sq_err_set(err, -EINVAL, "%s:%u:%u: %s (and %zu more errors)",
-			                  g->file, g->line, g->col, g->text, d->errors - 1);
-		return sq_err_set(err, -EINVAL, "%s:%u:%u: %s", g->file, g->line, g->col, g->text);
+	for (size_t i = 0; i < d->n && !first; i++) {
+		if (d->list[i].severity == SQ_DIAG_ERROR)
+			first = &d->list[i];
 	}
-	return sq_err_set(err, -ENOMEM, "%zu errors, and no memory to tell them", d->errors);
+	if (!first)
+		return sq_err_set(err, -EINVAL, "%zu errors, and no memory to tell them",
+		                  d->errors);
+	if (first->line && first->col)
+		(void)snprintf(at, sizeof(at), ":%u:%u", first->line, first->col);
+	else if (first->line)
+		(void)snprintf(at, sizeof(at), ":%u", first->line);
+	if (d->errors > 1)
+		(void)snprintf(more, sizeof(more), " (and %zu more error%s)", d->errors - 1,
+		               d->errors > 2 ? "s" : "");
+	return sq_err_set(err, -EINVAL, "%s%s: %s%s", first->file, at, first->text, more);
 }

@@ -47,6 +47,7 @@ void sq_diag_add(struct sq_diags *d, enum sq_severity severity, const char *file
                  unsigned col, const char *fmt, ...) SQ_PRINTF(6, 7);
 void sq_diags_fini(struct sq_diags *d);
 
-/** The first error as one line "file:line:col: text" into `err`, with the count of the others.
+/** The first error as one line "file:line:col: text" into `err` (without the position when it is of
+ *  the file as a whole), with the count of the others.
  *  @return -EINVAL when there is an error, else 0 */
 int sq_diags_to_err(const struct sq_diags *d, struct sq_err *err);

@@ -54,18 +54,23 @@ void sq_outbuf_putc(struct sq_outbuf *b, char c)
 
 void sq_outbuf_printf(struct sq_outbuf *b, const char *fmt, ...)
 {
+	char text[512]; /* nearly always enough, and then formatted once */
 	va_list ap;
 	char *to;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n < 0) {
 		b->failed = true;
 		return;
 	}
-	to = sq_outbuf_reserve(b, (size_t)n + 1);
+	if ((size_t)n < sizeof(text)) {
+		sq_outbuf_put(b, (struct sq_sv){ text, (size_t)n });
+		return;
+	}
+	to = sq_outbuf_reserve(b, (size_t)n + 1); /* vsnprintf() wants to end it with a NUL */
 	if (!to)
 		return;
 	va_start(ap, fmt);

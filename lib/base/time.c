@@ -95,6 +95,14 @@ static bool zone(struct sq_sv v, int *ret_minutes)
 	return true;
 }
 
+static unsigned days_in_month(unsigned year, unsigned month)
+{
+	static const unsigned char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return month == 2 && leap ? 29 : days[month - 1];
+}
+
 bool sq_time_parse(struct sq_sv v, int64_t *ret_us, bool *ret_zoned)
 {
 	unsigned year, month, day, hour, minute, second, us = 0;
@@ -106,8 +114,8 @@ bool sq_time_parse(struct sq_sv v, int64_t *ret_us, bool *ret_zoned)
 	    !digits(&v, 2, &hour) || !literal(&v, ":") || !digits(&v, 2, &minute) ||
 	    !literal(&v, ":") || !digits(&v, 2, &second))
 		return false;
-	if (year < 1601 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
-	    minute > 59 || second > 60)
+	if (year < 1601 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+	    hour > 23 || minute > 59 || second > 60)
 		return false;
 	if (literal(&v, ".,") && !fraction(&v, &us))
 		return false;
@@ -127,11 +135,14 @@ bool sq_time_parse(struct sq_sv v, int64_t *ret_us, bool *ret_zoned)
 
 bool sq_time_parse_epoch(struct sq_sv v, int64_t *ret_us)
 {
+	size_t all = v.n;
 	struct sq_sv whole = sq_sv_cut(&v, '.');
 	unsigned us = 0;
 	int64_t n;
 
-	if (!sq_sv_to_i64(whole, &n) || n < 0 || (v.n && !fraction(&v, &us)) || v.n)
+	if (!sq_sv_to_i64(whole, &n) || n < 0)
+		return false;
+	if (whole.n < all && (!fraction(&v, &us) || v.n))
 		return false;
 	/* 1e11 seconds is the year 5138 and 1e14 milliseconds the same: no overlap in our times. */
 	if (n < 100000000000)
@@ -147,10 +158,11 @@ bool sq_time_parse_epoch(struct sq_sv v, int64_t *ret_us)
 
 size_t sq_time_format(int64_t us, char to[SQ_TIME_TEXT])
 {
-	int64_t seconds = us >= 0 ? us / SECOND_US : -((SECOND_US - 1 - us) / SECOND_US);
-	int64_t days = seconds >= 0 ? seconds / 86400 : -((86399 - seconds) / 86400);
+	/* Down, not towards zero: the fraction of a time before 1970 counts up as well. */
+	int64_t seconds = us / SECOND_US - (us % SECOND_US < 0);
+	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
 	unsigned rest = (unsigned)(seconds - days * 86400);
-	unsigned frac = (unsigned)(us - seconds * SECOND_US);
+	unsigned frac = (unsigned)((us % SECOND_US + SECOND_US) % SECOND_US);
 	unsigned month, day;
 	int64_t year;
 	int n;
