@@ -145,12 +145,12 @@ void sq_check_rule(struct sq_parse *p, const struct sq_selections *sels, const s
 {
 	for (uint32_t i = 0; i < sels->n; i++) {
 		check_preds(p, sels->list[i].expr);
-		if (!sels->list[i].used)
+		if (p->rule->condition && !sels->list[i].used)
 			sq_parse_warn(p, sels->list[i].node->key,
 			              "no condition asks for selection '%.*s': use it or remove it",
 			              SQ_SHOW(sels->list[i].name));
 	}
-	if (p->rule->logsource.never || !p->rule->condition)
+	if (p->rule->logsource.never || p->diags->errors > p->errors)
 		return;
 	switch (truth_of(p, p->rule->condition)) {
 	case SQ_NEVER:

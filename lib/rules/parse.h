@@ -22,6 +22,7 @@ struct sq_parse {
 	const char *name; /* of the file, in findings */
 	struct sq_diags *diags;
 	struct sq_rule *rule; /* being read; its log source is read before its detection */
+	size_t errors;        /* in `diags` before this rule */
 	bool nomem;
 };
 

@@ -308,9 +308,9 @@ static void read_rule(struct sq_parse *p, const struct sq_yaml *map, struct sq_s
 {
 	const struct sq_yaml *logsource = sq_yaml_get(map, "logsource");
 	const struct sq_yaml *detection = sq_yaml_get(map, "detection");
-	size_t errors = p->diags->errors;
 	int r = 0;
 
+	p->errors = p->diags->errors;
 	p->rule = sq_parse_alloc(p, sizeof(*p->rule));
 	if (!p->rule)
 		return;
@@ -325,7 +325,7 @@ static void read_rule(struct sq_parse *p, const struct sq_yaml *map, struct sq_s
 		sq_parse_error(p, map, "no detection: say what the rule looks for");
 	else
 		read_detection(p, detection);
-	if (p->diags->errors == errors && !p->nomem)
+	if (p->diags->errors == p->errors && !p->nomem)
 		r = sq_rules_add(p->rules, p->rule);
 	if (r == -ENOSPC)
 		sq_parse_error(p, map, "more than %d rules: use fewer", SQ_RULES_MAX);

@@ -451,7 +451,7 @@ static int syntax_error(struct loader *l)
 		            "not UTF-8 text: %s (byte %zu)", problem, p->problem_offset);
 		return -EINVAL;
 	}
-	if (strstr(problem, "cannot start any token"))
+	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
 		hint = " (YAML indents with blanks, never tabs; a text that begins with %, @, ` or a "
 		       "tab needs quotes)";
 	FINDING(l, p->problem_mark, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "",
