@@ -117,13 +117,22 @@ size_t sq_alert_technique(struct sq_sv tag, char to[16])
 /* MITRE ATT&CK for Enterprise, https://attack.mitre.org/tactics/enterprise/ . Version 19 divides
  * Defense Evasion into the last two, for which we know no numbers; rules write either. */
 static const struct sq_alert_tactic tactics[] = {
-	{ "TA0043", "Reconnaissance" },  { "TA0042", "Resource Development" },
-	{ "TA0001", "Initial Access" },  { "TA0002", "Execution" },
-	{ "TA0003", "Persistence" },     { "TA0004", "Privilege Escalation" },
-	{ "TA0005", "Defense Evasion" }, { "TA0006", "Credential Access" },
-	{ "TA0007", "Discovery" },       { "TA0008", "Lateral Movement" },
-	{ "TA0009", "Collection" },      { "TA0011", "Command and Control" },
-	{ "TA0010", "Exfiltration" },    { "TA0040", "Impact" },
+	{ "TA0043", "Reconnaissance" },
+	{ "TA0042", "Resource Development" },
+	{ "TA0001", "Initial Access" },
+	{ "TA0002", "Execution" },
+	{ "TA0003", "Persistence" },
+	{ "TA0004", "Privilege Escalation" },
+	{ "TA0005", "Defense Evasion" },
+	{ "TA0006", "Credential Access" },
+	{ "TA0007", "Discovery" },
+	{ "TA0008", "Lateral Movement" },
+	{ "TA0009", "Collection" },
+	{ "TA0011", "Command and Control" },
+	{ "TA0010", "Exfiltration" },
+	{ "TA0040", "Impact" },
+	{ "", "Stealth" },
+	{ "", "Defense Impairment" },
 };
 
 /* Tags write a tactic in lower case with '-' or, in older rules, '_' for its blanks. */

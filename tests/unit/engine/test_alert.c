@@ -131,6 +131,19 @@ static void absent_values_are_left_out(void **state)
 	free(text);
 }
 
+static void a_tactic_without_a_number_is_named(void **state)
+{
+	struct sample s;
+	char *text;
+
+	(void)state;
+	sample_attack(&s);
+	s.tags[0] = SQ_SV("attack.stealth");
+	text = sample_text(&s, SQ_FORMAT_JSON);
+	assert_non_null(strstr(text, "\"tactic\":[{\"name\":\"Stealth\"}],"));
+	free(text);
+}
+
 static void flags_are_named(void **state)
 {
 	struct sample s;
@@ -346,10 +359,12 @@ static void check_tag(void **state)
 
 	assert_int_equal(n, tc->technique ? strlen(tc->technique) : 0);
 	assert_string_equal(id, tc->technique ? tc->technique : "");
-	if (!tc->tactic)
+	if (!tc->tactic) {
 		assert_null(tactic);
-	else
-		assert_string_equal(tactic->id, tc->tactic);
+		return;
+	}
+	assert_non_null(tactic);
+	assert_string_equal(tactic->id, tc->tactic);
 }
 
 static bool same_key(struct sample *a, struct sample *b)
@@ -447,6 +462,7 @@ int main(void)
 		cmocka_unit_test(the_attack_as_cef),
 		cmocka_unit_test(the_attack_as_leef),
 		cmocka_unit_test(absent_values_are_left_out),
+		cmocka_unit_test(a_tactic_without_a_number_is_named),
 		cmocka_unit_test(flags_are_named),
 		cmocka_unit_test(json_of_anything_is_one_valid_line),
 		cmocka_unit_test(a_syslog_header_is_ascii_without_blanks),

@@ -249,7 +249,7 @@ static void an_event_too_large_for_the_buffer_says_less_instead_of_nothing(void 
 	p = stpcpy(p, front);
 	memset(p, 'x', PADDING);
 	p = stpcpy(p + PADDING, back);
-	p = stpcpy(p, BOTH + 1);
+	p = stpcpy(p, &BOTH[1]);
 	for (size_t max = 250000; max >= 3000; max = max * 4 / 5) {
 		struct rig g;
 		unsigned originals;
