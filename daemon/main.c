@@ -59,10 +59,9 @@ static int run_config(const struct sqd_args *args, struct sqd_config *cfg)
 	struct sq_diags diags = { 0 };
 	struct sq_err err = { 0 };
 	struct sq_outbuf text = sq_outbuf_of(TEXT_MAX_BYTES);
-	int r = sqd_config_load(args->config, cfg, &diags, &err);
+	const struct sqd_config_override over = { .rules = args->rules, .n_rules = args->n_rules };
+	int r = sqd_config_load(args->config, &over, cfg, &diags, &err);
 
-	if (r >= 0 && args->n_rules)
-		r = sqd_config_set_rules(cfg, args->rules, args->n_rules);
 	if (r < 0) {
 		print_diags(&diags);
 		if (!diags.errors)

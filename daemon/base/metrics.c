@@ -74,5 +74,6 @@ void sqd_metrics_table(struct sq_outbuf *out, const char *title, const struct sq
 {
 	sq_outbuf_printf(out, "%s\n", title);
 	for (size_t i = 0; i < n; i++)
-		put_row(out, rows[i].name, rows[i].value, rows[i].help);
+		if (rows[i].value || rows[i].always)
+			put_row(out, rows[i].name, rows[i].value, rows[i].help);
 }

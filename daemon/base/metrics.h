@@ -10,6 +10,7 @@ struct sqd_metric {
 	const char *name;
 	uint64_t value;
 	const char *help;
+	bool always; /* shown also when it is zero */
 };
 
 /** "received 123 = alerted 2 + clean 121 + malformed 0 + oversized 0 + dropped 0", the causes of
@@ -21,6 +22,6 @@ void sqd_metrics_equation(struct sq_outbuf *out, const struct sq_counters *c);
  *  DROP rows unless `all`. */
 void sqd_metrics_totals(struct sq_outbuf *out, const struct sq_counters *c, bool all);
 
-/** A titled table of `n` rows. */
+/** A titled table of `n` rows, without zeros that need not be shown. */
 void sqd_metrics_table(struct sq_outbuf *out, const char *title, const struct sqd_metric *rows,
                        size_t n);

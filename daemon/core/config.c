@@ -12,7 +12,7 @@ enum {
 	FILE_MAX_BYTES = 4 * 1024 * 1024,
 	LIST_MAX = 256, /* inputs, outputs */
 	WORKERS_DEFAULT_MAX = 16,
-	ARENA_BYTES = 1024 * 1024,
+	ARENA_MIN_BYTES = 1024 * 1024,
 	ORIGINS = 256,
 };
 
@@ -278,8 +278,27 @@ static int defaults(struct sqd_config *cfg)
 	return 0;
 }
 
-int sqd_config_load(const char *path, struct sqd_config *cfg, struct sq_diags *diags,
-                    struct sq_err *err)
+static int set_rules(struct sqd_config *cfg, char *const *paths, size_t n)
+{
+	struct sq_opt_strs *to = &cfg->rule_paths;
+	char **list = calloc(n ? n : 1, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < to->n; i++)
+		free(to->list[i]);
+	free(to->list);
+	*to = (struct sq_opt_strs){ .list = list };
+	for (; to->n < n; to->n++) {
+		list[to->n] = strdup(paths[to->n]);
+		if (!list[to->n])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int sqd_config_load(const char *path, const struct sqd_config_override *over,
+                    struct sqd_config *cfg, struct sq_diags *diags, struct sq_err *err)
 {
 	struct loader l = { .cfg = cfg, .file = path ? path : "built-in", .diags = diags };
 	struct sq_outbuf text = sq_outbuf_of(FILE_MAX_BYTES);
@@ -299,6 +318,8 @@ int sqd_config_load(const char *path, struct sqd_config *cfg, struct sq_diags *d
 	if (!r)
 		r = read_text(&l, sq_sv_of(sqd_config_builtin));
 	l.file = path ? path : "built-in";
+	if (!r && over && over->n_rules)
+		r = set_rules(cfg, over->rules, over->n_rules);
 	if (!r && !diags->errors)
 		check_whole(&l);
 	if (r == -ENOMEM)
@@ -321,25 +342,6 @@ void sqd_config_fini(struct sqd_config *cfg)
 	*cfg = (struct sqd_config){ 0 };
 }
 
-int sqd_config_set_rules(struct sqd_config *cfg, char *const *paths, size_t n)
-{
-	struct sq_opt_strs *to = &cfg->rule_paths;
-	char **list = calloc(n ? n : 1, sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < to->n; i++)
-		free(to->list[i]);
-	free(to->list);
-	*to = (struct sq_opt_strs){ .list = list };
-	for (; to->n < n; to->n++) {
-		list[to->n] = strdup(paths[to->n]);
-		if (!list[to->n])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 unsigned sqd_config_workers(const struct sqd_config *cfg)
 {
 	unsigned cpus = uv_available_parallelism();
@@ -360,7 +362,8 @@ uint32_t sqd_config_batches(const struct sqd_config *cfg)
 	return cfg->batches < least ? least : cfg->batches;
 }
 
-/* The chunk holds the longest record of any input and one read behind it. */
+/* The chunk holds the longest record of any input and reads behind it; the arena, what an event of
+ * that size takes when every text of it has escapes. Memory that is not used is not resident. */
 struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
 {
 	uint64_t longest = 0;
@@ -378,12 +381,12 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
 		if (v > longest)
 			longest = v;
 	}
-	sq_assert(longest <= UINT32_MAX / 2);
+	sq_assert(longest <= UINT32_MAX / 4);
 	return (struct sq_batch_limits){
 		.chunk = (uint32_t)longest + 2 * SQD_INPUT_SLACK,
 		.records = cfg->batch_records,
 		.origins = ORIGINS,
-		.arena = ARENA_BYTES,
+		.arena = longest > ARENA_MIN_BYTES / 2 ? 2 * (uint32_t)longest : ARENA_MIN_BYTES,
 		.out = (uint32_t)cfg->batch_alerts,
 	};
 }

@@ -66,17 +66,22 @@ struct sqd_config {
 	struct sqd_config_item dead_letter; /* common NULL: none */
 };
 
+/** What the command line says in place of the file. */
+struct sqd_config_override {
+	char *const *rules; /* instead of `rules: paths:`; none = the configured ones */
+	size_t n_rules;
+};
+
 /**
  * Read `path`; NULL is the built-in default. Every finding is in `diags`.
+ * @param over  may be NULL
  * @return 0, also with warnings; -EINVAL (see diags), -ENOMEM, or why the file could not be read,
  *         with `err`. `*cfg` is to be ended in any case
  */
-int sqd_config_load(const char *path, struct sqd_config *cfg, struct sq_diags *diags,
+int sqd_config_load(const char *path, const struct sqd_config_override *over,
+                    struct sqd_config *cfg, struct sq_diags *diags,
                     struct sq_err *err) SQ_MUST_CHECK;
 void sqd_config_fini(struct sqd_config *cfg);
-
-/** Rules from `paths` instead. @return 0 or -ENOMEM */
-int sqd_config_set_rules(struct sqd_config *cfg, char *const *paths, size_t n) SQ_MUST_CHECK;
 
 /** The effective configuration as YAML. */
 void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);

@@ -31,7 +31,7 @@ static void write_all(struct sq_sv v)
 static void print_input(const struct sqd_daemon_input *in, struct sq_outbuf *text)
 {
 	const struct sqd_metric rows[] = {
-		{ "received", in->counts.received, "Records taken in here" },
+		{ "received", in->counts.received, "Records taken in here", true },
 		{ "bytes_in", in->counts.bytes_in, "Bytes received here" },
 		{ "connections", in->counts.connections, "Connections accepted here" },
 		{ "kernel_dropped", in->counts.kernel_dropped,

@@ -329,8 +329,8 @@ void sqd_outqueue_print(const struct sqd_outqueue *q, struct sq_outbuf *text)
 {
 	const struct sqd_outqueue_counts *c = &q->counts;
 	const struct sqd_metric rows[] = {
-		{ "queued", c->queued, "Alerts taken into the queue" },
-		{ "sent", c->sent, "Alerts written" },
+		{ "queued", c->queued, "Alerts taken into the queue", true },
+		{ "sent", c->sent, "Alerts written", true },
 		{ "waiting_bytes", q->bytes, "Bytes in the queue now" },
 		{ "high_water_bytes", c->high_water, "Most bytes in the queue at one time" },
 		{ "bytes_sent", c->bytes_sent, "Bytes written" },

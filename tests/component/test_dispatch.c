@@ -1,0 +1,295 @@
+#include "daemon/base/loop.h"
+#include "daemon/flow/dispatch.h"
+#include "tests/support/rules.h"
+
+enum { DEADLINE_MS = 30000 };
+
+/* Records come from a feeder that behaves as an input does: it fills the open batch, waits when
+ * there is none, and goes on when it is resumed. */
+struct fixture {
+	uv_loop_t loop;
+	struct sqd_dispatch *dispatch;
+	struct sq_counters totals;
+	struct sqd_receipt receipt;
+	uv_idle_t feeder;
+	uv_timer_t deadline;
+	unsigned fed, wanted; /* records */
+	unsigned seen;        /* alerts, in order */
+	unsigned delivered;   /* batches, or parts of them */
+	unsigned settled;     /* times that nothing was owed any more */
+	unsigned resumed;
+	bool paused, drained, closed;
+	bool hold; /* deliver keeps what it gets, until let_go() */
+	struct sq_batch *kept[64];
+	unsigned n_kept;
+	struct sq_ruleset *rules;
+};
+
+static struct fixture *fixture; /* of the receipt, which has no context */
+
+static void on_settled(struct sqd_receipt *r)
+{
+	(void)r;
+	fixture->settled++;
+}
+
+static void on_deliver(void *ctx, struct sq_batch *b)
+{
+	struct fixture *f = ctx;
+
+	f->delivered++;
+	for (uint32_t i = 0; i < b->n_alerts; i++) {
+		struct sq_sv text = { b->out.p + b->alerts[i].text[SQ_FORMAT_JSON].at,
+			              b->alerts[i].text[SQ_FORMAT_JSON].n };
+
+		assert_int_equal(evil_number(text), f->seen);
+		f->seen++;
+	}
+	if (f->hold)
+		f->kept[f->n_kept++] = b;
+	else
+		sqd_dispatch_delivered(f->dispatch, b);
+}
+
+static void on_resume(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	f->paused = false;
+	f->resumed++;
+}
+
+static void on_drained(void *ctx)
+{
+	((struct fixture *)ctx)->drained = true;
+}
+
+static void on_taken_up(void *ctx)
+{
+	(void)ctx;
+}
+
+static void feed(uv_idle_t *h)
+{
+	struct fixture *f = h->data;
+
+	for (unsigned turn = 0; turn < 40 && !f->paused && f->fed < f->wanted; turn++) {
+		struct sq_batch *b = sqd_dispatch_open(f->dispatch, 256);
+		size_t n;
+		int origin;
+
+		if (!b) {
+			f->paused = true;
+			return;
+		}
+		origin = sqd_dispatch_origin(f->dispatch, b, &f->receipt, "192.0.2.1:1");
+		assert_int_equal(origin, 0);
+		n = evil_record(b->chunk + b->tail, 256, f->fed++);
+		assert_int_equal(sq_batch_add(b, 0, (struct sq_sv){ b->chunk + b->tail, n }), 0);
+		b->tail += (uint32_t)n;
+		sqd_receipt_owe(&f->receipt, 1);
+		f->totals.received++;
+	}
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	(void)t;
+	fail_msg("not done within the deadline");
+}
+
+static void setup(struct fixture *f, unsigned workers, uint32_t out)
+{
+	struct sqd_dispatch_opts opts = {
+		.loop = &f->loop,
+		.batches = 6,
+		.limits = { .chunk = 8192,
+		            .records = 16,
+		            .origins = 4,
+		            .arena = 65536,
+		            .out = out },
+		.workers = workers,
+		.totals = &f->totals,
+		.deliver = on_deliver,
+		.resume = on_resume,
+		.drained = on_drained,
+		.taken_up = on_taken_up,
+		.ctx = f,
+	};
+	struct sq_err err = { 0 };
+	char path[] = "/tmp/squibly-dispatch-XXXXXX.yml";
+
+	*f = (struct fixture){ .receipt.settled = on_settled };
+	fixture = f;
+	close(mkstemps(path, 4));
+	write_rule(path, "evil");
+	f->rules = load_rules(path);
+	unlink(path);
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->dispatch = sqd_dispatch_new(&opts, &err);
+	assert_non_null(f->dispatch);
+	uv_idle_init(&f->loop, &f->feeder);
+	uv_timer_init(&f->loop, &f->deadline);
+	uv_timer_start(&f->deadline, on_deadline, DEADLINE_MS, 0);
+	f->feeder.data = f;
+	uv_idle_start(&f->feeder, feed);
+	for (unsigned i = 0; i < workers; i++)
+		sqd_workers_offer(sqd_dispatch_workers(f->dispatch), i, gear_of(f->rules, 1));
+}
+
+static void on_closed(void *ctx)
+{
+	((struct fixture *)ctx)->closed = true;
+}
+
+static void teardown(struct fixture *f)
+{
+	sqd_dispatch_close(f->dispatch, on_closed, f);
+	uv_close((uv_handle_t *)&f->feeder, NULL);
+	uv_close((uv_handle_t *)&f->deadline, NULL);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_true(f->closed);
+	sqd_loop_end(&f->loop);
+	sq_ruleset_unref(f->rules);
+}
+
+static void feed_all(struct fixture *f, unsigned n)
+{
+	f->wanted = n;
+	while (f->fed < n)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	uv_idle_stop(&f->feeder);
+}
+
+static void drain(struct fixture *f)
+{
+	sqd_dispatch_drain(f->dispatch);
+	while (!f->drained)
+		uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static void alerts_leave_in_the_order_of_their_records(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 3, 1 << 20);
+	feed_all(&f, 3000);
+	drain(&f);
+	assert_int_equal(f.seen, 3000);
+	assert_int_equal(f.totals.alerted, 3000);
+	assert_int_equal(sq_counters_accounted(&f.totals), f.totals.received);
+	assert_int_equal(f.receipt.unsettled, 0);
+	assert_true(f.settled > 0);
+	teardown(&f);
+}
+
+static void a_batch_with_too_many_alerts_is_delivered_in_parts(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 3, 2048); /* an alert has about a kilobyte; a batch has sixteen */
+	feed_all(&f, 500);
+	drain(&f);
+	assert_int_equal(f.seen, 500);
+	assert_true(f.delivered > 500 / 16 + 1);
+	assert_int_equal(sq_counters_accounted(&f.totals), f.totals.received);
+	assert_int_equal(f.receipt.unsettled, 0);
+	teardown(&f);
+}
+
+static void one_record_is_handed_on_without_waiting_for_more(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	feed_all(&f, 1);
+	while (!f.seen)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_int_equal(f.settled, 1);
+	drain(&f);
+	teardown(&f);
+}
+
+static void inputs_wait_while_no_batch_is_free(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 2, 1 << 20);
+	f.hold = true;
+	f.wanted = 1000;
+	while (!f.paused || f.n_kept < 6)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_true(f.fed < 1000);
+	assert_int_equal(f.totals.pauses, 1);
+	assert_int_equal(f.resumed, 0);
+	f.hold = false;
+	for (unsigned i = 0; i < f.n_kept; i++)
+		sqd_dispatch_delivered(f.dispatch, f.kept[i]);
+	feed_all(&f, 1000);
+	drain(&f);
+	assert_true(f.resumed > 0);
+	assert_int_equal(f.seen, 1000);
+	teardown(&f);
+}
+
+static void at_the_deadline_everybody_is_settled(void **state)
+{
+	struct fixture f;
+	unsigned got;
+
+	(void)state;
+	setup(&f, 2, 1 << 20);
+	f.hold = true;
+	f.wanted = 1000;
+	while (!f.paused)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	sqd_dispatch_drain(f.dispatch);
+	got = f.seen;
+	sqd_dispatch_abandon(f.dispatch);
+	assert_false(f.drained);
+	assert_int_equal(f.seen, got);
+	assert_int_equal(f.receipt.unsettled, 0);
+	assert_int_equal(f.settled, 1);
+	assert_true(sq_counters_accounted(&f.totals) <= f.totals.received);
+	teardown(&f);
+}
+
+static void new_rules_are_taken_up_between_batches(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 2, 1 << 20);
+	/* Many changes of rules while records run: each is taken up or given back, none leaks. */
+	f.wanted = 2000;
+	for (uint64_t g = 2; f.fed < f.wanted; g++) {
+		struct sqd_workers *w = sqd_dispatch_workers(f.dispatch);
+
+		uv_run(&f.loop, UV_RUN_ONCE);
+		for (unsigned i = 0; i < 2; i++)
+			sqd_workers_offer(w, i, gear_of(f.rules, g));
+	}
+	uv_idle_stop(&f.feeder);
+	drain(&f);
+	assert_int_equal(f.seen, 2000);
+	assert_true(sqd_workers_generation(sqd_dispatch_workers(f.dispatch)) > 1);
+	teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alerts_leave_in_the_order_of_their_records),
+		cmocka_unit_test(a_batch_with_too_many_alerts_is_delivered_in_parts),
+		cmocka_unit_test(one_record_is_handed_on_without_waiting_for_more),
+		cmocka_unit_test(inputs_wait_while_no_batch_is_free),
+		cmocka_unit_test(at_the_deadline_everybody_is_settled),
+		cmocka_unit_test(new_rules_are_taken_up_between_batches),
+	};
+
+	return cmocka_run_group_tests_name("flow/dispatch", tests, NULL, NULL);
+}
