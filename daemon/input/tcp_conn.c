@@ -221,9 +221,9 @@ static void on_alloc(uv_handle_t *h, size_t suggested SQ_UNUSED, uv_buf_t *buf)
 	struct sq_batch *b;
 	size_t room;
 
-	*buf = uv_buf_init(NULL, 0); /* on_read() is told UV_ENOBUFS then */
-	if (c->in->paused)
-		return;
+	/* on_read() is told UV_ENOBUFS then, and does what is to be done: libuv 1.44 must not be
+	 * told to stop reading from here. */
+	*buf = uv_buf_init(NULL, 0);
 	c->into_carry = c->len > SMALL;
 	if (c->into_carry) {
 		if (carry_grow(c, c->len + READ_MIN) < 0)
@@ -232,10 +232,8 @@ static void on_alloc(uv_handle_t *h, size_t suggested SQ_UNUSED, uv_buf_t *buf)
 		return;
 	}
 	b = sqd_dispatch_open(base(c)->dispatch, c->len + READ_MIN);
-	if (!b) {
-		sqd_tcp_pause(c->in);
+	if (!b)
 		return;
-	}
 	room = sq_batch_room(b) - c->len;
 	*buf = uv_buf_init(b->chunk + b->tail + c->len,
 	                   (unsigned)(room < READ_MAX ? room : READ_MAX));
@@ -268,8 +266,10 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
 	if (nread == 0)
 		return;
 	if (nread == UV_ENOBUFS) {
-		if (!c->in->paused)
+		if (c->into_carry)
 			no_memory(c);
+		else
+			sqd_tcp_pause(c->in);
 		return;
 	}
 	if (nread < 0) {

@@ -1,0 +1,632 @@
+#include "tests/support/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/input/tcp.h"
+#include "tests/support/fake_dispatch.h"
+#include "tests/support/run_loop.h"
+
+struct world {
+	uv_loop_t loop;
+	struct sqd_dispatch d;
+	struct sqd_input_tcp_cfg cfg;
+	struct sqd_input *in;
+	struct sq_counters counts;
+	uint16_t port;
+	bool closed;
+	unsigned want; /* records, or whatever a test counts */
+	uint64_t *counter;
+};
+
+static void on_closed(struct sqd_input *in)
+{
+	struct world *w = in->ctx;
+
+	assert_false(w->closed);
+	assert_int_equal(in->open_handles, 0);
+	w->closed = true;
+}
+
+static void make(struct world *w)
+{
+	*w = (struct world){ .d = { .limits = { .chunk = 512 * 1024,
+		                                .records = 64,
+		                                .origins = 8,
+		                                .arena = 4096,
+		                                .out = 4096 },
+		                    .free = FAKE_BATCHES } };
+	uv_loop_init(&w->loop);
+	assert_int_equal(sq_opt_defaults(sqd_input_tcp.opts, &w->cfg), 0);
+	w->cfg.listen = strdup("127.0.0.1:0");
+	w->cfg.max_record = 64 * 1024;
+	w->in = calloc(1, sqd_input_tcp.size);
+	w->in->ops = &sqd_input_tcp;
+	w->in->cfg = &w->cfg;
+	w->in->loop = &w->loop;
+	w->in->dispatch = &w->d;
+	w->in->counts = &w->counts;
+	w->in->closed = on_closed;
+	w->in->ctx = w;
+	w->in->inherited_fd = -1;
+}
+
+static void start(struct world *w)
+{
+	struct sq_err err = { 0 };
+
+	if (sqd_input_tcp.start(w->in, &err) < 0)
+		fail_msg("%s", err.text);
+	w->port = (uint16_t)strtoul(strrchr(w->in->name, ':') + 1, NULL, 10);
+	assert_true(w->port > 0);
+}
+
+static bool is_closed(void *ctx)
+{
+	struct world *w = ctx;
+
+	return w->closed;
+}
+
+static void end(struct world *w)
+{
+	sqd_input_tcp.stop(w->in);
+	sqd_dispatch_seal(&w->d);
+	fake_dispatch_settle(&w->d);
+	sqd_input_tcp.close(w->in);
+	run_until(&w->loop, is_closed, w);
+	fake_dispatch_forget(&w->d);
+	sq_opt_free(sqd_input_tcp.opts, &w->cfg);
+	free(w->in);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+}
+
+static int dial(struct world *w)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(w->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void say_n(int fd, const char *p, size_t n)
+{
+	assert_int_equal(send(fd, p, n, MSG_NOSIGNAL), n);
+}
+
+static void say(int fd, const char *text)
+{
+	say_n(fd, text, strlen(text));
+}
+
+/* Seals whatever is open, as the end of a loop turn does. */
+static bool have_records(void *ctx)
+{
+	struct world *w = ctx;
+
+	if (w->d.open && w->d.open->n_records)
+		sqd_dispatch_seal(&w->d);
+	return w->d.n >= w->want;
+}
+
+static bool counted(void *ctx)
+{
+	struct world *w = ctx;
+
+	return *w->counter >= w->want;
+}
+
+static void wait_records(struct world *w, unsigned n)
+{
+	w->want = n;
+	run_until(&w->loop, have_records, w);
+	assert_int_equal(w->d.n, n);
+}
+
+static void wait_count(struct world *w, uint64_t *counter, unsigned n)
+{
+	w->counter = counter;
+	w->want = n;
+	run_until(&w->loop, counted, w);
+}
+
+/* The peer has closed: reading gives an end or a reset. */
+static void expect_hangup(struct world *w, int fd)
+{
+	char c;
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	for (int i = 0; i < 2000; i++) {
+		ssize_t n = recv(fd, &c, 1, 0);
+
+		if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+			close(fd);
+			return;
+		}
+		assert_true(n < 0 && errno == EAGAIN);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+		(void)poll(NULL, 0, 1);
+	}
+	fail_msg("the connection stays open");
+}
+
+/* ---- tests ------------------------------------------------------------------------------- */
+
+static void records_arrive_with_their_peer(void **state SQ_UNUSED)
+{
+	struct world w;
+	struct sockaddr_in me;
+	socklen_t len = sizeof(me);
+	char peer[64];
+	int fd;
+
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
+	snprintf(peer, sizeof(peer), "127.0.0.1:%u", ntohs(me.sin_port));
+	say(fd, "{\"a\":1}\n{\"b\":2}\r\n{\"c\"");
+	wait_records(&w, 2);
+	say(fd, ":3}\n");
+	wait_records(&w, 3);
+	assert_string_equal(w.d.records[0], "{\"a\":1}");
+	assert_string_equal(w.d.records[1], "{\"b\":2}");
+	assert_string_equal(w.d.records[2], "{\"c\":3}");
+	assert_string_equal(w.d.peers[2], peer);
+	assert_int_equal(w.counts.received, 3);
+	assert_int_equal(w.counts.connections, 1);
+	assert_int_equal(w.counts.bytes_in, 25);
+	close(fd);
+	end(&w);
+}
+
+static void a_stream_cut_at_every_byte_gives_the_same_records(void **state SQ_UNUSED)
+{
+	static const char stream[] =
+		"{\"a\":1}\n7 {\"b\":2}<14>Jan  1 00:00:00 h x: {}\n[{\"c\":3},{}]\n";
+	static const char *const want[] = { "{\"a\":1}", "{\"b\":2}", "<14>Jan  1 00:00:00 h x: {}",
+		                            "{\"c\":3}", "{}" };
+	struct world w;
+
+	make(&w);
+	start(&w);
+	for (size_t cut = 1; cut < sizeof(stream) - 1; cut++) {
+		int fd = dial(&w);
+
+		say_n(fd, stream, cut);
+		wait_count(&w, &w.counts.bytes_in,
+		           (unsigned)((cut - 1) * (sizeof(stream) - 1) + cut));
+		say_n(fd, stream + cut, sizeof(stream) - 1 - cut);
+		wait_records(&w, SQ_LEN(want));
+		for (size_t i = 0; i < SQ_LEN(want); i++)
+			assert_string_equal(w.d.records[i], want[i]);
+		fake_dispatch_forget(&w.d);
+		fake_dispatch_settle(&w.d);
+		close(fd);
+	}
+	end(&w);
+}
+
+/* 300 KiB of records of 1 KiB, into batches of 64 records: none may be lost, doubled or torn. */
+static void many_records_fill_many_batches(void **state SQ_UNUSED)
+{
+	enum { N = 300, SIZE = 1024 };
+	static char all[N * SIZE];
+	struct world w;
+	int fd, size = sizeof(all) * 2;
+
+	for (int i = 0; i < N; i++) {
+		memset(all + (size_t)i * SIZE, 'x', SIZE);
+		snprintf(all + (size_t)i * SIZE, 32, "{\"n\":%d,\"x\":", i);
+		all[(size_t)i * SIZE + strlen(all + (size_t)i * SIZE)] = '"';
+		memcpy(all + (size_t)i * SIZE + SIZE - 3, "\"}\n", 3);
+	}
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	for (size_t at = 0; at < sizeof(all);) {
+		ssize_t n = send(fd, all + at, sizeof(all) - at, MSG_NOSIGNAL);
+
+		if (n > 0)
+			at += (size_t)n;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		fake_dispatch_settle(&w.d);
+	}
+	wait_records(&w, N);
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(w.d.lengths[i], SIZE - 1);
+		assert_memory_equal(w.d.records[i], all + (size_t)i * SIZE, SIZE - 1);
+	}
+	assert_true(w.d.opened >= N / 64);
+	close(fd);
+	end(&w);
+}
+
+static void a_long_record_in_small_pieces_is_whole(void **state SQ_UNUSED)
+{
+	enum { SIZE = 60000 };
+	static char rec[SIZE + 1];
+	struct world w;
+	uint64_t sent = 0;
+	int fd;
+
+	memset(rec, 'y', SIZE);
+	memcpy(rec, "{\"k\":\"", 6);
+	memcpy(rec + SIZE - 2, "\"}", 2);
+	rec[SIZE] = '\n';
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	for (size_t at = 0; at < sizeof(rec); at += 1000) {
+		size_t n = sizeof(rec) - at < 1000 ? sizeof(rec) - at : 1000;
+
+		say_n(fd, rec + at, n);
+		sent += n;
+		wait_count(&w, &w.counts.bytes_in, (unsigned)sent);
+	}
+	say(fd, "{\"next\":1}\n");
+	wait_records(&w, 2);
+	assert_int_equal(w.d.lengths[0], SIZE);
+	assert_memory_equal(w.d.records[0], rec, SIZE);
+	assert_string_equal(w.d.records[1], "{\"next\":1}");
+	close(fd);
+	end(&w);
+}
+
+static void an_oversized_record_is_one_count_and_the_next_is_intact(void **state SQ_UNUSED)
+{
+	static char big[200 * 1024];
+	struct world w;
+	int fd;
+
+	memset(big, 'z', sizeof(big));
+	memcpy(big, "{\"k\":\"", 6);
+	memcpy(big + sizeof(big) - 3, "\"}\n", 3);
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	for (size_t at = 0; at < sizeof(big); at += 20 * 1024) {
+		say_n(fd, big + at, 20 * 1024);
+		wait_count(&w, &w.counts.bytes_in, (unsigned)at + 20 * 1024);
+	}
+	say(fd, "{\"ok\":1}\n");
+	wait_records(&w, 1);
+	assert_string_equal(w.d.records[0], "{\"ok\":1}");
+	assert_int_equal(w.counts.oversized, 1);
+	assert_int_equal(w.counts.received, 2);
+	close(fd);
+	end(&w);
+}
+
+static void the_end_of_a_stream_ends_its_last_record(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	say(fd, "{\"a\":1}\n{\"last\":1}");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	wait_records(&w, 2);
+	assert_string_equal(w.d.records[1], "{\"last\":1}");
+	expect_hangup(&w, fd);
+	fd = dial(&w);
+	say(fd, "{\"cut\":");
+	close(fd);
+	wait_records(&w, 3); /* given on as it is, to be counted as malformed */
+	assert_string_equal(w.d.records[2], "{\"cut\":");
+	end(&w);
+}
+
+static void foreign_protocols_are_told_apart_and_the_listener_lives(void **state SQ_UNUSED)
+{
+	static const char tls[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+	static const char beats[] = "2W\x00\x00\x00\x01"
+				    "2C\x00\x00\x00\x10";
+	struct world w;
+	int fd;
+
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	say_n(fd, tls, sizeof(tls) - 1);
+	expect_hangup(&w, fd);
+	fd = dial(&w);
+	say_n(fd, beats, sizeof(beats) - 1);
+	expect_hangup(&w, fd);
+	fd = dial(&w);
+	say(fd, "POST / HTTP/1.1\r\nHost: x\r\n\r\n");
+	expect_hangup(&w, fd);
+	assert_int_equal(w.counts.connections_failed, 3);
+	assert_int_equal(w.counts.received, 0);
+	fd = dial(&w);
+	say(fd, "{}\n");
+	wait_records(&w, 1);
+	close(fd);
+	end(&w);
+}
+
+static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_UNUSED)
+{
+	enum { N = 1000 };
+	char line[32];
+	struct world w;
+	int fds[3];
+
+	make(&w);
+	w.d.free = 2; /* two batches of 64 records */
+	start(&w);
+	for (size_t i = 0; i < SQ_LEN(fds); i++)
+		fds[i] = dial(&w);
+	for (int n = 0; n < N; n++) {
+		for (size_t i = 0; i < SQ_LEN(fds); i++) {
+			snprintf(line, sizeof(line), "{\"c\":%zu,\"n\":%d}\n", i, n);
+			say(fds[i], line);
+		}
+	}
+	for (unsigned round = 0; w.d.n < N * SQ_LEN(fds); round++) {
+		assert_true(round < 5000);
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		if (w.d.free)
+			continue;
+		sqd_dispatch_seal(&w.d);
+		assert_true(w.d.n_sealed <= 2);
+		/* Nothing is read meanwhile. */
+		for (int i = 0; i < 3; i++)
+			uv_run(&w.loop, UV_RUN_NOWAIT);
+		assert_null(w.d.open);
+		fake_dispatch_settle(&w.d);
+		sqd_input_tcp.resume(w.in);
+		if (w.d.n + 128 > N * SQ_LEN(fds))
+			(void)have_records(&w);
+	}
+	/* Each connection's records in order, none lost, none doubled. */
+	for (size_t c = 0; c < SQ_LEN(fds); c++) {
+		int next = 0;
+
+		for (unsigned i = 0; i < w.d.n; i++) {
+			size_t who;
+			int n;
+
+			assert_int_equal(w.d.records[i][0], '{');
+			who = strtoul(w.d.records[i] + 5, NULL, 10);
+			n = (int)strtoul(strstr(w.d.records[i], "\"n\":") + 4, NULL, 10);
+			if (who != c)
+				continue;
+			assert_int_equal(n, next);
+			next++;
+		}
+		assert_int_equal(next, N);
+		close(fds[c]);
+	}
+	end(&w);
+}
+
+static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w);
+	start(&w);
+	fd = dial(&w);
+	say(fd, "{\"a\":1}\n");
+	close(fd);
+	wait_records(&w, 1);
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	sqd_input_tcp.stop(w.in);
+	sqd_input_tcp.close(w.in);
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	assert_false(w.closed);
+	sqd_dispatch_seal(&w.d);
+	fake_dispatch_settle(&w.d); /* ASan sees it if the receipt is gone */
+	run_until(&w.loop, is_closed, &w);
+	fake_dispatch_forget(&w.d);
+	sq_opt_free(sqd_input_tcp.opts, &w.cfg);
+	free(w.in);
+	assert_int_equal(uv_loop_close(&w.loop), 0);
+}
+
+static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
+{
+	struct world w;
+	int a, b;
+
+	make(&w);
+	w.cfg.max_connections = 1;
+	start(&w);
+	a = dial(&w);
+	wait_count(&w, &w.counts.connections, 1);
+	b = dial(&w);
+	expect_hangup(&w, b);
+	assert_int_equal(w.counts.connections_refused, 1);
+	say(a, "{}\n");
+	wait_records(&w, 1);
+	close(a);
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	b = dial(&w);
+	say(b, "{}\n");
+	wait_records(&w, 2);
+	close(b);
+	end(&w);
+}
+
+static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w);
+	w.cfg.idle = 50;
+	start(&w);
+	fd = dial(&w);
+	say(fd, "{\"whole\":1}"); /* no line end: given on when it is closed */
+	wait_count(&w, &w.counts.connections_idle, 1);
+	expect_hangup(&w, fd);
+	wait_records(&w, 1);
+	end(&w);
+}
+
+static void without_descriptors_accepting_rests_and_goes_on(void **state SQ_UNUSED)
+{
+	struct rlimit old, low;
+	struct world w;
+	int fds[4];
+
+	make(&w);
+	start(&w);
+	for (size_t i = 0; i < SQ_LEN(fds); i++)
+		fds[i] = dial(&w);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = (rlim_t)fds[3] + 2;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	wait_count(&w, &w.counts.connections, 1);
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	assert_true(w.counts.connections < 4);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	wait_count(&w, &w.counts.connections, 4);
+	for (size_t i = 0; i < SQ_LEN(fds); i++) {
+		say(fds[i], "{}\n");
+		close(fds[i]);
+	}
+	wait_records(&w, 4);
+	end(&w);
+}
+
+static void what_is_unfinished_when_stopping_is_counted(void **state SQ_UNUSED)
+{
+	struct world w;
+	int a, b;
+
+	make(&w);
+	start(&w);
+	a = dial(&w);
+	b = dial(&w);
+	say(a, "{\"whole\":1}");
+	say(b, "{\"half\":");
+	wait_count(&w, &w.counts.bytes_in, 19);
+	sqd_input_tcp.stop(w.in);
+	sqd_dispatch_seal(&w.d);
+	assert_int_equal(w.d.n, 1);
+	assert_string_equal(w.d.records[0], "{\"whole\":1}");
+	assert_int_equal(w.counts.received, 2);
+	assert_int_equal(w.counts.dropped_shutdown, 1);
+	close(a);
+	close(b);
+	end(&w);
+}
+
+static void records_that_find_no_batch_before_the_end_are_counted(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w);
+	w.d.free = 1;
+	start(&w);
+	fd = dial(&w);
+	for (int i = 0; i < 100; i++)
+		say(fd, "{}\n");
+	close(fd);
+	wait_count(&w, &w.counts.bytes_in, 100); /* at least one read has happened */
+	for (int i = 0; i < 20; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	sqd_input_tcp.stop(w.in);
+	sqd_dispatch_seal(&w.d);
+	assert_int_equal(w.d.n, 64);
+	sqd_input_tcp.close(w.in);
+	assert_int_equal(w.counts.received, 64 + w.counts.dropped_shutdown);
+	assert_true(w.counts.dropped_shutdown > 0);
+	end(&w);
+}
+
+static void a_bad_address_and_a_taken_port_say_so(void **state SQ_UNUSED)
+{
+	struct sq_err err = { 0 };
+	struct world w, other;
+
+	make(&w);
+	start(&w);
+	make(&other);
+	free(other.cfg.listen);
+	assert_true(asprintf(&other.cfg.listen, "127.0.0.1:%u", w.port) > 0);
+	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EADDRINUSE);
+	assert_non_null(strstr(err.text, other.cfg.listen));
+	end(&other);
+	make(&other);
+	free(other.cfg.listen);
+	other.cfg.listen = strdup("localhost:5170");
+	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "not an IP address"));
+	end(&other);
+	end(&w);
+}
+
+static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct world w;
+	int four, six;
+
+	make(&w);
+	free(w.cfg.listen);
+	w.cfg.listen = strdup("*:0");
+	start(&w);
+	four = dial(&w);
+	say(four, "{}\n");
+	wait_records(&w, 1);
+	assert_memory_equal(w.d.peers[0], "127.0.0.1:", 10);
+	to.sin6_port = htons(w.port);
+	six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (six >= 0 && connect(six, (struct sockaddr *)&to, sizeof(to)) == 0) {
+		say(six, "{}\n");
+		wait_records(&w, 2);
+		assert_memory_equal(w.d.peers[1], "[::1]:", 6);
+	} else {
+		print_message("skipped: the IPv6 half, this machine has no IPv6\n");
+	}
+	if (six >= 0)
+		close(six);
+	close(four);
+	end(&w);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(records_arrive_with_their_peer),
+		cmocka_unit_test(a_stream_cut_at_every_byte_gives_the_same_records),
+		cmocka_unit_test(many_records_fill_many_batches),
+		cmocka_unit_test(a_long_record_in_small_pieces_is_whole),
+		cmocka_unit_test(an_oversized_record_is_one_count_and_the_next_is_intact),
+		cmocka_unit_test(the_end_of_a_stream_ends_its_last_record),
+		cmocka_unit_test(foreign_protocols_are_told_apart_and_the_listener_lives),
+		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
+		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
+		cmocka_unit_test(more_connections_than_allowed_are_refused),
+		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),
+		cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),
+		cmocka_unit_test(what_is_unfinished_when_stopping_is_counted),
+		cmocka_unit_test(records_that_find_no_batch_before_the_end_are_counted),
+		cmocka_unit_test(a_bad_address_and_a_taken_port_say_so),
+		cmocka_unit_test(an_asterisk_takes_both_families),
+	};
+
+	return cmocka_run_group_tests_name("input/tcp", tests, NULL, NULL);
+}

@@ -1,0 +1,404 @@
+#include "tests/support/test.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "daemon/input/udp.h"
+#include "tests/support/fake_dispatch.h"
+#include "tests/support/run_loop.h"
+
+struct world {
+	uv_loop_t loop;
+	struct sqd_dispatch d;
+	struct sqd_input_udp_cfg cfg;
+	struct sqd_input *in;
+	struct sq_counters counts;
+	bool closed;
+	unsigned want;
+	uint64_t *counter;
+	int fd; /* the sender's */
+};
+
+static void on_closed(struct sqd_input *in)
+{
+	struct world *w = in->ctx;
+
+	assert_false(w->closed);
+	assert_int_equal(in->open_handles, 0);
+	w->closed = true;
+}
+
+static void make(struct world *w)
+{
+	*w = (struct world){ .d = { .limits = { .chunk = 512 * 1024,
+		                                .records = 64,
+		                                .origins = 8,
+		                                .arena = 4096,
+		                                .out = 4096 },
+		                    .free = FAKE_BATCHES } };
+	uv_loop_init(&w->loop);
+	assert_int_equal(sq_opt_defaults(sqd_input_udp.opts, &w->cfg), 0);
+	w->cfg.listen = strdup("127.0.0.1:0");
+	w->cfg.max_record = 100 * 1024;
+	w->in = calloc(1, sqd_input_udp.size);
+	w->in->ops = &sqd_input_udp;
+	w->in->cfg = &w->cfg;
+	w->in->loop = &w->loop;
+	w->in->dispatch = &w->d;
+	w->in->counts = &w->counts;
+	w->in->closed = on_closed;
+	w->in->ctx = w;
+	w->in->inherited_fd = -1;
+}
+
+static void start(struct world *w)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct sq_err err = { 0 };
+
+	if (sqd_input_udp.start(w->in, &err) < 0)
+		fail_msg("%s", err.text);
+	to.sin_port = htons((uint16_t)strtoul(strrchr(w->in->name, ':') + 1, NULL, 10));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(w->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+static bool is_closed(void *ctx)
+{
+	struct world *w = ctx;
+
+	return w->closed;
+}
+
+static void end(struct world *w)
+{
+	sqd_input_udp.stop(w->in);
+	sqd_dispatch_seal(&w->d);
+	fake_dispatch_settle(&w->d);
+	sqd_input_udp.close(w->in);
+	run_until(&w->loop, is_closed, w);
+	fake_dispatch_forget(&w->d);
+	sq_opt_free(sqd_input_udp.opts, &w->cfg);
+	free(w->in);
+	if (w->fd > 0)
+		close(w->fd);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+}
+
+static void say_n(struct world *w, const void *p, size_t n)
+{
+	assert_int_equal(send(w->fd, p, n, 0), n);
+}
+
+static void say(struct world *w, const char *text)
+{
+	say_n(w, text, strlen(text));
+}
+
+static bool have_records(void *ctx)
+{
+	struct world *w = ctx;
+
+	if (w->d.open && w->d.open->n_records)
+		sqd_dispatch_seal(&w->d);
+	return w->d.n >= w->want;
+}
+
+static void wait_records(struct world *w, unsigned n)
+{
+	w->want = n;
+	run_until(&w->loop, have_records, w);
+	assert_int_equal(w->d.n, n);
+}
+
+static bool counted(void *ctx)
+{
+	struct world *w = ctx;
+
+	return *w->counter >= w->want;
+}
+
+static void wait_count(struct world *w, uint64_t *counter, unsigned n)
+{
+	w->counter = counter;
+	w->want = n;
+	run_until(&w->loop, counted, w);
+	assert_int_equal(*counter, n);
+}
+
+static size_t zipped(const char *text, size_t n, unsigned char *to, size_t cap)
+{
+	uLongf len = cap;
+
+	assert_int_equal(compress(to, &len, (const Bytef *)text, n), Z_OK);
+	return len;
+}
+
+/* ---- tests ------------------------------------------------------------------------------- */
+
+static void one_datagram_is_one_record(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w);
+	start(&w);
+	say(&w, "{\"a\":1}");
+	say(&w, "  {\"b\":2}\r\n");
+	say_n(&w, "{\"c\":3}\n\0", 9);
+	say(&w, "");          /* nothing: not even counted */
+	say_n(&w, "\0\n", 2); /* the same */
+	say(&w, "{\"d\":4}\n{\"e\":5}\n");
+	wait_records(&w, 4);
+	assert_string_equal(w.d.records[0], "{\"a\":1}");
+	assert_string_equal(w.d.records[1], "{\"b\":2}");
+	assert_string_equal(w.d.records[2], "{\"c\":3}");
+	assert_string_equal(w.d.records[3], "{\"d\":4}\n{\"e\":5}");
+	assert_memory_equal(w.d.peers[3], "127.0.0.1:", 10);
+	assert_int_equal(w.counts.received, 4);
+	end(&w);
+}
+
+static void two_senders_keep_their_names(void **state SQ_UNUSED)
+{
+	struct sockaddr_in to;
+	socklen_t len = sizeof(to);
+	struct world w;
+	int other;
+
+	make(&w);
+	start(&w);
+	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getpeername(w.fd, (struct sockaddr *)&to, &len), 0);
+	assert_int_equal(connect(other, (struct sockaddr *)&to, sizeof(to)), 0);
+	say(&w, "one");
+	assert_int_equal(send(other, "two", 3, 0), 3);
+	say(&w, "three");
+	wait_records(&w, 3);
+	assert_string_equal(w.d.records[1], "two");
+	assert_string_equal(w.d.peers[0], w.d.peers[2]);
+	assert_string_not_equal(w.d.peers[0], w.d.peers[1]);
+	close(other);
+	end(&w);
+}
+
+static void compressed_datagrams_are_unpacked_or_counted(void **state SQ_UNUSED)
+{
+	static char zeros[200 * 1024];
+	unsigned char packed[4096];
+	struct world w;
+	size_t n;
+
+	make(&w);
+	start(&w);
+	n = zipped("{\"gelf\":1}", 10, packed, sizeof(packed));
+	say_n(&w, packed, n);
+	say_n(&w, packed, n - 3); /* cut short */
+	n = zipped(zeros, sizeof(zeros), packed, sizeof(packed));
+	say_n(&w, packed, n); /* a small bomb: over max_record */
+	say(&w, "{\"after\":1}");
+	wait_records(&w, 2);
+	assert_string_equal(w.d.records[0], "{\"gelf\":1}");
+	assert_string_equal(w.d.records[1], "{\"after\":1}");
+	assert_int_equal(w.counts.dropped_inflate, 2);
+	assert_int_equal(w.counts.received, 4);
+	end(&w);
+}
+
+static void chunks_are_put_together(void **state SQ_UNUSED)
+{
+	static const char text[] = "{\"chunked\":true}";
+	unsigned char packed[256], part[300];
+	struct world w;
+	size_t n, half;
+
+	make(&w);
+	start(&w);
+	/* Plain, the second half first. */
+	memcpy(part,
+	       "\x1e\x0f"
+	       "ABCDEFGH"
+	       "\x01\x02",
+	       12);
+	memcpy(part + 12, text + 8, 8);
+	say_n(&w, part, 20);
+	part[10] = 0;
+	memcpy(part + 12, text, 8);
+	say_n(&w, part, 20);
+	wait_records(&w, 1);
+	assert_string_equal(w.d.records[0], text);
+	/* Compressed, then cut. */
+	n = zipped(text, sizeof(text) - 1, packed, sizeof(packed));
+	half = n / 2;
+	memcpy(part,
+	       "\x1e\x0f"
+	       "abcdefgh"
+	       "\x00\x02",
+	       12);
+	memcpy(part + 12, packed, half);
+	say_n(&w, part, 12 + half);
+	part[10] = 1;
+	memcpy(part + 12, packed + half, n - half);
+	say_n(&w, part, 12 + n - half);
+	wait_records(&w, 2);
+	assert_string_equal(w.d.records[1], text);
+	assert_int_equal(w.counts.received, 2);
+	/* A chunk that says it is the third of two. */
+	part[10] = 2;
+	part[2] = 'z';
+	say_n(&w, part, 20);
+	wait_count(&w, &w.counts.dropped_chunks, 1);
+	end(&w);
+}
+
+static void a_chunk_left_alone_is_counted_at_the_end(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w);
+	start(&w);
+	say_n(&w,
+	      "\x1e\x0f"
+	      "ABCDEFGH"
+	      "\x00\x02"
+	      "half",
+	      16);
+	wait_count(&w, &w.counts.bytes_in, 16);
+	end(&w);
+	assert_int_equal(w.counts.dropped_chunks, 1);
+	assert_int_equal(w.counts.received, 1);
+}
+
+static void a_datagram_longer_than_its_buffer_is_counted(void **state SQ_UNUSED)
+{
+	char big[1024];
+	struct world w;
+
+	make(&w);
+	w.cfg.max_datagram = 512;
+	start(&w);
+	memset(big, 'x', sizeof(big));
+	say_n(&w, big, 513);
+	say_n(&w, big, 512);
+	wait_records(&w, 1);
+	assert_int_equal(w.d.lengths[0], 512);
+	assert_int_equal(w.counts.dropped_truncated, 1);
+	assert_int_equal(w.counts.received, 2);
+	end(&w);
+}
+
+static void the_longest_datagram_fits_unless_the_record_may_not(void **state SQ_UNUSED)
+{
+	static char big[65507];
+	struct world w;
+
+	memset(big, 'x', sizeof(big));
+	make(&w);
+	start(&w);
+	say_n(&w, big, sizeof(big));
+	wait_records(&w, 1);
+	assert_int_equal(w.d.lengths[0], sizeof(big));
+	end(&w);
+	make(&w);
+	w.cfg.max_record = 1024;
+	start(&w);
+	say_n(&w, big, 1025);
+	say_n(&w, big, 1024);
+	wait_records(&w, 1);
+	assert_int_equal(w.counts.oversized, 1);
+	end(&w);
+}
+
+static void without_batches_datagrams_wait_and_none_is_lost(void **state SQ_UNUSED)
+{
+	enum { N = 400 };
+	unsigned char packed[256];
+	char text[32];
+	struct world w;
+
+	make(&w);
+	w.d.free = 1;
+	start(&w);
+	for (int i = 0; i < N; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%03d}", i);
+		if (i % 3)
+			say(&w, text);
+		else
+			say_n(&w, packed, zipped(text, strlen(text), packed, sizeof(packed)));
+	}
+	for (int round = 0; w.d.n < N && round < 5000; round++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		if (!w.d.free)
+			sqd_dispatch_seal(&w.d);
+		fake_dispatch_settle(&w.d);
+		sqd_input_udp.resume(w.in);
+	}
+	assert_int_equal(w.d.n, N);
+	for (int i = 0; i < N; i++) {
+		snprintf(text, sizeof(text), "{\"n\":%03d}", i);
+		assert_string_equal(w.d.records[i], text);
+	}
+	assert_int_equal(w.counts.received, N);
+	assert_int_equal(w.counts.kernel_dropped, 0);
+	end(&w);
+}
+
+static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
+{
+	enum { N = 2000 };
+	char text[1000];
+	struct world w;
+
+	memset(text, 'x', sizeof(text));
+	make(&w);
+	w.cfg.receive_buffer = 8 * 1024;
+	start(&w);
+	for (int i = 0; i < N; i++)
+		say_n(&w, text, sizeof(text)); /* nobody reads: most of them are dropped */
+	for (int i = 0; i < 100; i++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		(void)have_records(&w);
+		fake_dispatch_settle(&w.d);
+	}
+	say(&w, "last"); /* the count comes with the next datagram */
+	w.want = w.d.n + 1;
+	run_until(&w.loop, have_records, &w);
+	assert_string_equal(w.d.records[w.d.n - 1], "last");
+	assert_true(w.counts.kernel_dropped > 0);
+	assert_int_equal(w.counts.received + w.counts.kernel_dropped, N + 1);
+	end(&w);
+}
+
+static void a_failed_start_closes_too(void **state SQ_UNUSED)
+{
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make(&w);
+	free(w.cfg.listen);
+	w.cfg.listen = strdup("nonsense");
+	assert_int_equal(sqd_input_udp.start(w.in, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "nonsense"));
+	end(&w);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_datagram_is_one_record),
+		cmocka_unit_test(two_senders_keep_their_names),
+		cmocka_unit_test(compressed_datagrams_are_unpacked_or_counted),
+		cmocka_unit_test(chunks_are_put_together),
+		cmocka_unit_test(a_chunk_left_alone_is_counted_at_the_end),
+		cmocka_unit_test(a_datagram_longer_than_its_buffer_is_counted),
+		cmocka_unit_test(the_longest_datagram_fits_unless_the_record_may_not),
+		cmocka_unit_test(without_batches_datagrams_wait_and_none_is_lost),
+		cmocka_unit_test(what_the_kernel_dropped_is_counted),
+		cmocka_unit_test(a_failed_start_closes_too),
+	};
+
+	return cmocka_run_group_tests_name("input/udp", tests, NULL, NULL);
+}
