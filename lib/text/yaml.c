@@ -493,6 +493,8 @@ int sq_yaml_load(struct sq_sv text, const char *name, const struct sq_yaml_limit
 	l.limits = limits ? limits : &sq_yaml_limits_default;
 	sq_assert(l.limits->max_depth > 0 && l.limits->max_nodes > 0);
 	*ret = NULL;
+	if (sq_sv_starts(text, SQ_SV("\xef\xbb\xbf"))) /* libyaml would count it as a column */
+		text = sq_sv_skip(text, 3);
 	if (!yaml_parser_initialize(&l.parser))
 		return -ENOMEM;
 	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
