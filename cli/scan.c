@@ -92,7 +92,7 @@ static void put_text(struct scan *s, const struct sq_event *ev, const struct sq_
 	        cli_term_off(s->colours));
 	cli_term_put(stdout, sq_event_get(ev, SQ_F_COMPUTER), 24);
 	fputs("  ", stdout);
-	cli_term_put(stdout, rule->title, 48);
+	cli_term_put(stdout, rule->title, 56);
 	fputs("  ", stdout);
 	if (sq_event_get(ev, SQ_F_COMMAND_LINE).n)
 		cli_term_put(stdout, sq_event_get(ev, SQ_F_COMMAND_LINE), 0);

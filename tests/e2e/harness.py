@@ -25,7 +25,7 @@ SQUIBLYD = os.path.join(BUILD, "daemon", "squiblyd")
 DEMO = os.path.join(SOURCE, "tests", "data", "demo")
 LONG = bool(os.environ.get("SQUIBLY_LONG"))
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
-DEADLINE = 60
+DEADLINE = 10
 
 ATTACK = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example",'
           '"NewProcessName":"C:\\\\Windows\\\\System32\\\\regsvr32.exe",'
@@ -189,7 +189,7 @@ class Daemon:
         return eventually(lambda: f"{pattern!r} in\n" + "\n".join(self.err), look, deadline)
 
     def port(self, kind="tcp"):
-        return int(self.wait_said(rf"listening on.*\b{kind} \S*:(\d+)").group(1))
+        return int(self.wait_said(rf"listening on (?:[^;]*, )?{kind} [^\s,;]*:(\d+)").group(1))
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port("tcp")), timeout=DEADLINE)
@@ -240,17 +240,22 @@ class Daemon:
         before = len(self.err)
         if self.process.poll() is None:
             self.process.send_signal(how)
+        status = self.wait(deadline)
+        return status, self._parse(before)
+
+    def wait(self, deadline=DEADLINE):
+        """Wait for its end and for all that it said; gives the exit status."""
         status = self.process.wait(deadline)
         for reader in self.readers:
             reader.join()
         self.process.stdout.close()
         self.process.stderr.close()
-        return status, self._parse(before)
+        return status
 
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+        self.wait()
 
 
 class Case(unittest.TestCase):

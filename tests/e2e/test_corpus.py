@@ -21,8 +21,8 @@ def corpus_files(root):
 def what(alert):
     """What an alert says but for when and where squibly made it, comparable."""
     alert = json.loads(json.dumps(alert))
-    for name in ("created", "ingested", "start", "end"):
-        alert.get("event", {}).pop(name, None)
+    alert["event"].pop("created", None)
+    alert["event"].pop("ingested", None)
     alert.pop("observer", None)
     return json.dumps(alert, sort_keys=True)
 
@@ -56,7 +56,9 @@ class Corpus(Case):
         self.assertEqual(sorted(a["event"]["code"] for a in creations), ["1", "4688"])
 
     def test_the_oracle_gives_the_same_alerts(self):
-        paths = corpus_files(self.root) + sorted(glob.glob(os.path.join(self.root, "corpus", "shapes", "*.gz")))
+        paths = corpus_files(self.root)
+        paths += sorted(path for path in glob.glob(os.path.join(self.root, "corpus", "shapes", "*.gz"))
+                        if "derived_expected" not in path)  # a table of values, no producer's events
         paths += sorted(glob.glob(os.path.join(self.root, "labelled", "commandlines.*.gz")))
         fast, n_fast = scan("--max-record", "16777216", *paths)
         plain, n_plain = scan("--max-record", "16777216", "--plain", *paths)

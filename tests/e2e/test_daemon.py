@@ -138,7 +138,7 @@ class Ends(Case):
         d.send(attack(1))
         eventually("the first alert", lambda: len(up.lines) == 1)
         d.process.send_signal(signal.SIGKILL)
-        d.process.wait()
+        self.assertEqual(d.wait(), -signal.SIGKILL)
         again = self.daemon(upstream=up, folder=d.folder)
         again.send(attack(2))
         eventually("the second alert", lambda: len(up.lines) == 2)
@@ -163,18 +163,14 @@ class Ends(Case):
 
     def test_a_wrong_configuration_is_refused_with_its_line(self):
         d = self.daemon("inputs:\n  - type: tcp\n    listne: 127.0.0.1:0\n", inputs=False)
-        status = d.process.wait(60)
-        for reader in d.readers:
-            reader.join()
-        self.assertNotEqual(status, 0)
+        self.assertNotEqual(d.wait(), 0)
         self.assertIsNotNone(d.said(r"squiblyd\.yaml:3:\d+: .*listne.*listen"), "\n".join(d.err))
 
     def test_a_taken_port_is_said_plainly(self):
         with socket.create_server(("127.0.0.1", 0)) as s:
             port = s.getsockname()[1]
             d = self.daemon(f"inputs:\n  - type: tcp\n    listen: 127.0.0.1:{port}\n", inputs=False)
-            self.assertNotEqual(d.process.wait(60), 0)
-            d.readers[1].join()
+            self.assertNotEqual(d.wait(), 0)
             self.assertIsNotNone(d.said(rf"{port}.*(in use|taken)"), "\n".join(d.err))
 
 

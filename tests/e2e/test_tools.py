@@ -1,11 +1,10 @@
 """squibly check, test and send; help and wrong command lines of every command."""
 import os
+import socket
 import tempfile
 import threading
 
 from harness import DEMO, SOURCE, Case, attack, lines_of, main, ordinary, squibly
-
-import socket
 
 RULE = """title: Calculator
 id: 6f2c7a52-9a7e-4a3e-9d61-1f4a0f7b7c11
@@ -94,9 +93,9 @@ class Send(Folder):
         got = bytearray()
         with socket.create_server(("127.0.0.1", 0)) as server:
             def take():
-                c = server.accept()[0]
-                while data := c.recv(65536):
-                    got.extend(data)
+                with server.accept()[0] as c:
+                    while data := c.recv(65536):
+                        got.extend(data)
             taker = threading.Thread(target=take)
             taker.start()
             _, err = squibly("send", f"127.0.0.1:{server.getsockname()[1]}", path)
