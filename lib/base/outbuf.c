@@ -17,9 +17,9 @@ char *sq_outbuf_reserve(struct sq_outbuf *b, size_t n)
 	size_t cap = b->cap ? b->cap : 256;
 	char *p;
 
-	if (b->failed || n > b->max - b->len)
+	if (b->failed || b->max == 0 || n > b->max - b->len)
 		goto fail;
-	if (n <= b->cap - b->len)
+	if (b->p && n <= b->cap - b->len)
 		return b->p + b->len;
 	while (cap < b->len + n)
 		cap *= 2;
@@ -39,9 +39,12 @@ fail:
 
 void sq_outbuf_put(struct sq_outbuf *b, struct sq_sv v)
 {
-	char *to = sq_outbuf_reserve(b, v.n);
+	char *to;
 
-	if (!to || v.n == 0)
+	if (v.n == 0)
+		return;
+	to = sq_outbuf_reserve(b, v.n);
+	if (!to)
 		return;
 	memcpy(to, v.p, v.n);
 	b->len += v.n;
