@@ -1,0 +1,352 @@
+#include "tests/support/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/output/file.h"
+#include "tests/support/run_loop.h"
+
+struct world {
+	uv_loop_t loop;
+	struct sqd_output *out;
+	struct sqd_output_file_cfg cfg;
+	unsigned ready, sent;
+	int status;
+	bool sending, closed;
+	char dir[64], path[96];
+};
+
+static void on_sent(struct sqd_output *out, int status)
+{
+	struct world *w = out->ctx;
+
+	assert_true(w->sending);
+	w->sending = false;
+	w->sent++;
+	w->status = status;
+}
+
+static void on_ready(struct sqd_output *out)
+{
+	((struct world *)out->ctx)->ready++;
+}
+
+static void on_closed(struct sqd_output *out)
+{
+	struct world *w = out->ctx;
+
+	assert_false(w->closed);
+	w->closed = true;
+}
+
+static bool is_ready(void *ctx)
+{
+	return ((struct world *)ctx)->ready > 0;
+}
+
+static bool is_sent(void *ctx)
+{
+	return ((struct world *)ctx)->sent > 0;
+}
+
+static bool is_closed(void *ctx)
+{
+	return ((struct world *)ctx)->closed;
+}
+
+static void make(struct world *w, const struct sqd_output_ops *ops)
+{
+	*w = (struct world){ .dir = "/tmp/squibly-file-XXXXXX" };
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->path, sizeof(w->path), "%s/alerts.json", w->dir);
+	uv_loop_init(&w->loop);
+	w->cfg.path = w->path;
+	w->out = calloc(1, ops->size);
+	w->out->ops = ops;
+	w->out->cfg = &w->cfg;
+	w->out->loop = &w->loop;
+	w->out->sent = on_sent;
+	w->out->ready = on_ready;
+	w->out->closed = on_closed;
+	w->out->ctx = w;
+}
+
+static void start(struct world *w)
+{
+	struct sq_err err = { 0 };
+
+	if (w->out->ops->start(w->out, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void end(struct world *w)
+{
+	char old[128];
+
+	w->out->ops->close(w->out);
+	run_until(&w->loop, is_closed, w);
+	assert_false(w->sending);
+	assert_int_equal(w->out->open_handles, 0);
+	free(w->out);
+	snprintf(old, sizeof(old), "%s.1", w->path);
+	(void)unlink(w->path);
+	(void)unlink(old);
+	assert_int_equal(rmdir(w->dir), 0);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+}
+
+static int send_text(struct world *w, struct sq_sv text)
+{
+	int r = w->out->ops->send(w->out, text);
+
+	w->sending |= r == 0;
+	return r;
+}
+
+static void write_text(struct world *w, struct sq_sv text)
+{
+	w->sent = 0;
+	assert_int_equal(send_text(w, text), 0);
+	run_until(&w->loop, is_sent, w);
+	assert_int_equal(w->status, 0);
+}
+
+static void expect_file(const char *path, const char *want)
+{
+	char got[256] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, got, sizeof(got) - 1) >= 0);
+	close(fd);
+	assert_string_equal(got, want);
+}
+
+static void lines_are_appended(void **state SQ_UNUSED)
+{
+	struct world w;
+	struct stat st;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	assert_int_equal(w.out->framing, SQD_FRAMING_LF);
+	write_text(&w, SQ_SV("one\n"));
+	write_text(&w, SQ_SV("two\n"));
+	expect_file(w.path, "one\ntwo\n");
+	assert_int_equal(stat(w.path, &st), 0);
+	assert_int_equal(st.st_mode & 0137, 0); /* 0640, less what the umask takes */
+	end(&w);
+}
+
+static void one_piece_at_a_time(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	assert_int_equal(w.sent, 0); /* not from inside */
+	assert_int_equal(w.out->ops->send(w.out, SQ_SV("two\n")), -EAGAIN);
+	run_until(&w.loop, is_sent, &w);
+	end(&w);
+}
+
+static void a_renamed_file_is_left_on_reopen(void **state SQ_UNUSED)
+{
+	char old[128];
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	write_text(&w, SQ_SV("before\n"));
+	snprintf(old, sizeof(old), "%s.1", w.path);
+	assert_int_equal(rename(w.path, old), 0);
+	write_text(&w, SQ_SV("between\n"));
+	w.out->ops->reopen(w.out);
+	assert_int_equal(send_text(&w, SQ_SV("after\n")), -EAGAIN); /* the loop has not run */
+	run_until(&w.loop, is_ready, &w);
+	write_text(&w, SQ_SV("after\n"));
+	expect_file(old, "before\nbetween\n");
+	expect_file(w.path, "after\n");
+	end(&w);
+}
+
+static void a_reopen_during_a_write_comes_after_it(void **state SQ_UNUSED)
+{
+	char old[128];
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	snprintf(old, sizeof(old), "%s.1", w.path);
+	assert_int_equal(rename(w.path, old), 0);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	w.out->ops->reopen(w.out);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	w.sent = 0;
+	/* The new file may be open by now, or not yet. */
+	if (send_text(&w, SQ_SV("two\n")) == -EAGAIN) {
+		run_until(&w.loop, is_ready, &w);
+		assert_int_equal(send_text(&w, SQ_SV("two\n")), 0);
+	}
+	run_until(&w.loop, is_sent, &w);
+	expect_file(old, "one\n");
+	expect_file(w.path, "two\n");
+	end(&w);
+}
+
+static void a_full_disk_is_waited_for(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	/* A link that is changed and a SIGHUP: the way out of a full disk. */
+	assert_int_equal(symlink("/dev/full", w.path), 0);
+	start(&w);
+	assert_int_equal(send_text(&w, SQ_SV("kept\n")), 0);
+	for (int i = 0; i < 10; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	assert_int_equal(w.sent, 0);
+	assert_int_equal(unlink(w.path), 0);
+	w.out->ops->reopen(w.out);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	expect_file(w.path, "kept\n");
+	end(&w);
+}
+
+static void closing_with_a_full_disk_tells_what_is_owed(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	assert_int_equal(symlink("/dev/full", w.path), 0);
+	start(&w);
+	assert_int_equal(send_text(&w, SQ_SV("lost\n")), 0);
+	end(&w);
+	assert_int_equal(w.sent, 1);
+	assert_true(w.status < 0);
+}
+
+static void no_such_folder_is_an_error_with_the_path(void **state SQ_UNUSED)
+{
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	w.cfg.path = (char *)"/nonexistent/alerts.json";
+	assert_int_equal(sqd_output_file.start(w.out, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nonexistent/alerts.json"));
+	end(&w);
+}
+
+/* Standard output is put away while a test has it. */
+static int swap_stdout(int fd)
+{
+	int old;
+
+	fflush(stdout);
+	old = dup(STDOUT_FILENO);
+	assert_true(old >= 0 && dup2(fd, STDOUT_FILENO) == STDOUT_FILENO);
+	close(fd);
+	return old;
+}
+
+static void stdout_whose_reader_waits_is_written_in_pieces(void **state SQ_UNUSED)
+{
+	enum { N = 300 * 1024 }; /* more than a pipe holds */
+	char *big = malloc(N), *got = malloc(N);
+	struct world w;
+	size_t n = 0;
+	int fds[2], old;
+
+	memset(big, 'x', N);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	old = swap_stdout(fds[1]);
+	make(&w, &sqd_output_stdout);
+	start(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	for (int i = 0; n < N && i < 5000; i++) {
+		ssize_t r = read(fds[0], got + n, N - n);
+
+		n += r > 0 ? (size_t)r : 0;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		(void)usleep(100);
+	}
+	run_until(&w.loop, is_sent, &w);
+	(void)swap_stdout(old);
+	assert_int_equal(w.status, 0);
+	assert_int_equal(n, N);
+	assert_memory_equal(got, big, N);
+	end(&w);
+	close(fds[0]);
+	free(big);
+	free(got);
+}
+
+static void stdout_without_a_reader_is_gone_for_good(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fds[2], old;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	old = swap_stdout(fds[1]);
+	close(fds[0]);
+	make(&w, &sqd_output_stdout);
+	start(&w);
+	for (int i = 0; i < 3; i++) {
+		w.sent = 0;
+		assert_int_equal(send_text(&w, SQ_SV("x\n")), 0);
+		run_until(&w.loop, is_sent, &w);
+		assert_int_equal(w.status, SQD_OUTPUT_GONE);
+	}
+	(void)swap_stdout(old);
+	end(&w);
+}
+
+static void closing_does_not_wait_for_a_reader_of_stdout(void **state SQ_UNUSED)
+{
+	enum { N = 300 * 1024 };
+	char *big = calloc(1, N);
+	struct world w;
+	int fds[2], old;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	old = swap_stdout(fds[1]);
+	make(&w, &sqd_output_stdout);
+	start(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	for (int i = 0; i < 10; i++)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	end(&w);
+	(void)swap_stdout(old);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(w.status, -ECANCELED);
+	close(fds[0]);
+	free(big);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_are_appended),
+		cmocka_unit_test(one_piece_at_a_time),
+		cmocka_unit_test(a_renamed_file_is_left_on_reopen),
+		cmocka_unit_test(a_reopen_during_a_write_comes_after_it),
+		cmocka_unit_test(a_full_disk_is_waited_for),
+		cmocka_unit_test(closing_with_a_full_disk_tells_what_is_owed),
+		cmocka_unit_test(no_such_folder_is_an_error_with_the_path),
+		cmocka_unit_test(stdout_whose_reader_waits_is_written_in_pieces),
+		cmocka_unit_test(stdout_without_a_reader_is_gone_for_good),
+		cmocka_unit_test(closing_does_not_wait_for_a_reader_of_stdout),
+	};
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	(void)sigaction(SIGPIPE, &ignore, NULL); /* as the daemon does */
+	return cmocka_run_group_tests_name("output/file", tests, NULL, NULL);
+}
