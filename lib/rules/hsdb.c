@@ -85,6 +85,12 @@ int sq_hsdb_new(const struct sq_hs_pattern *patterns, uint32_t n, struct sq_hsdb
 		sq_err_set(err, r, "out of memory");
 		break;
 	default:
+		/* Hyperscan calls this a compile error, and blames the first pattern. */
+		if (why && why->message &&
+		    strcmp(why->message, "Unable to allocate memory.") == 0) {
+			sq_err_set(err, r, "out of memory");
+			break;
+		}
 		*ret_bad = why && why->expression >= 0 && (uint32_t)why->expression < n
 		                   ? (uint32_t)why->expression
 		                   : n;

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 
+#include "lib/rules/databases.h"
 #include "lib/rules/matcher.h"
 #include "tests/support/byhand.h"
+#include "tests/support/fault_alloc.h"
 #include "tests/support/test.h"
 
 static const char *const words[] = { "*scrobj*", "*http?://*", "*~s *", "reg*32", "*.dll" };
@@ -172,8 +174,8 @@ static void a_damaged_cache_is_not_used(void **state)
 
 	(void)state;
 	save(&out);
-	step = out.len / 150 + 1;
-	for (size_t i = 0; i < out.len; i += i < 160 ? 7 : step) {
+	step = out.len / 8 + 1;
+	for (size_t i = 0; i < out.len; i += i < 100 ? 19 : step) {
 		struct sq_ruleset_report report;
 		struct sq_ruleset *rs;
 
@@ -188,6 +190,73 @@ static void a_damaged_cache_is_not_used(void **state)
 	sq_outbuf_fini(&out);
 }
 
+/* Where a cache keeps its checksum, and what that is over: see databases.c. */
+enum { CHECKSUM_AT = 40, BODY_AT = 56 };
+
+/* Every byte changed, and every length. */
+static void no_damage_gets_past_the_loader(void **state)
+{
+	struct sq_databases dbs = { 0 };
+	struct sq_outbuf out;
+	struct sq_plan plan;
+	struct sq_rules rules;
+	char key[SQ_CACHE_KEY];
+
+	(void)state;
+	save(&out);
+	make(&rules);
+	assert_int_equal(sq_plan_init(&plan, &rules, NULL), 0);
+	sq_databases_key(&plan, rules.fields, key);
+	for (size_t i = 0; i < out.len; i++) {
+		struct sq_sv bytes = sq_outbuf_view(&out);
+
+		assert_int_equal(sq_databases_load(&dbs, &plan, sq_sv_first(bytes, i), key),
+		                 -EBADMSG);
+		out.p[i] ^= 0x40;
+		assert_int_equal(sq_databases_load(&dbs, &plan, bytes, key), -EBADMSG);
+		out.p[i] ^= 0x40;
+	}
+	assert_int_equal(sq_databases_load(&dbs, &plan, sq_outbuf_view(&out), key), 0);
+	sq_databases_fini(&dbs);
+	sq_plan_fini(&plan);
+	sq_rules_fini(&rules);
+	sq_outbuf_fini(&out);
+}
+
+/* The same with a checksum that fits the damage: the lengths inside are not trusted either. */
+static void lengths_in_a_cache_are_not_trusted(void **state)
+{
+	struct sq_databases dbs = { 0 };
+	struct sq_outbuf out;
+	struct sq_plan plan;
+	struct sq_rules rules;
+	char key[SQ_CACHE_KEY];
+
+	(void)state;
+	save(&out);
+	make(&rules);
+	assert_int_equal(sq_plan_init(&plan, &rules, NULL), 0);
+	sq_databases_key(&plan, rules.fields, key);
+	for (size_t i = BODY_AT; i < out.len; i += i < 600 ? 1 : 11) {
+		for (int bit = 0; bit < 8; bit += 7) {
+			struct sq_sv bytes = sq_outbuf_view(&out);
+			uint64_t sum;
+			int r;
+
+			out.p[i] ^= (char)(1 << bit);
+			sum = sq_sv_hash(sq_sv_skip(bytes, BODY_AT));
+			memcpy(out.p + CHECKSUM_AT, &sum, sizeof(sum));
+			r = sq_databases_load(&dbs, &plan, bytes, key);
+			assert_true(r == 0 || r == -EBADMSG);
+			sq_databases_fini(&dbs);
+			out.p[i] ^= (char)(1 << bit);
+		}
+	}
+	sq_plan_fini(&plan);
+	sq_rules_fini(&rules);
+	sq_outbuf_fini(&out);
+}
+
 static void a_short_or_long_cache_is_not_used(void **state)
 {
 	struct sq_outbuf out;
@@ -195,8 +264,8 @@ static void a_short_or_long_cache_is_not_used(void **state)
 
 	(void)state;
 	save(&out);
-	step = out.len / 60 + 1;
-	for (size_t n = 0; n < out.len; n += n < 100 ? 9 : step) {
+	step = out.len / 6 + 1;
+	for (size_t n = 0; n < out.len; n += n < 100 ? 33 : step) {
 		struct sq_ruleset_report report;
 		char *cut = exact(out.p, n);
 		struct sq_ruleset *rs = build((struct sq_sv){ cut, n }, false, &report);
@@ -341,15 +410,89 @@ static void a_pattern_too_large_for_hyperscan_still_matches(void **state)
 	free(line);
 }
 
+static void fail_each_allocation(const struct sq_ruleset_opts *opts)
+{
+	for (unsigned n = 1;; n++) {
+		struct sq_ruleset_report report;
+		struct sq_ruleset *rs = NULL;
+		struct sq_matcher *m = NULL;
+		struct sq_rules rules;
+		bool failed;
+		int r;
+
+		make(&rules);
+		fault_alloc_at(n);
+		r = sq_ruleset_build(&rules, opts, &rs, &report, NULL);
+		if (r == 0)
+			m = sq_matcher_new(rs);
+		failed = fault_alloc_end();
+		assert_true(r == 0 || r == -ENOMEM);
+		/* A note may lose its text and a cache may go unused: the set is right or none. */
+		if (r == 0)
+			is_right(rs);
+		assert_true(failed || m);
+		sq_matcher_free(m);
+		sq_ruleset_unref(rs);
+		sq_diags_fini(&report.notes);
+		if (!failed)
+			break;
+	}
+}
+
+static void every_allocation_of_a_build_may_fail(void **state)
+{
+	struct sq_ruleset_opts opts = { 0 };
+	struct sq_outbuf out;
+
+	(void)state;
+	fail_each_allocation(&opts);
+	opts.plain = true;
+	fail_each_allocation(&opts);
+	opts.plain = false;
+	save(&out);
+	opts.cached = sq_outbuf_view(&out);
+	fail_each_allocation(&opts);
+	sq_outbuf_fini(&out);
+}
+
+static void every_allocation_of_a_save_may_fail(void **state)
+{
+	struct sq_ruleset *rs = build(SQ_SV(""), false, NULL);
+	bool failed = true;
+
+	(void)state;
+	for (unsigned n = 1; failed; n++) {
+		struct sq_outbuf out = sq_outbuf_of(64 << 20);
+		char key[33];
+		int r;
+
+		fault_alloc_at(n);
+		r = sq_ruleset_save(rs, &out);
+		failed = fault_alloc_end();
+		assert_true(r == 0 || (failed && r == -ENOMEM));
+		sq_outbuf_fini(&out);
+
+		fault_alloc_at(n);
+		sq_rules_cache_key(&(struct sq_rules){ 0 }, key);
+		failed |= fault_alloc_end();
+		assert_int_equal(strlen(key), 32);
+	}
+	sq_ruleset_unref(rs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_allocation_of_a_build_may_fail),
+		cmocka_unit_test(every_allocation_of_a_save_may_fail),
 		cmocka_unit_test(reports_what_was_built),
 		cmocka_unit_test(a_refused_pattern_is_noted_with_its_place),
 		cmocka_unit_test(a_plain_set_is_right_and_has_nothing_to_save),
 		cmocka_unit_test(a_saved_set_is_taken_up_again),
 		cmocka_unit_test(a_cache_at_any_address_is_taken),
 		cmocka_unit_test(a_damaged_cache_is_not_used),
+		cmocka_unit_test(no_damage_gets_past_the_loader),
+		cmocka_unit_test(lengths_in_a_cache_are_not_trusted),
 		cmocka_unit_test(a_short_or_long_cache_is_not_used),
 		cmocka_unit_test(the_cache_of_other_rules_is_not_used),
 		cmocka_unit_test(the_key_follows_the_patterns),
