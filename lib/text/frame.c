@@ -1,5 +1,6 @@
 #include "lib/text/frame.h"
 
+#include <endian.h>
 #include <errno.h>
 
 /* What the record at the front of the stream is:
@@ -131,24 +132,29 @@ static int cut_line(struct sq_frame *f, struct cut *c)
 	return end == SIZE_MAX ? unfinished(f, c) : finish(f, c, end, end + 1);
 }
 
-/* How many bytes at the front are neither a quote, a backslash nor a control: eight at a time,
- * then short of the next of them by less than eight. */
+/* How many bytes at the front are neither a quote, a backslash nor a control: eight at a time. The
+ * usual trick of finding a zero byte in a word: the lowest mark is right, those above may not be.
+ */
 static size_t string_run(struct sq_sv v)
 {
 	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
 	size_t i = 0;
 
 	for (; v.n - i >= 8; i += 8) {
-		uint64_t w, quote, slash;
+		uint64_t w, quote, slash, marks;
 
 		memcpy(&w, v.p + i, sizeof(w));
+		w = le64toh(w);
 		quote = w ^ ones * '"';
 		slash = w ^ ones * '\\';
-		if ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
-		     ((slash - ones) & ~slash)) &
-		    tops)
-			break;
+		marks = (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
+		         ((slash - ones) & ~slash)) &
+		        tops;
+		if (marks)
+			return i + (size_t)__builtin_ctzll(marks) / 8;
 	}
+	while (i < v.n && (unsigned char)v.p[i] >= 0x20 && v.p[i] != '"' && v.p[i] != '\\')
+		i++;
 	return i;
 }
 
