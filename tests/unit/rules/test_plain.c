@@ -344,6 +344,100 @@ static void all_predicates_meet_all_values(void **state)
 	sq_ruleset_unref(without);
 }
 
+/* What classes and anchors mean differs between engines and their versions; here both must say the
+ * same for every byte, alone and beside others. */
+static void classes_agree_on_every_byte(void **state)
+{
+	static const char *const expressions[] = {
+		"^\\s$",
+		"^\\S$",
+		"^\\w$",
+		"^\\W$",
+		"^\\d$",
+		"^\\D$",
+		"^\\h$",
+		"^\\v$",
+		"^\\N$",
+		"^.$",
+		"^[[:alnum:]]$",
+		"^[[:alpha:]]$",
+		"^[[:ascii:]]$",
+		"^[[:blank:]]$",
+		"^[[:cntrl:]]$",
+		"^[[:digit:]]$",
+		"^[[:graph:]]$",
+		"^[[:lower:]]$",
+		"^[[:print:]]$",
+		"^[[:punct:]]$",
+		"^[[:space:]]$",
+		"^[[:upper:]]$",
+		"^[[:word:]]$",
+		"^[[:xdigit:]]$",
+		"\\b.",
+		"a\\b",
+		"\\Ba",
+		"a\\B",
+		"^[^a]$",
+		"a$",
+		"^a",
+		"(?i)^[a-z]$",
+		"(?i)^[^A-Z]$",
+		"(?m)^a$",
+		"(?s)^.$",
+		"a\\Z",
+		"\\Aa",
+		"^[\\x80-\\xff]$",
+		"^\\R$",
+		"(?m)$.",
+	};
+	static struct sq_hits hits[2];
+	struct sq_ruleset *rs[2];
+	struct sq_matcher *m[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sq_ruleset_opts opts = { .plain = i == 1 };
+		struct sq_rules rules;
+
+		assert_int_equal(sq_rules_init(&rules), 0);
+		for (size_t k = 0; k < SQ_LEN(expressions); k++)
+			hand_rule(&rules, "r",
+			          hand_is(&rules, hand_regex(&rules, SQ_F_USER,
+			                                     sq_sv_of(expressions[k]), 0)));
+		assert_int_equal(sq_ruleset_build(&rules, &opts, &rs[i], NULL, NULL), 0);
+		m[i] = sq_matcher_new(rs[i]);
+		sq_ruleset_unref(rs[i]); /* the matcher has one */
+	}
+	for (unsigned c = 0; c < 256; c++) {
+		const char texts[][3] = { { (char)c },
+			                  { 'a', (char)c },
+			                  { (char)c, 'a' },
+			                  { (char)c, '\n' },
+			                  { '\n', (char)c } };
+
+		for (size_t k = 0; k < SQ_LEN(texts); k++) {
+			for (int i = 0; i < 2; i++) {
+				struct sq_event ev = hand_event(sq_ruleset_fields(rs[i]));
+
+				hand_value(&ev, SQ_F_USER, SQ_VALUE_TEXT,
+				           (struct sq_sv){ texts[k], k ? 2 : 1 });
+				sq_matcher_run(m[i], &ev, &hits[i]);
+				hand_event_fini(&ev);
+			}
+			for (uint32_t i = 0; i < hits[0].n || i < hits[1].n; i++) {
+				uint32_t x = i < hits[0].n ? hits[0].list[i].rule : 999;
+				uint32_t y = i < hits[1].n ? hits[1].list[i].rule : 999;
+
+				if (x != y)
+					fail_msg("%s at byte %02x, form %zu",
+					         expressions[x < y ? x : y], c, k);
+			}
+		}
+	}
+	sq_matcher_free(m[0]);
+	sq_matcher_free(m[1]);
+}
+
 static void many_stars_take_no_exponential_time(void **state)
 {
 	enum { LEN = 20000 };
@@ -367,6 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_predicates_meet_all_values),
+		cmocka_unit_test(classes_agree_on_every_byte),
 		cmocka_unit_test(many_stars_take_no_exponential_time),
 	};
 
