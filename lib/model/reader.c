@@ -124,25 +124,30 @@ static int read_json(struct sq_reader *r, struct sq_sv text, size_t *ret_used)
 	return sq_json_read(r->json, text, ret_used);
 }
 
+static bool read_text(struct sq_reader *r, struct sq_sv text)
+{
+	size_t used;
+
+	text = sq_sv_trim(text);
+	if (text.n && text.p[0] == '{')
+		return read_json(r, text, &used) == 0;
+	return sq_eventxml_read(&r->collect, &text);
+}
+
 /* A text that stands where the rendered message does is that no more when it is the event. */
-static bool read_text(struct sq_reader *r, struct sq_sv text, bool rendered)
+static void read_rendered(struct sq_reader *r, struct sq_sv text)
 {
 	struct sq_value *message = &r->values[SQ_F_MESSAGE];
 	struct sq_value before = *message;
-	size_t used;
-	bool ok;
 
-	text = sq_sv_trim(text);
-	if (rendered)
-		*message = (struct sq_value){ 0 };
-	if (text.n && text.p[0] == '{')
-		ok = read_json(r, text, &used) == 0;
-	else
-		ok = sq_eventxml_read(&r->collect, &text);
-	if (rendered && (!ok || message->kind == SQ_VALUE_ABSENT) &&
-	    r->values[SQ_F_EVENT_ID].kind == SQ_VALUE_ABSENT)
+	*message = (struct sq_value){ 0 };
+	if (!read_text(r, text))
 		*message = before;
-	return ok;
+}
+
+static bool has_id(const struct sq_reader *r)
+{
+	return r->values[SQ_F_EVENT_ID].kind != SQ_VALUE_ABSENT;
 }
 
 /* Read what strings hold, as long as the record has not said what it is about. A rendered message
@@ -150,6 +155,7 @@ static bool read_text(struct sq_reader *r, struct sq_sv text, bool rendered)
 static void unwrap(struct sq_reader *r)
 {
 	struct sq_collect *c = &r->collect;
+	struct sq_value message = r->values[SQ_F_MESSAGE];
 
 	for (int round = 0; round < UNWRAP_MAX && c->n_texts; round++) {
 		struct sq_sv texts[SQ_TEXTS_MAX];
@@ -160,12 +166,14 @@ static void unwrap(struct sq_reader *r)
 		memcpy(rendered, c->rendered, n * sizeof(*rendered));
 		c->n_texts = 0;
 		for (uint32_t i = 0; i < n; i++) {
-			bool no_id = c->values[SQ_F_EVENT_ID].kind == SQ_VALUE_ABSENT;
-
-			if (no_id || (c->n_data == 0 && !rendered[i]))
-				(void)read_text(r, texts[i], rendered[i]);
+			if (rendered[i] && !has_id(r))
+				read_rendered(r, texts[i]);
+			else if (!rendered[i] && (!has_id(r) || c->n_data == 0))
+				(void)read_text(r, texts[i]);
 		}
 	}
+	if (!has_id(r)) /* no event after all */
+		r->values[SQ_F_MESSAGE] = message;
 }
 
 static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
@@ -207,7 +215,7 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
 		(void)skip_separators(rest);
 	}
 	if (rest->n == 0) {
-		r->left = (struct sq_sv){ 0 };
+		r->left = going_on ? (struct sq_sv){ 0 } : *rest;
 		if (going_on)
 			return 0;
 		r->why = "no JSON object in the record";
@@ -226,6 +234,8 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
 	}
 	if (ret < 0)
 		return ret;
+	while (rest->n && (sq_is_space(rest->p[0]) || rest->p[0] == '\0'))
+		*rest = sq_sv_skip(*rest, 1);
 	r->left = *rest;
 	sq_semantics_finish(&r->collect, header);
 	return 1;

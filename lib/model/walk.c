@@ -86,12 +86,13 @@ static struct sq_target find(struct sq_walk *w, uint32_t at, struct sq_sv key, u
 	uint32_t to = step(w, at, key, hash);
 	struct sq_target t = nowhere;
 
-	if (to != SQ_NODE_NONE) {
-		w->hints |= 1u << sq_trie_node(w->trie, to)->hint;
-		return to_node(to);
-	}
 	if (node->kind & SQ_PATH_NAMES)
 		t = by_name(w, node, key, hash);
+	if (to != SQ_NODE_NONE) { /* a rule may ask for it by its own name, too */
+		w->hints |= 1u << sq_trie_node(w->trie, to)->hint;
+		t.node = (uint16_t)to;
+		return t;
+	}
 	if (t.field != SQ_AUX_NONE || !(node->kind & SQ_PATH_ROOT) || key.n == 0)
 		return t;
 	node = sq_trie_node(w->trie, SQ_NODE_ROOT);
@@ -231,10 +232,9 @@ static bool wanted(const struct sq_walk *w, bool array)
 {
 	const struct sq_node *node = sq_trie_node(w->trie, w->target.node);
 
-	if (w->target.field != SQ_AUX_NONE)
-		return array;
-	return w->target.node != SQ_NODE_NONE &&
-	       (array || node->parent || (node->kind & (SQ_PATH_NAMES | SQ_PATH_ROOT)));
+	if (w->target.node == SQ_NODE_NONE)
+		return array && w->target.field != SQ_AUX_NONE;
+	return array || node->parent || (node->kind & (SQ_PATH_NAMES | SQ_PATH_ROOT));
 }
 
 static bool on_begin(void *ctx, bool array)
