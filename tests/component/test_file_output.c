@@ -238,7 +238,7 @@ static void no_such_folder_is_an_error_with_the_path(void **state SQ_UNUSED)
 	struct world w;
 
 	make(&w, &sqd_output_file);
-	w.cfg.path = (char *)"/nonexistent/alerts.json";
+	snprintf(w.path, sizeof(w.path), "/nonexistent/alerts.json");
 	assert_int_equal(sqd_output_file.start(w.out, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "/nonexistent/alerts.json"));
 	end(&w);

@@ -97,14 +97,15 @@ static void same(const struct cfg *a, const struct cfg *b)
 
 struct good {
 	const char *name, *text;
-	struct cfg want; /* less lists; a NULL listen is its default, 0 of others too */
+	struct cfg want; /* less texts and lists; 0 stands for the default */
+	const char *listen;
 };
 
 static struct good goods[] = {
 	{ "nothing written gives defaults", "~", { 0 } },
 	{ "an empty map too", "{}", { 0 } },
-	{ "a text", "listen: '[::]:99'", { .listen = (char *)"[::]:99" } },
-	{ "a number as text", "listen: 4688", { .listen = (char *)"4688" } },
+	{ "a text", "listen: '[::]:99'", { 0 }, "[::]:99" },
+	{ "a number as text", "listen: 4688", { 0 }, "4688" },
 	{ "false", "fast: no", { .fast = true } }, /* see check_good(): it is turned round */
 	{ "a number", "count: 100", { .count = 100 } },
 	{ "plain bytes", "size: 1024", { .size = 1024 } },
@@ -135,7 +136,7 @@ static void check_good(void **state)
 	if (diags.n)
 		fail_msg("%s", diags.list[0].text);
 	assert_int_equal(r, 0);
-	assert_string_equal(got.listen, tc->want.listen ? tc->want.listen : "127.0.0.1:5170");
+	assert_string_equal(got.listen, tc->listen ? tc->listen : "127.0.0.1:5170");
 	assert_null(got.note);
 	assert_int_equal(got.fast, !tc->want.fast);
 	assert_int_equal(got.count, tc->want.count ? tc->want.count : 7);
@@ -295,9 +296,10 @@ static void what_is_printed_reads_back(void **state SQ_UNUSED)
 	for (struct sq_opt *o = any; o->key; o++)
 		o->min = o->max = 0;
 	for (size_t i = 0; i < SQ_LEN(texts) * SQ_LEN(numbers); i++) {
-		char *list[] = { (char *)texts[i % SQ_LEN(texts)], (char *)"b" };
+		char *text = strdup(texts[i % SQ_LEN(texts)]), b[] = "b";
+		char *list[] = { text, b };
 		uint64_t number = numbers[i % SQ_LEN(numbers)];
-		struct cfg from = { .listen = (char *)texts[i % SQ_LEN(texts)],
+		struct cfg from = { .listen = text,
 			            .fast = i & 1,
 			            .count = (uint32_t)number,
 			            .size = number,
@@ -317,17 +319,17 @@ static void what_is_printed_reads_back(void **state SQ_UNUSED)
 		same(&from, &got);
 		sq_opt_free(any, &got);
 		sq_outbuf_fini(&out);
+		free(text);
 		unload();
 	}
 }
 
 static void numbers_are_printed_in_their_largest_unit(void **state SQ_UNUSED)
 {
-	struct cfg from = { .listen = (char *)"*:1",
-		            .count = 1024,
-		            .size = 3 << 20,
-		            .any_size = 1500,
-		            .wait = 90000 };
+	char listen[] = "*:1";
+	struct cfg from = {
+		.listen = listen, .count = 1024, .size = 3 << 20, .any_size = 1500, .wait = 90000
+	};
 	struct sq_outbuf out = sq_outbuf_of(4096);
 
 	sq_opt_print(table, &from, 2, &out);
