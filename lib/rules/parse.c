@@ -87,8 +87,12 @@ struct sq_sv sq_parse_shown(struct sq_sv v)
 void sq_parse_nearer(struct sq_sv word, struct sq_sv candidate, struct sq_sv *best)
 {
 	unsigned limit = word.n < 4 ? 1 : word.n < 9 ? 2 : 3;
-	unsigned d = sq_sv_distance(word, candidate);
+	size_t longer = word.n > candidate.n ? word.n - candidate.n : candidate.n - word.n;
+	unsigned d;
 
+	if (longer > limit) /* each letter more is an edit; spares counting most of them */
+		return;
+	d = sq_sv_distance(word, candidate);
 	if (d <= limit && d < candidate.n && (!best->n || d < sq_sv_distance(word, *best)))
 		*best = candidate;
 }
