@@ -20,6 +20,7 @@ struct loader {
 	struct sqd_config *cfg;
 	const char *file;
 	struct sq_diags *diags;
+	bool lists_only; /* reading a section sets its defaults, which must not happen twice */
 };
 
 static void complain(const struct loader *l, const struct sq_yaml *at, const char *text,
@@ -211,7 +212,7 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 		complain(l, root, "the configuration is a map, as in \"inputs:\"", SQ_SV(""));
 		return 0;
 	}
-	r = read_sections(l, root);
+	r = l->lists_only ? 0 : read_sections(l, root);
 	inputs = sq_yaml_get(root, "inputs");
 	outputs = sq_yaml_get(root, "outputs");
 	if (!r && !absent(inputs) && !l->cfg->inputs.items)
@@ -241,14 +242,14 @@ static int read_text(const struct loader *l, struct sq_sv text)
 }
 
 /* What no single row can see. */
-static void check_whole(const struct loader *l)
+static void check_whole(const struct loader *l, bool own_rules)
 {
 	const struct sqd_config *cfg = l->cfg;
 
 	for (size_t i = 0; i < cfg->rule_paths.n; i++)
 		if (access(cfg->rule_paths.list[i], R_OK) < 0)
-			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, 0, 0, "rules: %s: %s",
-			            cfg->rule_paths.list[i], sq_strerror(-errno));
+			sq_diag_add(l->diags, SQ_DIAG_ERROR, own_rules ? "--rules" : l->file, 0, 0,
+			            "rules: %s: %s", cfg->rule_paths.list[i], sq_strerror(-errno));
 	for (size_t i = 0; i < cfg->inputs.n; i++) {
 		const char *listen = sqd_config_text(&cfg->inputs.items[i], "listen");
 
@@ -315,13 +316,14 @@ int sqd_config_load(const char *path, const struct sqd_config_override *over,
 	sq_outbuf_fini(&text);
 	/* Inputs and outputs that the file does not name. */
 	l.file = "built-in";
+	l.lists_only = true;
 	if (!r)
 		r = read_text(&l, sq_sv_of(sqd_config_builtin));
 	l.file = path ? path : "built-in";
 	if (!r && over && over->n_rules)
 		r = set_rules(cfg, over->rules, over->n_rules);
 	if (!r && !diags->errors)
-		check_whole(&l);
+		check_whole(&l, over && over->n_rules);
 	if (r == -ENOMEM)
 		return sq_err_set(err, r, "configuration: out of memory");
 	return r ? r : sq_diags_to_err(diags, err);

@@ -17,6 +17,7 @@ static void give_up(struct sqd_daemon *d)
 	struct sq_counters sum;
 	uint64_t accounted;
 
+	sqd_dispatch_halt(d->dispatch);
 	sqd_router_forget(d->router);
 	sqd_dispatch_abandon(d->dispatch);
 	/* Whatever was received and has no other place in the equation was still on its way. */

@@ -43,6 +43,7 @@ struct sqd_dispatch {
 	bool starved;  /* an input was told to wait */
 	bool draining; /* `drained` is still to be called */
 	bool advancing;
+	bool halted;         /* batches stay in `order` until sqd_dispatch_abandon() */
 	uint64_t generation; /* of the rules that all workers are known to run */
 	struct sqd_log_limit malformed_limit;
 
@@ -113,6 +114,8 @@ static void advance(struct sqd_dispatch *d)
 
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 {
+	if (d->halted)
+		return;
 	if (sq_batch_unfinished(b)) {
 		struct slot *s = slot_at(d, d->n_handed - 1);
 
@@ -162,7 +165,7 @@ static void on_done(uv_async_t *h)
 	struct sqd_dispatch *d = h->data;
 	uint64_t generation;
 
-	if (!d->workers)
+	if (!d->workers || d->halted)
 		return; /* closing */
 	collect(d);
 	advance(d);
@@ -183,7 +186,7 @@ static void on_turn_end(uv_check_t *h)
 {
 	struct sqd_dispatch *d = h->data;
 
-	if (d->open && d->workers && d->running < sqd_workers_count(d->workers))
+	if (d->open && d->workers && !d->halted && d->running < sqd_workers_count(d->workers))
 		sqd_dispatch_seal(d);
 }
 
@@ -250,25 +253,33 @@ void sqd_dispatch_drain(struct sqd_dispatch *d)
 	uv_async_send(&d->done);
 }
 
-void sqd_dispatch_abandon(struct sqd_dispatch *d)
+void sqd_dispatch_halt(struct sqd_dispatch *d)
 {
-	struct sq_batch *b;
-
 	d->draining = false;
+	d->halted = true;
 	sqd_workers_stop(d->workers);
 	(void)sqd_workers_take_queued(d->workers); /* all of them are in `order` too */
-	(void)sqd_workers_take_done(d->workers);
-	if (d->open) {
-		sq_assert(d->n_order < d->opts.batches);
-		*slot_at(d, d->n_order++) = (struct slot){ .batch = d->open };
-		d->open = NULL;
-	}
+	collect(d);
+	for (uint32_t i = d->n_handed; i < d->n_order; i++)
+		if (slot_at(d, i)->state == DONE)
+			d->opts.deliver(d->opts.ctx, slot_at(d, i)->batch);
+}
+
+void sqd_dispatch_abandon(struct sqd_dispatch *d)
+{
+	sq_assert(d->halted);
 	while (d->n_order) {
-		b = slot_at(d, 0)->batch;
+		struct sq_batch *b = slot_at(d, 0)->batch;
+
 		d->head = (d->head + 1) % d->opts.batches;
 		d->n_order--;
 		absorb(d, b);
 		release(d, b);
+	}
+	if (d->open) {
+		absorb(d, d->open);
+		release(d, d->open);
+		d->open = NULL;
 	}
 	d->n_handed = 0;
 	d->running = 0;

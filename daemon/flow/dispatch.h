@@ -49,8 +49,12 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
  *  once). */
 void sqd_dispatch_drain(struct sqd_dispatch *d);
 
-/** The deadline has passed: stop the workers, settle what is on its way (the caller counts it). The
- *  batches that were given to `deliver` are taken back: whoever has them forgets them first. */
+/** The deadline has passed: stop the workers, and give every batch that was run to `deliver`, also
+ *  when those before it are not back. From now on sqd_dispatch_delivered() does nothing. */
+void sqd_dispatch_halt(struct sqd_dispatch *d);
+
+/** After halt: take all batches back, whoever has them having forgotten them, and settle their
+ *  receipts. What of their records was not run is for the caller to count. */
 void sqd_dispatch_abandon(struct sqd_dispatch *d);
 
 /** Stop the workers and close; nothing may be on its way. `closed` is called once, later, and the

@@ -1,0 +1,256 @@
+#include "daemon/core/args.h"
+#include "daemon/core/config.h"
+#include "lib/host/files.h"
+#include "tests/support/test.h"
+
+struct config_case {
+	const char *name;
+	const char *text;
+	const char *finding; /* part of the first error; NULL: it is good */
+	unsigned line;       /* of it; 0: none */
+};
+
+#define SQD_IN  "inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
+#define SQD_OUT "outputs:\n  - type: stdout\n"
+
+static struct config_case cases[] = {
+	{ "an empty file is the built-in default", "", NULL, 0 },
+	{ "sections without content are their defaults", "inputs:\noutputs:\nrules:\nfold:\n", NULL,
+	  0 },
+	{ "one input and one output", SQD_IN SQD_OUT, NULL, 0 },
+	{ "an unknown key at the top names the nearest", "wrokers: 3\n", "did you mean \"workers\"",
+	  1 },
+	{ "an unknown section names the nearest", "input:\n  - type: tcp\n",
+	  "did you mean \"inputs\"", 1 },
+	{ "an unknown key of an input", SQD_IN "    listne: x\n", "did you mean \"listen\"", 4 },
+	{ "a key of another kind", SQD_OUT "    framing: lf\n", "framing", 3 },
+	{ "an unknown kind names the nearest", "outputs:\n  - type: tcpp\n", "did you mean \"tcp\"",
+	  2 },
+	{ "an unknown kind that is like none lists all", "outputs:\n  - type: carrierpigeon\n",
+	  "there are stdout, file, tcp, udp", 2 },
+	{ "an entry without type", "inputs:\n  - listen: 127.0.0.1:1\n", "needs its type", 2 },
+	{ "an empty list", "inputs: []\n", "list of 1 to 256", 1 },
+	{ "a map where a list is wanted", "outputs:\n  type: stdout\n", "list of 1 to 256", 2 },
+	{ "a list where a map is wanted", "fold: [1]\n", "map of options", 1 },
+	{ "a scalar as the whole", "hello\n", "is a map", 1 },
+	{ "a number out of range", "workers: 65\n", "workers", 1 },
+	{ "an address without a port", "inputs:\n  - type: udp\n    listen: 127.0.0.1\n", "listen",
+	  3 },
+	{ "an address to look up is not listened on",
+	  "inputs:\n  - type: tcp\n    listen: localhost:1\n", "listen", 3 },
+	{ "an upstream without a port", "outputs:\n  - type: tcp\n    address: siem\n", "address",
+	  3 },
+	{ "the same address twice", SQD_IN SQD_IN, "", 0 },
+	{ "rules that are not there", "rules:\n  paths: [/nonexistent/rules]\n",
+	  "/nonexistent/rules: No such file", 0 },
+	{ "a dead letter file without its path", "dead_letter:\n  pth: /tmp/x\n", "", 2 },
+	{ "two documents", "workers: 1\n---\nworkers: 2\n", "one document", 0 },
+	{ "a broken text", "workers: [\n", "", 0 },
+};
+
+/* A file of that text; the path is given back in `path`. */
+static void write_temp(char path[], const char *text)
+{
+	int fd = mkstemps(path, 5);
+	FILE *f = fdopen(fd, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void check_case(void **state)
+{
+	const struct config_case *tc = *state;
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+	struct sqd_config cfg;
+	struct sq_diags diags = { 0 };
+	struct sq_err err = { 0 };
+	int r;
+
+	write_temp(path, tc->text);
+	r = sqd_config_load(path, NULL, &cfg, &diags, &err);
+	remove(path);
+	if (!tc->finding) {
+		if (r)
+			fail_msg("%s", err.text);
+		assert_true(cfg.inputs.n > 0 && cfg.outputs.n > 0);
+	} else {
+		assert_int_equal(r, -EINVAL);
+		assert_true(diags.errors > 0 && diags.n > 0);
+		if (!strstr(diags.list[0].text, tc->finding))
+			fail_msg("\"%s\" is not about \"%s\"", diags.list[0].text, tc->finding);
+		if (tc->line)
+			assert_int_equal(diags.list[0].line, tc->line);
+	}
+	sq_diags_fini(&diags);
+	sqd_config_fini(&cfg);
+}
+
+static void load_good(const char *path, struct sqd_config *cfg)
+{
+	struct sq_diags diags = { 0 };
+	struct sq_err err = { 0 };
+
+	if (sqd_config_load(path, NULL, cfg, &diags, &err) < 0)
+		fail_msg("%s: %s", path, err.text);
+	assert_int_equal(diags.n, 0);
+	sq_diags_fini(&diags);
+}
+
+static void every_option_is_read_once(void **state)
+{
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+	struct sqd_config cfg;
+
+	(void)state;
+	/* Options beside lists that the file does not have: filling those in changes nothing else.
+	 */
+	write_temp(path, "workers: 3\nshutdown_deadline: 2s\nfold: {window: 1min}\n" SQD_OUT
+	                 "    min_level: high\n    when_full: drop_newest\n    queue: 1MiB\n");
+	load_good(path, &cfg);
+	remove(path);
+	assert_int_equal(cfg.workers, 3);
+	assert_int_equal(sqd_config_workers(&cfg), 3);
+	assert_int_equal(sqd_config_batches(&cfg), 10);
+	assert_int_equal(cfg.shutdown_ms, 2000);
+	assert_int_equal(cfg.fold_window_ms, 60000);
+	assert_int_equal(cfg.inputs.n, 2);
+	assert_string_equal(sqd_config_text(&cfg.inputs.items[0], "listen"), "127.0.0.1:5170");
+	assert_int_equal(cfg.outputs.n, 1);
+	assert_int_equal(cfg.outputs.items[0].output->min_level, SQ_LEVEL_HIGH);
+	assert_int_equal(cfg.outputs.items[0].output->when_full, SQD_FULL_DROP_NEWEST);
+	assert_int_equal(cfg.outputs.items[0].output->queue, 1 << 20);
+	sqd_config_fini(&cfg);
+}
+
+static void what_is_printed_reads_back_the_same(void **state)
+{
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+	struct sq_outbuf first = sq_outbuf_of(1 << 20), second = sq_outbuf_of(1 << 20);
+	struct sqd_config cfg;
+
+	(void)state;
+	load_good(NULL, &cfg);
+	sqd_config_print(&cfg, &first);
+	sqd_config_fini(&cfg);
+	sq_outbuf_putc(&first, '\0');
+	write_temp(path, first.p);
+	load_good(path, &cfg);
+	remove(path);
+	sqd_config_print(&cfg, &second);
+	sqd_config_fini(&cfg);
+	assert_sv_equal(sq_outbuf_view(&second), sq_sv_of(first.p));
+	sq_outbuf_fini(&first);
+	sq_outbuf_fini(&second);
+}
+
+static void a_batch_has_room_for_the_longest_record(void **state)
+{
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+	struct sqd_config cfg;
+
+	(void)state;
+	write_temp(path, SQD_IN "    max_record: 16MiB\n");
+	load_good(path, &cfg);
+	remove(path);
+	assert_true(sqd_config_limits(&cfg).chunk >= (16 << 20) + SQD_INPUT_SLACK);
+	sqd_config_fini(&cfg);
+}
+
+/* `path` below the source tree. */
+static void in_tree(char to[512], const char *path)
+{
+	const char *root = getenv("SQ_SOURCE_DIR");
+
+	if (!root) {
+		print_message("skipped: SQ_SOURCE_DIR is not set\n");
+		skip();
+	}
+	snprintf(to, 512, "%s/%s", root, path);
+}
+
+static void the_shipped_file_is_the_manual(void **state)
+{
+	struct sq_outbuf file = sq_outbuf_of(1 << 20), manual = sq_outbuf_of(1 << 20);
+	char path[512];
+	struct sqd_config cfg;
+
+	(void)state;
+	in_tree(path, "conf/squiblyd.yaml");
+	assert_int_equal(sq_file_read(path, &file, NULL), 0);
+	sqd_config_help(&manual);
+	if (!sq_sv_eq(sq_outbuf_view(&file), sq_outbuf_view(&manual)))
+		fail_msg("run: squiblyd --help-config > conf/squiblyd.yaml");
+	load_good(path, &cfg);
+	sqd_config_fini(&cfg);
+	sq_outbuf_fini(&file);
+	sq_outbuf_fini(&manual);
+}
+
+static void the_examples_are_good(void **state)
+{
+	static const char *const files[] = { "conf/examples/collector.yaml",
+		                             "conf/examples/enrichment.yaml",
+		                             "conf/examples/pipeline.yaml" };
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(files); i++) {
+		char path[512];
+		struct sqd_config cfg;
+
+		in_tree(path, files[i]);
+		load_good(path, &cfg);
+		sqd_config_fini(&cfg);
+	}
+}
+
+/* `line` cut at its blanks. */
+static int parse(struct sqd_args *a, const char *line, struct sq_err *err)
+{
+	static char text[256], *argv[16];
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "%s", line);
+	for (char *p = text, *word; (word = strsep(&p, " "));)
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return sqd_args_parse(a, argc, argv, err);
+}
+
+static void arguments_are_read(void **state)
+{
+	static const char *const bad[] = { "squiblyd --bogus", "squiblyd -c", "squiblyd stray" };
+	struct sqd_args a;
+	struct sq_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&a, "squiblyd -c a.yaml --rules x --rules=y --check-config", &err),
+	                 0);
+	assert_string_equal(a.config, "a.yaml");
+	assert_int_equal(a.n_rules, 2);
+	assert_string_equal(a.rules[1], "y");
+	assert_int_equal(a.command, SQD_CHECK_CONFIG);
+	sqd_args_fini(&a);
+	for (size_t i = 0; i < SQ_LEN(bad); i++) {
+		assert_int_equal(parse(&a, bad[i], &err), -EINVAL);
+		assert_true(err.text[0]);
+		sqd_args_fini(&a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_option_is_read_once),
+		cmocka_unit_test(what_is_printed_reads_back_the_same),
+		cmocka_unit_test(a_batch_has_room_for_the_longest_record),
+		cmocka_unit_test(the_shipped_file_is_the_manual),
+		cmocka_unit_test(the_examples_are_good),
+		cmocka_unit_test(arguments_are_read),
+	};
+	/* The shipped patterns are not looked for: rules are not loaded here. */
+	int failed = RUN_TABLE("core/config findings", cases, check_case);
+
+	return failed + cmocka_run_group_tests_name("core/config", tests, NULL, NULL);
+}
