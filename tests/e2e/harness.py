@@ -25,7 +25,7 @@ SQUIBLYD = os.path.join(BUILD, "daemon", "squiblyd")
 DEMO = os.path.join(SOURCE, "tests", "data", "demo")
 LONG = bool(os.environ.get("SQUIBLY_LONG"))
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
-DEADLINE = 10
+DEADLINE = 60
 
 ATTACK = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example",'
           '"NewProcessName":"C:\\\\Windows\\\\System32\\\\regsvr32.exe",'
