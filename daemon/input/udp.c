@@ -191,7 +191,7 @@ static int put_whole(struct udp_input *u, struct sq_sv v)
 
 static void on_expire(uv_timer_t *t);
 
-/* Of the address alone: the port too, since two programs on a host may choose the same id. */
+/* Address and port: two programs on one host may choose the same id. */
 static uint64_t hash_peer(const struct udp_input *u)
 {
 	return sq_sv_hash(sq_sv_of(u->peer));
