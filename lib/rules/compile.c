@@ -6,7 +6,7 @@
 #include "lib/rules/hsdb.h"
 #include "lib/rules/wildcard.h"
 
-enum { INDEX_MIN = 256 };
+enum { SQ_INDEX_MIN = 256 };
 
 /* Two open-addressed tables of numbers + 1; 0 is an empty place. */
 struct sq_plan_index {
@@ -87,7 +87,7 @@ static struct sq_sv key_of(const struct sq_plan *plan, const struct sq_planned *
 static int grow_keys(struct sq_plan *plan)
 {
 	struct sq_plan_index *ix = plan->index;
-	uint32_t places = ix->key_places ? ix->key_places * 2 : INDEX_MIN;
+	uint32_t places = ix->key_places ? ix->key_places * 2 : SQ_INDEX_MIN;
 	uint32_t *table;
 
 	if (plan->n_preds * 2 < ix->key_places)
@@ -128,8 +128,8 @@ static struct node *node_place(const struct sq_plan_index *ix, const struct sq_p
 
 static int grow_nodes(struct sq_plan_index *ix)
 {
-	struct sq_plan_index more = { .node_places =
-		                              ix->node_places ? ix->node_places * 2 : INDEX_MIN };
+	struct sq_plan_index more = { .node_places = ix->node_places ? ix->node_places * 2
+		                                                     : SQ_INDEX_MIN };
 
 	if (ix->n_nodes * 2 < ix->node_places)
 		return 0;

@@ -6,29 +6,29 @@
 #include "lib/rules/wildcard.h"
 
 /* What asking for a predicate costs; AND and OR ask the cheap ones first. */
-enum { COST_BIT, COST_LOOK, COST_COMPARE, COST_REGEX };
+enum { SQ_COST_BIT, SQ_COST_LOOK, SQ_COST_COMPARE, SQ_COST_REGEX };
 
 static unsigned pred_cost(const struct sq_planned *p)
 {
 	if (p->scanned)
-		return COST_BIT;
+		return SQ_COST_BIT;
 	switch (p->pred->match) {
 	case SQ_MATCH_EXISTS:
 	case SQ_MATCH_NULL:
-		return COST_LOOK;
+		return SQ_COST_LOOK;
 	case SQ_MATCH_NUMBER:
 	case SQ_MATCH_CIDR:
 	case SQ_MATCH_GLOB:
-		return COST_COMPARE;
+		return SQ_COST_COMPARE;
 	case SQ_MATCH_REGEX:
-		return COST_REGEX;
+		return SQ_COST_REGEX;
 	}
-	return COST_REGEX;
+	return SQ_COST_REGEX;
 }
 
 static unsigned cost(const struct sq_plan *plan, const struct sq_expr *e)
 {
-	unsigned most = COST_BIT;
+	unsigned most = SQ_COST_BIT;
 
 	switch (e->kind) {
 	case SQ_EXPR_PRED:
@@ -79,7 +79,7 @@ static int compile_list(struct sq_conds *c, const struct sq_plan *plan, const st
 
 	if (e->n == 0)
 		return emit(c, all ? SQ_OP_TRUE : SQ_OP_FALSE, 0);
-	for (unsigned level = COST_BIT; level <= COST_REGEX; level++) {
+	for (unsigned level = SQ_COST_BIT; level <= SQ_COST_REGEX; level++) {
 		for (uint32_t i = 0; i < e->n; i++) {
 			if (cost(plan, e->args[i]) != level)
 				continue;
@@ -139,17 +139,17 @@ int sq_cond_compile(struct sq_conds *conds, const struct sq_plan *plan, const st
 
 /* How good a list of triggers is: the length of its shortest text, for a long one is rare in
  * events. 0: no list. An impossible expression needs no trigger, which is best of all. */
-enum { SCORE_NONE = 0, SCORE_NEVER = 1 << 30 };
+enum { SQ_SCORE_NONE = 0, SQ_SCORE_NEVER = 1 << 30 };
 
 static uint32_t pred_score(const struct sq_planned *p, bool negated)
 {
 	size_t n;
 
 	if (negated || !p->scanned)
-		return SCORE_NONE;
+		return SQ_SCORE_NONE;
 	n = p->pred->match == SQ_MATCH_GLOB ? sq_wildcard_longest(p->pred->globs, p->pred->n_globs)
 	                                    : 0;
-	return n < SCORE_NEVER - 1 ? 1 + (uint32_t)n : SCORE_NEVER - 1;
+	return n < SQ_SCORE_NEVER - 1 ? 1 + (uint32_t)n : SQ_SCORE_NEVER - 1;
 }
 
 /* AND needs one of its arguments, OR all of them; under a NOT they change places. */
@@ -160,7 +160,7 @@ static bool needs_one(const struct sq_expr *e, bool negated)
 
 static uint32_t score(const struct sq_plan *plan, const struct sq_expr *e, bool negated)
 {
-	uint32_t best = SCORE_NONE, worst = SCORE_NEVER;
+	uint32_t best = SQ_SCORE_NONE, worst = SQ_SCORE_NEVER;
 
 	switch (e->kind) {
 	case SQ_EXPR_PRED:
@@ -169,7 +169,7 @@ static uint32_t score(const struct sq_plan *plan, const struct sq_expr *e, bool 
 		return score(plan, e->args[0], !negated);
 	case SQ_EXPR_TRUE:
 	case SQ_EXPR_FALSE:
-		return (e->kind == SQ_EXPR_FALSE) != negated ? SCORE_NEVER : SCORE_NONE;
+		return (e->kind == SQ_EXPR_FALSE) != negated ? SQ_SCORE_NEVER : SQ_SCORE_NONE;
 	case SQ_EXPR_AND:
 	case SQ_EXPR_OR:
 		for (uint32_t i = 0; i < e->n; i++) {
@@ -180,13 +180,13 @@ static uint32_t score(const struct sq_plan *plan, const struct sq_expr *e, bool 
 		}
 		return needs_one(e, negated) ? best : worst;
 	}
-	return SCORE_NONE;
+	return SQ_SCORE_NONE;
 }
 
 static int collect(const struct sq_plan *plan, const struct sq_expr *e, bool negated,
                    struct sq_numbers *list)
 {
-	uint32_t best = 0, best_score = SCORE_NONE;
+	uint32_t best = 0, best_score = SQ_SCORE_NONE;
 	int r = 0;
 
 	switch (e->kind) {
@@ -230,9 +230,9 @@ int sq_cond_triggers(const struct sq_plan *plan, const struct sq_expr *e, struct
 	int r;
 
 	list->n = 0;
-	if (s == SCORE_NONE)
+	if (s == SQ_SCORE_NONE)
 		return 0;
-	if (s == SCORE_NEVER)
+	if (s == SQ_SCORE_NEVER)
 		return 1;
 	r = collect(plan, e, false, list);
 	if (r < 0)

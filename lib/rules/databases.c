@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 enum {
-	CACHE_ALIGN = 8, /* of a database in the cache */
-	WHY_MAX = 300,   /* bytes of a reason */
+	SQ_CACHE_ALIGN = 8, /* of a database in the cache */
+	SQ_WHY_MAX = 300,   /* bytes of a reason */
 };
 
 /* Magic and format number. A change in how expressions are made needs no new number: they are in
  * the key. */
-#define CACHE_MAGIC "SQHSDB\0\1"
+#define SQ_CACHE_MAGIC "SQHSDB\0\1"
 
 struct cache_head {
 	char magic[8];
@@ -188,7 +188,7 @@ void sq_databases_key(const struct sq_plan *plan, const struct sq_fields *fields
 	struct sq_outbuf identity = sq_outbuf_of(1024);
 
 	sq_hsdb_identity(&identity);
-	h = key_add(h, CACHE_MAGIC, sizeof(CACHE_MAGIC) - 1);
+	h = key_add(h, SQ_CACHE_MAGIC, sizeof(SQ_CACHE_MAGIC) - 1);
 	h = key_add(h, identity.p, identity.len);
 	sq_outbuf_fini(&identity);
 	for (uint32_t g = 0; g < plan->n_groups; g++) {
@@ -219,7 +219,7 @@ static void put_bytes(struct sq_outbuf *out, const void *p, size_t n)
 
 static void put_padding(struct sq_outbuf *out, size_t begin)
 {
-	while ((out->len - begin) % CACHE_ALIGN && !out->failed)
+	while ((out->len - begin) % SQ_CACHE_ALIGN && !out->failed)
 		sq_outbuf_putc(out, '\0');
 }
 
@@ -232,7 +232,7 @@ static int save_group(const struct sq_databases *dbs, const struct sq_plan *plan
 	put_bytes(out, &head, sizeof(head));
 	for (uint32_t i = 0; i < dbs->n_refusals; i++) {
 		const struct sq_refusal *f = &dbs->refusals[i];
-		struct cache_refusal rec = { f->pred, (uint32_t)strnlen(f->why, WHY_MAX) };
+		struct cache_refusal rec = { f->pred, (uint32_t)strnlen(f->why, SQ_WHY_MAX) };
 
 		if (plan->preds[f->pred].group != g)
 			continue;
@@ -255,7 +255,7 @@ static int save_group(const struct sq_databases *dbs, const struct sq_plan *plan
 int sq_databases_save(const struct sq_databases *dbs, const struct sq_plan *plan,
                       struct sq_outbuf *out, const char *key)
 {
-	struct cache_head head = { .magic = CACHE_MAGIC };
+	struct cache_head head = { .magic = SQ_CACHE_MAGIC };
 	size_t begin = out->len, body = begin + sizeof(head);
 
 	memcpy(head.key, key, sizeof(head.key));
@@ -278,7 +278,7 @@ int sq_databases_save(const struct sq_databases *dbs, const struct sq_plan *plan
 static const char *take(struct sq_sv *rest, uint64_t n)
 {
 	const char *p = rest->p;
-	uint64_t padded = (n + CACHE_ALIGN - 1) & ~(uint64_t)(CACHE_ALIGN - 1);
+	uint64_t padded = (n + SQ_CACHE_ALIGN - 1) & ~(uint64_t)(SQ_CACHE_ALIGN - 1);
 
 	if (n > rest->n || padded > rest->n)
 		return NULL;
@@ -298,7 +298,7 @@ static int load_refusals(struct sq_databases *dbs, const struct sq_plan *plan, u
 			return -EBADMSG;
 		memcpy(&rec, p, sizeof(rec));
 		p = take(rest, sizeof(rec) + (uint64_t)rec.len);
-		if (!p || rec.len > WHY_MAX || rec.pred >= plan->n_preds ||
+		if (!p || rec.len > SQ_WHY_MAX || rec.pred >= plan->n_preds ||
 		    !plan->preds[rec.pred].pattern || plan->preds[rec.pred].group != g)
 			return -EBADMSG;
 		r = refuse(dbs, rec.pred, (struct sq_sv){ p + sizeof(rec), rec.len });
@@ -314,7 +314,7 @@ static int load_database(struct sq_sv bytes, struct sq_hsdb **ret)
 	char *copy;
 	int r;
 
-	if ((uintptr_t)bytes.p % CACHE_ALIGN == 0)
+	if ((uintptr_t)bytes.p % SQ_CACHE_ALIGN == 0)
 		return sq_hsdb_load(bytes, ret);
 	copy = malloc(bytes.n);
 	if (!copy)
@@ -356,7 +356,7 @@ int sq_databases_load(struct sq_databases *dbs, struct sq_plan *plan, struct sq_
 		return -EBADMSG;
 	memcpy(&head, cache.p, sizeof(head));
 	rest = sq_sv_skip(cache, sizeof(head));
-	if (memcmp(head.magic, CACHE_MAGIC, sizeof(head.magic)) != 0 ||
+	if (memcmp(head.magic, SQ_CACHE_MAGIC, sizeof(head.magic)) != 0 ||
 	    memcmp(head.key, key, sizeof(head.key)) != 0 || head.len != rest.n ||
 	    head.checksum != sq_sv_hash(rest))
 		return -EBADMSG;

@@ -5,7 +5,7 @@
 
 #include "lib/rules/wildcard.h"
 
-enum { NUMBER_TEXT_MAX = 64 };
+enum { SQ_NUMBER_TEXT_MAX = 64 };
 
 /* A number as written: whole numbers keep all their digits, others are what a double can hold. */
 struct number {
@@ -43,7 +43,7 @@ static bool looks_floating(struct sq_sv v)
 
 static bool parse_number(struct sq_sv v, struct number *ret)
 {
-	char text[NUMBER_TEXT_MAX + 1];
+	char text[SQ_NUMBER_TEXT_MAX + 1];
 	struct number x = { .minus = v.n && v.p[0] == '-' };
 
 	if (sq_sv_to_u64(sq_sv_skip(v, x.minus), &x.digits)) {
@@ -54,7 +54,7 @@ static bool parse_number(struct sq_sv v, struct number *ret)
 		*ret = x;
 		return true;
 	}
-	if (v.n > NUMBER_TEXT_MAX || !looks_floating(v))
+	if (v.n > SQ_NUMBER_TEXT_MAX || !looks_floating(v))
 		return false;
 	memcpy(text, v.p, v.n);
 	text[v.n] = '\0';

@@ -7,8 +7,8 @@
 #include <pcre2.h>
 
 enum {
-	REGEX_PATTERN_MAX = 64 * 1024, /* bytes */
-	REGEX_HEAP_KIB = 4 * 1024,     /* memory of one search, beside its step limit */
+	SQ_REGEX_PATTERN_MAX = 64 * 1024, /* bytes */
+	SQ_REGEX_HEAP_KIB = 4 * 1024,     /* memory of one search, beside its step limit */
 };
 
 struct sq_regex {
@@ -55,9 +55,9 @@ int sq_regex_new(struct sq_sv pattern, unsigned flags, uint32_t steps, struct sq
 	PCRE2_SIZE at;
 	int code;
 
-	if (pattern.n > REGEX_PATTERN_MAX)
+	if (pattern.n > SQ_REGEX_PATTERN_MAX)
 		return sq_err_set(err, -EINVAL, "regular expression is longer than %d bytes",
-		                  REGEX_PATTERN_MAX);
+		                  SQ_REGEX_PATTERN_MAX);
 	re = calloc(1, sizeof(*re));
 	if (!re)
 		return sq_err_set(err, -ENOMEM, "out of memory");
@@ -78,7 +78,7 @@ int sq_regex_new(struct sq_sv pattern, unsigned flags, uint32_t steps, struct sq
 		return sq_err_set(err, -ENOMEM, "out of memory");
 	}
 	pcre2_set_match_limit(re->limits, steps);
-	pcre2_set_heap_limit(re->limits, REGEX_HEAP_KIB);
+	pcre2_set_heap_limit(re->limits, SQ_REGEX_HEAP_KIB);
 	*ret = re;
 	return 0;
 }

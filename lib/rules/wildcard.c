@@ -7,7 +7,7 @@ static bool continuation(struct sq_sv v, size_t at)
 	return at < v.n && ((unsigned char)v.p[at] & 0xc0) == 0x80;
 }
 
-/* Bytes of the code point that begins `v`, or NO. */
+/* Bytes of the code point that begins `v`, or SQ_WILDCARD_NO. */
 static ptrdiff_t one(struct sq_sv v)
 {
 	unsigned char c;
@@ -38,8 +38,8 @@ static ptrdiff_t dash(struct sq_sv v)
 	return SQ_WILDCARD_NO;
 }
 
-/* Where the elements end when they begin at `at`, or NO. Without `*` there is never more than one
- * way. */
+/* Where the elements end when they begin at `at`, or SQ_WILDCARD_NO. Without `*` there is never
+ * more than one way. */
 static ptrdiff_t piece(const struct sq_glob *globs, uint32_t n, bool cased, struct sq_sv value,
                        size_t at)
 {
@@ -69,9 +69,9 @@ static ptrdiff_t piece(const struct sq_glob *globs, uint32_t n, bool cased, stru
 	return (ptrdiff_t)at;
 }
 
-/* The match that ends first among those that begin at `at` or later, or NO: what it leaves to the
- * pieces after it is the most. The one that begins first nearly always ends first too; but in bytes
- * that are not UTF-8 elements of different lengths may overtake each other. */
+/* The match that ends first among those that begin at `at` or later, or SQ_WILDCARD_NO: what it
+ * leaves to the pieces after it is the most. The one that begins first nearly always ends first
+ * too; but in bytes that are not UTF-8 elements of different lengths may overtake each other. */
 static ptrdiff_t first_end(const struct sq_glob *globs, uint32_t n, bool cased, struct sq_sv value,
                            size_t at)
 {

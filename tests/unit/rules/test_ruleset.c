@@ -480,9 +480,29 @@ static void every_allocation_of_a_save_may_fail(void **state)
 	sq_ruleset_unref(rs);
 }
 
+static void matching_an_event_allocates_nothing(void **state)
+{
+	(void)state;
+	for (int plain = 0; plain < 2; plain++) {
+		struct sq_ruleset *rs = build(SQ_SV(""), plain, NULL);
+		struct sq_matcher *m = sq_matcher_new(rs);
+		struct sq_event ev = hand_event(sq_ruleset_fields(rs));
+		static struct sq_hits hits;
+
+		hand_value(&ev, SQ_F_COMMAND_LINE, SQ_VALUE_TEXT, SQ_SV("x.dll /s xy scrobj"));
+		fault_alloc_at(1);
+		assert_int_equal(sq_matcher_run(m, &ev, &hits), 3);
+		assert_false(fault_alloc_end());
+		hand_event_fini(&ev);
+		sq_matcher_free(m);
+		sq_ruleset_unref(rs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(matching_an_event_allocates_nothing),
 		cmocka_unit_test(every_allocation_of_a_build_may_fail),
 		cmocka_unit_test(every_allocation_of_a_save_may_fail),
 		cmocka_unit_test(reports_what_was_built),
