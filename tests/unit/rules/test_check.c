@@ -79,8 +79,8 @@ static struct check_case cases[] = {
 	  "'proces_creation'; did you mean 'process_creation'?\n" },
 	{ "a category of other machines", "{category: proxy}", "    c-uri: a", "sel",
 	  "4:23: warning: the rule can never match: no event comes from category 'proxy'\n" },
-	{ "an unknown service", "{product: windows, service: secruity}", "    Image: a", "sel",
-	  "4:40: warning: the rule can never match: no event comes from service 'secruity'; did "
+	{ "an unknown service", "{product: windows, service: secur1ty}", "    Image: a", "sel",
+	  "4:40: warning: the rule can never match: no event comes from service 'secur1ty'; did "
 	  "you mean 'security'?\n" },
 	{ "one reason is enough", "{product: macos, service: unified_log, category: x}",
 	  "    Image: a", "sel",
@@ -91,8 +91,8 @@ static struct check_case cases[] = {
 	  "4:12: error: logsource names nothing: give a category, product or service\n" },
 	{ "only a definition", "{definition: x}", "    Image: a", "sel",
 	  "4:12: error: logsource names nothing: give a category, product or service\n" },
-	{ "a mistyped key", "{product: windows, catagory: x}", "    Image: a", "sel",
-	  "4:31: error: unknown key 'catagory' in logsource; did you mean 'category'?\n" },
+	{ "a mistyped key", "{product: windows, categorx: x}", "    Image: a", "sel",
+	  "4:31: error: unknown key 'categorx' in logsource; did you mean 'category'?\n" },
 	{ "a product that is a list", "{product: [windows]}", "    Image: a", "sel",
 	  "4:22: error: product needs a name\n" },
 

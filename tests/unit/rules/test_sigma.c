@@ -101,10 +101,10 @@ static struct finding_case documents[] = {
 	  "9:3: error: timeframe belongs to the aggregations of Sigma v1, which are not read: "
 	  "remove it\n" },
 	{ "several mistakes in one run",
-	  "title: x\nlevel: hihg\nlogsource:\n  produkt: windows\ndetection:\n  sel:\n"
+	  "title: x\nlevel: hihg\nlogsource:\n  produxt: windows\ndetection:\n  sel:\n"
 	  "    Image|contain: a\n    User|foo: b\n  condition: sel and\n",
 	  "2:8: error: unknown level 'hihg'; did you mean 'high'?\n"
-	  "4:3: error: unknown key 'produkt' in logsource; did you mean 'product'?\n"
+	  "4:3: error: unknown key 'produxt' in logsource; did you mean 'product'?\n"
 	  "7:11: error: unknown modifier 'contain'; did you mean 'contains'?\n"
 	  "8:10: error: unknown modifier 'foo'\n"
 	  "9:21: error: a selection is missing at the end\n" },
