@@ -59,7 +59,7 @@ static int read_sections(const struct loader *l, const struct sq_yaml *root)
 	return 0;
 }
 
-/* The text of `type`, of which `names` are the known ones. @return index or -1, which is said */
+/* The kind that `type` names; `name` gives the known ones. @return index, or -1, which is said */
 static int find_kind(const struct loader *l, const struct sq_yaml *map, const char *(*name)(size_t),
                      const char *what)
 {
