@@ -44,7 +44,8 @@ struct sq_batch_limits {
 	uint32_t records; /* at most so many records */
 	uint32_t origins;
 	uint32_t arena; /* bytes */
-	uint32_t out;   /* bytes of encoded alerts before the batch must be handed on */
+	uint32_t out;   /* bytes of encoded alerts before the batch must be handed on; the buffer
+	                 * may grow past it by 16 chunks, for one event with many alerts */
 };
 
 struct sq_batch {

@@ -21,7 +21,8 @@ struct sq_reader_opts {
 
 struct sq_reader;
 
-/** `fields` is kept and must outlive the reader. NULL: out of memory. */
+/** `fields` is kept and must outlive the reader; names added to it later are not found in keys that
+ *  were seen before. NULL: out of memory. */
 struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_reader_opts *opts);
 void sq_reader_free(struct sq_reader *r);
 
@@ -29,8 +30,9 @@ void sq_reader_free(struct sq_reader *r);
  * Read the next event of a record.
  *
  * A record may hold several: objects back to back, or an array of them. Begin with `*rest` = the
- * whole record and call until 0. `header` (may be NULL) is what a syslog header said: its host and
- * time fill Computer and the time of an event that has none of its own.
+ * whole record and call until 0 (or until `*rest` is empty: blanks behind an event are taken off).
+ * A NXLog EventTime without a zone is taken as UTC. `header` (may be NULL) is what a syslog header
+ * said: its host and time fill Computer and the time of an event that has none of its own.
  *
  * @return  1  `*ev` is an event; `*rest` is what follows it
  *          0  nothing is left but blanks
