@@ -142,7 +142,7 @@ const struct sq_path sq_fieldmap[] = {
 	TO("timeCreated", TIME),
 	TO("EventTime", TIME),
 	TO("TimeGenerated", TIME),
-	WEAK("@timestamp", TIME),
+	AUX("@timestamp", STAMP),
 	WEAK("timestamp", TIME),
 	WEAK("date", TIME),
 	WEAK("time", TIME),

@@ -21,6 +21,7 @@ enum sq_aux {
 	SQ_AUX_SHA256,
 	SQ_AUX_IMPHASH,
 	SQ_AUX_MODULE,     /* NXLog's SourceModuleType */
+	SQ_AUX_STAMP,      /* @timestamp: always with its zone, but it may be a relay's */
 	SQ_AUX_PAIR_NAME,  /* of {"name":..,"value":..} */
 	SQ_AUX_PAIR_VALUE, /* the same */
 	SQ_AUX_NONE,

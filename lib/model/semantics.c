@@ -375,31 +375,42 @@ static void find_data(struct sq_collect *c, enum sq_source source)
 	}
 }
 
-static int64_t time_of(struct sq_sv text)
+static int64_t time_of(struct sq_sv text, bool *ret_zoned)
 {
 	static const struct sq_sv wrap = SQ_SV("/Date(");
 	int64_t us;
 
+	*ret_zoned = true;
 	if (text.n == 0)
 		return 0;
 	if (sq_sv_starts(text, wrap)) {
 		text = sq_sv_skip(text, wrap.n);
 		text = sq_sv_cut(&text, ')');
 	}
-	return sq_time_parse(text, &us, NULL) || sq_time_parse_epoch(text, &us) ? us : 0;
+	return sq_time_parse(text, &us, ret_zoned) || sq_time_parse_epoch(text, &us) ? us : 0;
 }
 
-/* Sysmon's UtcTime is the one time that is never local and never that of a relay. */
+/* A time with a zone beats one without, even when a relay took it: NXLog's EventTime is local, and
+ * hours off is worse than seconds off. Sysmon's UtcTime is the one that is neither. */
 static void find_time(struct sq_collect *c, enum sq_source source, const struct sq_syslog *header)
 {
-	struct sq_event *ev = c->ev;
+	const struct sq_value *stamp = sq_collect_slot(c, SQ_AUX_STAMP);
+	int64_t own, relayed = 0;
+	bool zoned;
 
+	if (!has_text(c, SQ_F_TIME) && stamp->kind >= SQ_VALUE_TEXT)
+		c->values[SQ_F_TIME] = *stamp;
 	if (source == SQ_SOURCE_SYSMON)
-		ev->time_us = time_of(sq_collect_get(c, SQ_F_UTC_TIME));
-	if (!ev->time_us)
-		ev->time_us = time_of(sq_collect_get(c, SQ_F_TIME));
-	if (!ev->time_us && header)
-		ev->time_us = header->time_us;
+		c->ev->time_us = time_of(sq_collect_get(c, SQ_F_UTC_TIME), &zoned);
+	if (c->ev->time_us)
+		return;
+	own = time_of(sq_collect_get(c, SQ_F_TIME), &zoned);
+	if (!own || !zoned) {
+		relayed = time_of(sq_collect_get(c, SQ_AUX_STAMP), &zoned);
+		if (!zoned || !relayed)
+			relayed = header ? header->time_us : 0;
+	}
+	c->ev->time_us = relayed ? relayed : own;
 }
 
 void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header)

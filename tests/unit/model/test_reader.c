@@ -442,6 +442,37 @@ static void a_syslog_header_fills_what_the_event_lacks(void **state)
 	end(&t);
 }
 
+static void a_time_with_a_zone_beats_one_without(void **state)
+{
+	static const struct {
+		const char *record;
+		int64_t want_us;
+	} rows[] = {
+		{ "{\"EventID\":4688,\"EventTime\":\"1970-01-01 05:00:00\","
+		  "\"@timestamp\":\"1970-01-01T00:00:03Z\"}",
+		  3000000 },
+		{ "{\"EventID\":4688,\"EventTime\":\"1970-01-01T06:00:00+05:00\","
+		  "\"@timestamp\":\"1970-01-01T00:00:03Z\"}",
+		  3600000000 },
+		{ "{\"EventID\":4688,\"EventTime\":\"1970-01-01 00:00:05\"}", 5000000 },
+		{ "{\"EventID\":4688,\"@timestamp\":\"1970-01-01T00:00:06.5Z\"}", 6500000 },
+		{ "{\"EventID\":4688,\"EventTime\":7,\"@timestamp\":\"1970-01-01T00:00:08Z\"}",
+		  7000000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct sq_sv rest = sq_sv_of(rows[i].record);
+		struct sq_event ev;
+		struct reading t;
+
+		begin(&t, &(struct sq_reader_opts){ 0 });
+		assert_int_equal(sq_reader_next(t.reader, &rest, NULL, &t.arena, &ev), 1);
+		assert_int_equal(ev.time_us, rows[i].want_us);
+		end(&t);
+	}
+}
+
 static void sysmon_time_is_utc_time(void **state)
 {
 	struct sq_sv rest = SQ_SV("{\"EventID\":1,\"SourceName\":\"Microsoft-Windows-Sysmon\","
@@ -491,6 +522,7 @@ int main(void)
 		cmocka_unit_test(more_keys_than_allowed_are_malformed),
 		cmocka_unit_test(a_full_arena_is_said_and_harmless),
 		cmocka_unit_test(a_syslog_header_fills_what_the_event_lacks),
+		cmocka_unit_test(a_time_with_a_zone_beats_one_without),
 		cmocka_unit_test(sysmon_time_is_utc_time),
 		cmocka_unit_test(every_prefix_of_a_record_is_harmless),
 	};
