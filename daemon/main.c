@@ -75,6 +75,7 @@ static int run_config(const struct sqd_args *args, struct sqd_config *cfg)
 	} else {
 		print_diags(&diags);
 		sqd_log_set_level((enum sqd_log_level)cfg->log_level);
+		sqd_log_find_journal();
 		r = sqd_daemon_run(cfg);
 	}
 	sq_outbuf_fini(&text);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,9 +20,25 @@ static const uint64_t second_ns = 1000000000;
 /* Written by main() before any thread starts; atomic so that this need not be trusted. */
 static _Atomic int log_level = SQD_LOG_INFO;
 
+static _Atomic bool to_journal;
+
 void sqd_log_set_level(enum sqd_log_level level)
 {
 	atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
+}
+
+/* systemd.exec(5): JOURNAL_STREAM holds device and inode of the journal's socket, so that a program
+ * whose standard error was sent elsewhere meanwhile is not taken in. */
+void sqd_log_find_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char mine[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return;
+	(void)snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	atomic_store_explicit(&to_journal, strcmp(stream, mine) == 0, memory_order_relaxed);
 }
 
 /* One write(2) for the whole line, so that lines of two threads never mix. */
@@ -29,10 +47,10 @@ static void write_line(enum sqd_log_level level, const char *text, size_t len)
 	char line[LINE_MAX_BYTES + 8];
 	int n;
 
-	if (isatty(STDERR_FILENO))
-		n = snprintf(line, sizeof(line), "%.*s\n", (int)len, text);
-	else
+	if (atomic_load_explicit(&to_journal, memory_order_relaxed))
 		n = snprintf(line, sizeof(line), "<%d>%.*s\n", (int)level, (int)len, text);
+	else
+		n = snprintf(line, sizeof(line), "%.*s\n", (int)len, text);
 	if (n <= 0)
 		return;
 	if ((size_t)n >= sizeof(line))

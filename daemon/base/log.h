@@ -1,7 +1,7 @@
-/* What the daemon says: one line on standard error, "<N>" in front for the journal when it is not a
- * terminal, then the message. Any thread.
+/* What the daemon says: one line on standard error, with its level in front ("<4>") when that is
+ *the journal. Any thread.
  *
- *	<4>tcp 127.0.0.1:5170: 127.0.0.1:40122 speaks TLS on a plain port; closing
+ *	tcp 127.0.0.1:5170: 127.0.0.1:40122 speaks TLS on a plain port; closing
  *
  * Text from the network goes through sqd_log_text() first. Lines that a peer can provoke are given
  * through a rate limit, which says how many it swallowed.
@@ -21,6 +21,9 @@ enum sqd_log_level {
 
 /** Lines above this level are not written. Set once, before threads start. */
 void sqd_log_set_level(enum sqd_log_level level);
+
+/** Find out whether standard error is the journal (JOURNAL_STREAM). Once, before threads start. */
+void sqd_log_find_journal(void);
 
 void sqd_log(enum sqd_log_level level, const char *fmt, ...) SQ_PRINTF(2, 3);
 
