@@ -71,7 +71,7 @@ static const struct sq_opt fold_opts[] = {
 };
 
 static const struct sq_opt limits_opts[] = {
-	{ "max_depth",     SQ_OPT_U32,   SQD_AT(max_depth), .min = 4, .max = 1024, .def = "64",
+	{ "max_depth",     SQ_OPT_U32,   SQD_AT(max_depth), .min = 4, .max = 256, .def = "64",
 	  .doc = "Deepest nesting of a JSON record; a deeper one is malformed." },
 	{ "max_keys",      SQ_OPT_U32,   SQD_AT(max_keys), .min = 16, .max = 1000000, .def = "10000",
 	  .doc = "Most keys of a JSON record; one with more is malformed." },
