@@ -49,7 +49,7 @@ static void append(struct sq_collect *c, struct sq_value *v, const struct sq_fou
 		if (!v->more)
 			break;
 	}
-	if (ev->n_more == SQ_EVENT_MORE_MAX) {
+	if (ev->n_more == SQ_EVENT_READ_MAX) {
 		ev->flags |= SQ_EVENT_OVERFLOW;
 		return;
 	}

@@ -15,7 +15,7 @@ struct sq_collect {
 	struct sq_event *ev;
 	struct sq_arena *arena;
 	struct sq_value *values; /* SQ_FIELDS_MAX */
-	struct sq_value *more;   /* SQ_EVENT_MORE_MAX */
+	struct sq_value *more;   /* SQ_EVENT_MORE_MAX, of which reading fills SQ_EVENT_READ_MAX */
 	struct sq_sv *all;       /* SQ_EVENT_ALL_MAX, or NULL */
 	struct sq_value aux[SQ_AUX_N];
 	struct sq_value list[SQ_LIST_MAX]; /* EventData without names, in order */
@@ -47,6 +47,15 @@ void sq_collect_text(struct sq_collect *c, uint32_t field, uint8_t rank, struct 
 
 /** The text, in memory that lasts. Empty and flagged when the arena is full. */
 struct sq_sv sq_collect_keep(struct sq_collect *c, struct sq_sv text, bool stays);
+
+/** What sq_fields_find() found may be filled by a name in the record. What the record says of
+ * itself is not overruled by a program that logs a "Computer", and nobody but us says what is
+ * derived. */
+static inline bool sq_collect_is_open(const struct sq_collect *c, int field)
+{
+	return field > SQ_F_MESSAGE && (uint32_t)field < c->n_fields &&
+	       !sq_field_is_derived((uint32_t)field);
+}
 
 static inline struct sq_value *sq_collect_slot(struct sq_collect *c, uint32_t field)
 {

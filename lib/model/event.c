@@ -39,3 +39,36 @@ const char *sq_category_name(enum sq_category c)
 
 	return (size_t)c < SQ_LEN(names) && names[c] ? names[c] : "";
 }
+
+static struct sq_value text_value(struct sq_sv text)
+{
+	return (struct sq_value){ .p = text.p, .n = (uint32_t)text.n, .kind = SQ_VALUE_TEXT };
+}
+
+void sq_event_set(struct sq_event *ev, uint32_t field, struct sq_sv text)
+{
+	ev->values[field] = text_value(text);
+}
+
+bool sq_event_add(struct sq_event *ev, uint32_t field, struct sq_sv text)
+{
+	struct sq_value *last = &ev->values[field];
+
+	if (last->kind == SQ_VALUE_ABSENT) {
+		*last = text_value(text);
+		return true;
+	}
+	if (ev->n_more == SQ_EVENT_MORE_MAX) {
+		ev->flags |= SQ_EVENT_OVERFLOW;
+		return false;
+	}
+	/* Values mostly come one field after the other: no walk down the chain for those. */
+	if (ev->added == field + 1 && last->more)
+		last = &ev->more[ev->n_more - 1];
+	while (last->more)
+		last = &ev->more[last->more - 1];
+	ev->more[ev->n_more++] = text_value(text);
+	last->more = (uint16_t)ev->n_more;
+	ev->added = field + 1;
+	return true;
+}

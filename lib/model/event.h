@@ -77,14 +77,16 @@ enum sq_event_flag {
 	SQ_EVENT_BAD_UTF8 = 1u << 3,
 };
 
-enum { SQ_EVENT_MORE_MAX = 256, SQ_EVENT_ALL_MAX = 2048 };
+/* Derived values have room of their own, so that no record can crowd them out. */
+enum { SQ_EVENT_READ_MAX = 256, SQ_EVENT_MORE_MAX = 512, SQ_EVENT_ALL_MAX = 2048 };
 
 struct sq_event {
 	struct sq_sv raw; /* the JSON or XML it was read from, without syslog header */
 	const struct sq_fields *fields;
 	struct sq_value *values; /* by field number; sq_fields_count() of them */
-	struct sq_value *more;   /* further values, chained by sq_value.more */
+	struct sq_value *more;   /* SQ_EVENT_MORE_MAX further values, chained by sq_value.more */
 	uint32_t n_more;
+	uint32_t added;    /* of sq_event_add(): 1 + the field that the last of `more` belongs to */
 	struct sq_sv *all; /* every scalar of the record, for keyword rules; only when asked for */
 	uint32_t n_all;
 	uint32_t flags;    /* enum sq_event_flag */
@@ -113,3 +115,9 @@ static inline const struct sq_value *sq_event_next(const struct sq_event *ev,
 {
 	return v->more ? &ev->more[v->more - 1] : NULL;
 }
+
+/** Make `text`, which lives as long as the event, the only value of `field`. */
+void sq_event_set(struct sq_event *ev, uint32_t field, struct sq_sv text);
+
+/** Add a value to `field`. False, and SQ_EVENT_OVERFLOW set, when there is no more room. */
+bool sq_event_add(struct sq_event *ev, uint32_t field, struct sq_sv text);

@@ -40,7 +40,7 @@ static void put_named(struct reading *x, struct sq_sv name, struct sq_sv text)
 {
 	int field = sq_fields_find(x->c->ev->fields, name);
 
-	if (field <= SQ_F_MESSAGE || (uint32_t)field >= x->c->n_fields)
+	if (!sq_collect_is_open(x->c, field))
 		field = SQ_AUX_NONE;
 	put(x, (uint32_t)field, SQ_BAND_XML, text);
 	x->c->n_data++;

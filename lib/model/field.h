@@ -1,6 +1,7 @@
 /* Names of event fields, and their numbers.
  *
- * A few dozen canonical names (Sigma's, which are Sysmon's) have fixed numbers. A rule set adds the
+ * A few dozen canonical names (Sigma's, which are Sysmon's) have fixed numbers, and so have the
+ * derived ones, which no producer sends: lib/derive makes them of the others. A rule set adds the
  * names it asks for; every other name of an event is of no interest and is not kept.
  */
 #pragma once
@@ -47,14 +48,125 @@
 	X(UTC_TIME,            "UtcTime")             \
 	X(EVENT_TYPE,          "EventType")           \
 	X(PROCESS_NAME,        "ProcessName")
+
+/* X(enumerator, name, what it says, example) */
+#define SQ_DERIVED(X) \
+	X(LINE, "squibly.command_line", \
+	  "CommandLine folded: lower case, quotes, carets and hidden characters resolved, one blank between tokens", \
+	  "regsvr32 /s /i:http://h/a.sct scrobj.dll") \
+	X(ARGUMENT, "squibly.argument", \
+	  "Each argument of the folded command line, the program's own name left out", \
+	  "/i:http://h/a.sct") \
+	X(ARGUMENT_COUNT, "squibly.argument_count", \
+	  "How many arguments there are; absent when the event has no command line", \
+	  "2") \
+	X(PATH, "squibly.image", \
+	  "Image with its path folded", \
+	  "c:\\windows\\system32\\regsvr32.exe") \
+	X(NAME, "squibly.image_name", \
+	  "Last component of squibly.image", \
+	  "regsvr32.exe") \
+	X(PLACE, "squibly.image_place", \
+	  "Place class of squibly.image", \
+	  "system") \
+	X(PROGRAM, "squibly.program", \
+	  "Which program it really is: by OriginalFileName, Description or IMPHASH, else squibly.image_name", \
+	  "regsvr32.exe") \
+	X(RENAMED, "squibly.renamed", \
+	  "true when squibly.program is known not to be the name of the image", \
+	  "true") \
+	X(MOVED, "squibly.moved", \
+	  "true when a program of Windows runs outside the folders that Windows keeps it in", \
+	  "true") \
+	X(PARENT_NAME, "squibly.parent_name", \
+	  "Last component of ParentImage, folded", \
+	  "winword.exe") \
+	X(PARENT_PLACE, "squibly.parent_place", \
+	  "Place class of ParentImage", \
+	  "program_files") \
+	X(TRICK, "squibly.trick", \
+	  "Each means of hiding that was met on the way", \
+	  "split_quotes") \
+	X(RS_SWITCH, "squibly.regsvr32.switch", \
+	  "Each switch of regsvr32 once, by its first letter", \
+	  "u") \
+	X(RS_INSTALL, "squibly.regsvr32.install", \
+	  "The value of the switch /i, which goes to DllInstall, folded", \
+	  "http://h/a.sct") \
+	X(RS_INSTALL_CLASS, "squibly.regsvr32.install_class", \
+	  "What that value is: none, empty, url, unc, webdav, loopback, path, payload, text", \
+	  "url") \
+	X(RS_INSTALL_PLACE, "squibly.regsvr32.install_place", \
+	  "Place class of that value when it is a path", \
+	  "user_writable") \
+	X(RS_LIBRARY, "squibly.regsvr32.library", \
+	  "Each library that regsvr32 is to load, its path folded", \
+	  "c:\\users\\public\\a.dll") \
+	X(RS_LIBRARY_NAME, "squibly.regsvr32.library_name", \
+	  "Last component of each library without a final .dll", \
+	  "scrobj") \
+	X(RS_LIBRARY_PLACE, "squibly.regsvr32.library_place", \
+	  "Place class of each library", \
+	  "user_writable") \
+	X(RS_LIBRARY_EXTENSION, "squibly.regsvr32.library_extension", \
+	  "Extension of each library; none when it has no extension", \
+	  "jpg") \
+	X(RS_LAWFUL, "squibly.regsvr32.lawful", \
+	  "true when there are libraries and all of them lie in Program Files, a folder of Windows or a known vendor's", \
+	  "true") \
+	X(RS_SCROBJ, "squibly.regsvr32.scrobj", \
+	  "true when one of the libraries is scrobj.dll, the engine of scriptlets", \
+	  "true") \
+	X(RS_SHAPE, "squibly.regsvr32.shape", \
+	  "true when the arguments of any program look like those of Squiblydoo", \
+	  "true") \
+	X(LAUNCH_COMMAND, "squibly.launch.command", \
+	  "The text in which a launcher or a stored command names regsvr32 or its arguments, folded as its shell would", \
+	  "regsvr32 /s /i:http://h/a.sct scrobj.dll") \
+	X(LAUNCH_CARRIES, "squibly.launch.carries", \
+	  "What such a text carries", \
+	  "regsvr32_url") \
+	X(RD_LIBRARY, "squibly.rundll32.library", \
+	  "The library that rundll32 is to load, its path folded", \
+	  "c:\\windows\\system32\\shell32.dll") \
+	X(RD_LIBRARY_NAME, "squibly.rundll32.library_name", \
+	  "Last component of that library without a final .dll", \
+	  "shell32") \
+	X(RD_LIBRARY_PLACE, "squibly.rundll32.library_place", \
+	  "Place class of that library", \
+	  "bare_system") \
+	X(RD_ENTRY, "squibly.rundll32.entry", \
+	  "The function that rundll32 is to call, or #N", \
+	  "control_rundll") \
+	X(RD_ARGUMENT, "squibly.rundll32.argument", \
+	  "What rundll32 hands to that function, folded", \
+	  "desk.cpl")
 /* clang-format on */
 
 enum sq_field {
 #define SQ_FIELD_ENUM(id, name) SQ_F_##id,
 	SQ_FIELDS(SQ_FIELD_ENUM)
 #undef SQ_FIELD_ENUM
+		SQ_F_PRODUCED, /* how many producers send; derived ones follow */
+	SQ_F_PRODUCED_LAST = SQ_F_PRODUCED - 1,
+#define SQ_FIELD_ENUM(id, name, says, example) SQ_F_D_##id,
+	SQ_DERIVED(SQ_FIELD_ENUM)
+#undef SQ_FIELD_ENUM
 		SQ_F_CANONICAL /* how many; numbers from here on are a rule set's own */
 };
+
+/** A field that lib/derive makes; what a record says under its name is not believed. */
+static inline bool sq_field_is_derived(uint32_t number)
+{
+	return number >= SQ_F_PRODUCED && number < SQ_F_CANONICAL;
+}
+
+struct sq_derived {
+	const char *name, *says, *example;
+};
+
+/** Row `i` of SQ_DERIVED for catalogues and help, or NULL when there is none. */
+const struct sq_derived *sq_field_derived(size_t i);
 
 enum { SQ_FIELDS_MAX = 1024 };
 
@@ -68,7 +180,7 @@ void sq_fields_free(struct sq_fields *f);
  *  @return number, -ENOSPC over SQ_FIELDS_MAX, -ENOMEM */
 int sq_fields_add(struct sq_fields *f, struct sq_sv name) SQ_MUST_CHECK;
 
-/** Number of `name`, or -1. Called for every key of every event: fast. */
+/** Number of `name`, or -1. */
 int sq_fields_find(const struct sq_fields *f, struct sq_sv name);
 
 uint32_t sq_fields_count(const struct sq_fields *f);

@@ -158,7 +158,7 @@ void sq_message_sysmon(struct sq_collect *c)
 		struct sq_sv name = sq_sv_cut(&line, ':');
 		int field = sq_fields_find(c->ev->fields, name);
 
-		if (field > SQ_F_MESSAGE && (uint32_t)field < c->n_fields)
+		if (sq_collect_is_open(c, field))
 			put(c, (uint16_t)field, sq_sv_skip(line, line.n && line.p[0] == ' '));
 	}
 }

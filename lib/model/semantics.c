@@ -436,7 +436,7 @@ void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header)
 	find_data(c, source);
 	finish_ecs(c);
 	if (sq_collect_hinted(c, SQ_HINT_HELK)) {
-		for (uint32_t i = SQ_F_IMAGE; i < SQ_F_CANONICAL; i++)
+		for (uint32_t i = SQ_F_IMAGE; i < SQ_F_PRODUCED; i++)
 			halve_backslashes(c, &c->values[i]);
 	}
 	if (is_security_process(ev, source)) {

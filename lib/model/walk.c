@@ -32,8 +32,7 @@ static struct sq_target by_hashed_name(const struct sq_walk *w, const struct sq_
 {
 	int field = sq_fields_find_hashed(w->fields, key, hash);
 
-	/* What the record says of itself is not overruled by a program that logs a "Computer". */
-	if (field <= SQ_F_MESSAGE || (uint32_t)field >= w->c->n_fields)
+	if (!sq_collect_is_open(w->c, field))
 		return nowhere;
 	return (struct sq_target){ SQ_NODE_NONE, (uint16_t)field, node->names_rank };
 }

@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-RANK = {"lib/base": 0, "lib/text": 1, "lib/model": 2, "lib/rules": 3, "lib/engine": 4, "lib/host": 5,
+RANK = {"lib/base": 0, "lib/text": 1, "lib/model": 2, "lib/derive": 3, "lib/rules": 3, "lib/engine": 4, "lib/host": 5,
         "daemon/base": 6, "daemon/flow": 7, "daemon/input": 8, "daemon/output": 8, "daemon/core": 9,
         "daemon": 10, "cli": 10}
 

@@ -1,0 +1,14 @@
+/* Fields that no producer sends, made of those that one did.
+ *
+ * What regsvr32 is asked to do stands in a command line that can be written in a thousand ways.
+ * Here it is read once, as the program itself would read it, and put beside the event's own fields,
+ * so that a rule says what it means. Pure; memory comes from the batch's arena, and an event that
+ * is neither the start of a process nor a stored command costs next to nothing.
+ */
+#pragma once
+
+#include "lib/model/event.h"
+
+/** Add the derived fields (SQ_DERIVED in lib/model/field.h) that apply to `ev`. What does not fit
+ *  into the arena or the event's table is left out, and SQ_EVENT_OVERFLOW set. */
+void sq_derive(struct sq_event *ev, struct sq_arena *a);
