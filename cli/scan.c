@@ -18,7 +18,8 @@ static const char help[] =
 	"  -r, --rules PATH       rules: a file or folder of Sigma rules; may be given several times\n"
 	"                         (default: the shipped patterns)\n"
 	"  -m, --min-level LEVEL  print alerts of LEVEL and above (default: informational)\n"
-	"  -f, --format FORMAT    json (one line each) or text (default: text on a terminal, else json)\n"
+	"  -f, --format FORMAT    json (one line each) or text (default: text on a terminal, else json);\n"
+	"                         text is cut to the width of the terminal, or to 200 columns\n"
 	"      --fail-on LEVEL    exit with status 1 when an alert of LEVEL or above was found\n"
 	"      --max-record SIZE  longest record in bytes, longer ones are skipped and counted\n"
 	"                         (default: 1048576)\n"
@@ -40,6 +41,7 @@ struct scan {
 	/* While running. */
 	const struct sq_ruleset *ruleset;
 	bool colours, progress;
+	size_t width; /* columns of standard output */
 	uint64_t began_ns, shown_ns;
 	bool line_on_terminal; /* a progress line stands on standard error */
 	uint64_t found[SQ_LEVELS], events;
@@ -78,10 +80,38 @@ static void show_progress(void *ctx, const struct cli_input *in)
 	s->line_on_terminal = true;
 }
 
-static void put_text(struct scan *s, const struct sq_event *ev, const struct sq_rule *rule)
+/* Columns of the text format. */
+enum {
+	LEFT_COLUMNS = 36, /* date and level, with two blanks behind each */
+	HOST_COLUMNS = 26,
+	TITLE_COLUMNS = 56,
+	INDENT_COLUMNS = 4,
+	ONE_LINE_COLUMNS = 190, /* where less fits, an alert has a second line */
+};
+
+static void put_what(const struct scan *s, struct sq_sv host, const struct sq_event *ev,
+                     size_t left)
 {
+	struct sq_sv what = sq_event_get(ev, SQ_F_COMMAND_LINE);
+
+	if (!what.n)
+		what = sq_event_get(ev, SQ_F_IMAGE);
+	if (s->width < ONE_LINE_COLUMNS) {
+		fprintf(stdout, "\n%*s", INDENT_COLUMNS, "");
+		left = INDENT_COLUMNS + cli_term_fit(stdout, host, 0, HOST_COLUMNS);
+	}
+	fputs("  ", stdout);
+	cli_term_fit(stdout, what, 0, s->width > left + 2 ? s->width - left - 2 : 0);
+	fputc('\n', stdout);
+}
+
+static void put_text(const struct scan *s, const struct sq_event *ev, const struct sq_rule *rule)
+{
+	bool wide = s->width >= ONE_LINE_COLUMNS;
 	const char *level = sq_level_name(rule->level);
+	struct sq_sv host = sq_event_get(ev, SQ_F_COMPUTER);
 	char date[SQ_TIME_TEXT] = "-";
+	size_t left = LEFT_COLUMNS;
 
 	if (ev->time_us)
 		sq_time_format(ev->time_us, date);
@@ -90,15 +120,14 @@ static void put_text(struct scan *s, const struct sq_event *ev, const struct sq_
 		date[10] = ' ';
 	fprintf(stdout, "%-19s  %s%-13s%s  ", date, cli_term_level(rule->level, s->colours), level,
 	        cli_term_off(s->colours));
-	cli_term_put(stdout, sq_event_get(ev, SQ_F_COMPUTER), 24);
-	fputs("  ", stdout);
-	cli_term_put(stdout, rule->title, 56);
-	fputs("  ", stdout);
-	if (sq_event_get(ev, SQ_F_COMMAND_LINE).n)
-		cli_term_put(stdout, sq_event_get(ev, SQ_F_COMMAND_LINE), 0);
-	else
-		cli_term_put(stdout, sq_event_get(ev, SQ_F_IMAGE), 0);
-	fputc('\n', stdout);
+	if (wide) {
+		left += cli_term_fit(stdout, host, HOST_COLUMNS, HOST_COLUMNS) + 2;
+		fputs("  ", stdout);
+		left += cli_term_fit(stdout, rule->title, TITLE_COLUMNS, TITLE_COLUMNS);
+	} else {
+		cli_term_fit(stdout, rule->title, 0, s->width > left ? s->width - left : 0);
+	}
+	put_what(s, host, ev, left);
 }
 
 static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
@@ -111,8 +140,8 @@ static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits
 		if (s->tell_malformed) {
 			clear_progress(s);
 			fprintf(stderr, "%s: malformed: %s: ", s->path, why ? why : "?");
-			cli_term_put(stderr, sq_sv_first(raw, 120), 0);
-			fputs(raw.n > 120 ? "...\n" : "\n", stderr);
+			cli_term_fit(stderr, raw, 0, 120);
+			fputc('\n', stderr);
 		}
 		return;
 	}
@@ -307,6 +336,7 @@ int cli_scan(int argc, char **argv)
 	if (!s.format_given)
 		s.text = isatty(STDOUT_FILENO);
 	s.colours = s.text && cli_term_colours(stdout);
+	s.width = cli_term_width(stdout);
 	s.progress = !s.quiet && isatty(STDERR_FILENO);
 	s.shown_ns = s.began_ns;
 

@@ -1,6 +1,7 @@
 #include "cli/term.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool cli_term_colours(FILE *f)
@@ -67,36 +68,142 @@ static size_t decode(struct sq_sv v, uint32_t *ret)
 	return n;
 }
 
-/* Controls, and what changes the direction of text around it. */
+/* Controls, what changes the direction of text around it, and what is there but cannot be seen. */
 static bool is_dangerous(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || cp == 0x200e ||
-	       cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) ||
-	       cp == 0xfeff;
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x061c ||
+	       (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+	       (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
+	       (cp >= 0xe0000 && cp <= 0xe007f);
+}
+
+/* Columns of a character that is printed as it is. The locale's table is not asked: it is "C" in
+ * many a pipe. */
+static size_t columns_of(uint32_t cp)
+{
+	static const struct {
+		uint32_t from, to;
+	} wide[] = {
+		{ 0x1100, 0x115f },   { 0x2e80, 0xa4cf },   { 0xac00, 0xd7a3 },
+		{ 0xf900, 0xfaff },   { 0xfe30, 0xfe6f },   { 0xff00, 0xff60 },
+		{ 0xffe0, 0xffe6 },   { 0x1f300, 0x1f64f }, { 0x1f900, 0x1f9ff },
+		{ 0x20000, 0x3fffd },
+	};
+
+	if (cp >= 0x300 && cp < 0x370)
+		return 0; /* set above the character before it */
+	for (size_t i = 0; i < SQ_LEN(wide); i++)
+		if (cp >= wide[i].from && cp <= wide[i].to)
+			return 2;
+	return 1;
+}
+
+/* Take the character at the front of `*v` as it is shown: a view of `v` itself, or of `escape`.
+ * @return its columns */
+static size_t take_shown(struct sq_sv *v, char escape[16], struct sq_sv *ret)
+{
+	uint32_t cp = 0;
+	size_t n = decode(*v, &cp);
+	size_t columns;
+
+	if (n == 0 || cp == '\t' || is_dangerous(cp)) {
+		int len = n == 0       ? snprintf(escape, 16, "\\x%02x", (unsigned char)v->p[0])
+		          : cp == '\t' ? snprintf(escape, 16, "\\t")
+		          : cp < 0x100 ? snprintf(escape, 16, "\\x%02x", cp)
+		                       : snprintf(escape, 16, "\\u%04x", cp);
+
+		n = n ? n : 1;
+		*ret = (struct sq_sv){ escape, (size_t)len };
+		columns = (size_t)len;
+	} else {
+		*ret = sq_sv_first(*v, n);
+		columns = columns_of(cp);
+	}
+	*v = sq_sv_skip(*v, n);
+	return columns;
+}
+
+/* Columns of all of `v`; stops counting beyond `enough`. */
+static size_t measure(struct sq_sv v, size_t enough)
+{
+	size_t columns = 0;
+	char escape[16];
+	struct sq_sv shown;
+
+	while (v.n && columns <= enough)
+		columns += take_shown(&v, escape, &shown);
+	return columns;
+}
+
+/* Print from the front what fits into `max` columns. @return columns printed */
+static size_t put_front(FILE *f, struct sq_sv v, size_t max)
+{
+	size_t columns = 0;
+	char escape[16];
+	struct sq_sv shown;
+
+	while (v.n) {
+		size_t n = take_shown(&v, escape, &shown);
+
+		if (columns + n > max)
+			break;
+		fwrite(shown.p, 1, shown.n, f);
+		columns += n;
+	}
+	return columns;
+}
+
+/* The longest end of `v` that has at most `max` columns. */
+static struct sq_sv tail_of(struct sq_sv v, size_t max)
+{
+	size_t n = v.n < 4 * max ? v.n : 4 * max;
+	struct sq_sv end = sq_sv_skip(v, v.n - n);
+	char escape[16];
+	struct sq_sv shown;
+
+	/* Not inside a character. */
+	while (end.n && end.n < v.n && ((unsigned char)end.p[0] & 0xc0) == 0x80)
+		end = sq_sv_skip(end, 1);
+	while (end.n && measure(end, max) > max)
+		(void)take_shown(&end, escape, &shown);
+	return end;
+}
+
+size_t cli_term_width(FILE *f)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(f)))
+		return CLI_TERM_NO_TERMINAL;
+	if (ioctl(fileno(f), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col;
 }
 
 void cli_term_put(FILE *f, struct sq_sv v, size_t width)
 {
-	size_t columns = 0;
-
-	while (v.n) {
-		uint32_t cp = 0;
-		size_t n = decode(v, &cp);
-
-		if (n == 0) {
-			columns += (size_t)fprintf(f, "\\x%02x", (unsigned char)v.p[0]);
-			n = 1;
-		} else if (cp == '\t') {
-			fputs("\\t", f);
-			columns += 2;
-		} else if (is_dangerous(cp)) {
-			columns += (size_t)fprintf(f, cp < 0x100 ? "\\x%02x" : "\\u%04x", cp);
-		} else {
-			fwrite(v.p, 1, n, f);
-			columns++;
-		}
-		v = sq_sv_skip(v, n);
-	}
-	for (; columns < width; columns++)
+	for (size_t columns = put_front(f, v, SIZE_MAX); columns < width; columns++)
 		fputc(' ', f);
+}
+
+size_t cli_term_fit(FILE *f, struct sq_sv v, size_t pad, size_t max)
+{
+	static const struct sq_sv dots = { "...", 3 };
+	size_t columns;
+
+	if (max < 8)
+		max = 8;
+	if (measure(v, max) <= max) {
+		columns = put_front(f, v, max);
+	} else {
+		struct sq_sv tail = tail_of(v, (max - dots.n) / 3);
+		size_t n_tail = measure(tail, max);
+
+		columns = put_front(f, v, max - dots.n - n_tail) + dots.n + n_tail;
+		fwrite(dots.p, 1, dots.n, f);
+		put_front(f, tail, n_tail);
+	}
+	for (; columns < pad; columns++)
+		fputc(' ', f);
+	return columns;
 }

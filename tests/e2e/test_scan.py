@@ -88,6 +88,13 @@ class Scan(Case):
         self.assertIn(rb"/s \x1b[2J\x0a\u202e /n", out)
         self.assertIn("1 alerts: 1 critical", err)
 
+    def test_text_leaves_out_the_middle_of_what_is_too_long(self):
+        line = attack(1).replace(b"/s /n", b"/s " + b"y" * 5000 + b" /n")
+        out, _ = squibly("scan", "--format", "text", stdin=line)
+        self.assertLessEqual(len(out.rstrip(b"\n")), 200)
+        self.assertIn(b"yyy...", out)
+        self.assertIn(b"scrobj.dll", out)
+
     def test_a_bad_record_does_not_hide_the_next(self):
         data = b"not an event\n" + b'{"a":"\\x"}\n' + b'{"EventID":4688,"Comm\n' + attack(1)
         alerts, n = scan(stdin=data)
