@@ -40,6 +40,7 @@ static int parse_all(const struct sq_pack_opts *opts, struct sq_rules *rules,
 {
 	struct sq_outbuf text = sq_outbuf_of(RULE_FILE_MAX);
 	struct sq_paths paths = { 0 };
+	size_t errors = diags->errors;
 	int r = 0;
 
 	for (size_t i = 0; i < opts->n_paths && r == 0; i++) {
@@ -53,6 +54,8 @@ static int parse_all(const struct sq_pack_opts *opts, struct sq_rules *rules,
 	}
 	for (size_t i = 0; i < paths.n && r == 0; i++)
 		r = parse_file(rules, paths.list[i], &text, diags);
+	if (r == 0 && diags->errors == errors) /* else some rules are not there to be filtered */
+		r = sq_sigma_finish(rules, diags);
 	sq_paths_fini(&paths);
 	sq_outbuf_fini(&text);
 	return r;

@@ -154,10 +154,13 @@ void sq_check_rule(struct sq_parse *p, const struct sq_selections *sels, const s
 		return;
 	switch (truth_of(p, p->rule->condition)) {
 	case SQ_NEVER:
-		sq_parse_warn(p, at, "the rule can never match: its condition is never true");
+		sq_parse_warn(p, at, "the %s can never match: its condition is never true",
+		              p->filter ? "rules that the filter applies to" : "rule");
 		break;
 	case SQ_ALWAYS:
-		sq_parse_warn(p, at, "the rule matches every event of its log source");
+		sq_parse_warn(p, at,
+		              p->filter ? "the filter leaves nothing out"
+		                        : "the rule matches every event of its log source");
 		break;
 	case SQ_SOMETIMES:
 		break;

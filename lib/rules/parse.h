@@ -14,7 +14,9 @@ enum {
 	SQ_CONDITION_BYTES_MAX = 65536, /* of one condition */
 	SQ_CONDITION_DEPTH_MAX = 64,    /* parentheses and nots around each other */
 	SQ_CONDITION_WEIGHT_MAX =
-		100000, /* comparisons of a rule, each use of a selection counted */
+		100000,             /* comparisons of a rule, each use of a selection counted */
+	SQ_FILTERS_MAX = 1000,      /* in one set */
+	SQ_FILTER_NAMES_MAX = 1000, /* rules that one filter names */
 };
 
 struct sq_parse {
@@ -22,6 +24,7 @@ struct sq_parse {
 	const char *name; /* of the file, in findings */
 	struct sq_diags *diags;
 	struct sq_rule *rule; /* being read; its log source is read before its detection */
+	bool filter;          /* it is a filter; `rule` only holds its parts until they are read */
 	size_t errors;        /* in `diags` before this rule */
 	bool nomem;
 };

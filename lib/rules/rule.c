@@ -68,6 +68,7 @@ void sq_rules_fini(struct sq_rules *rules)
 	}
 	free(rules->memory);
 	free(rules->list);
+	free(rules->filters);
 	*rules = (struct sq_rules){ 0 };
 }
 

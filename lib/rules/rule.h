@@ -90,15 +90,37 @@ struct sq_logsource {
 };
 
 struct sq_rule {
-	struct sq_sv id, title, description, author, status, date;
+	struct sq_sv id, name, title, description, author, status, date;
 	enum sq_level level;
 	struct sq_sv *tags, *references, *falsepositives;
 	uint32_t n_tags, n_references, n_falsepositives;
 	struct sq_logsource logsource;
-	const struct sq_expr *condition; /* several conditions are an OR */
-	struct sq_sv file;               /* as given to sq_sigma_parse */
-	unsigned line;                   /* of its title */
-	bool has_keywords;               /* a predicate with field -1 */
+	const struct sq_expr *condition;  /* several conditions are an OR. With filters: an AND of
+	                                     the rule's own and one of each filter, in order */
+	const struct sq_filter **filters; /* that apply */
+	uint32_t n_filters;
+	struct sq_sv file; /* as given to sq_sigma_parse */
+	unsigned line;     /* of its title */
+	bool has_keywords; /* a predicate with field -1 */
+};
+
+/** A rule that a filter names. */
+struct sq_filter_name {
+	struct sq_sv text; /* its id or name */
+	unsigned line, col;
+};
+
+/** What a site leaves out of rules: a condition that is ANDed to theirs. */
+struct sq_filter {
+	struct sq_sv title;
+	struct sq_logsource logsource; /* rules must have each part that is not empty */
+	struct sq_filter_name *names;
+	uint32_t n_names;
+	bool any; /* every rule of the log source */
+	const struct sq_expr *condition;
+	struct sq_sv file;
+	unsigned line, col; /* of `rules` */
+	bool has_keywords;
 };
 
 /** All rules of one set while it is being built. Texts and nodes are in `arena` blocks of its own.
@@ -106,6 +128,8 @@ struct sq_rule {
 struct sq_rules {
 	struct sq_rule **list;
 	uint32_t n, cap;
+	struct sq_filter **filters; /* that wait for sq_sigma_finish() */
+	uint32_t n_filters, cap_filters;
 	struct sq_fields *fields;       /* owned; grows as rules name fields */
 	struct sq_rules_memory *memory; /* private: blocks that grow; owned */
 };

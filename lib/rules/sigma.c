@@ -1,12 +1,10 @@
 #include "lib/rules/sigma.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-#include "lib/rules/check.h"
-#include "lib/rules/condition.h"
+#include "lib/rules/detection.h"
+#include "lib/rules/filter.h"
 #include "lib/rules/parse.h"
-#include "lib/rules/selection.h"
 #include "lib/rules/source.h"
 
 enum { SQ_TITLE_MAX = 256 /* characters, says the specification */ };
@@ -146,7 +144,9 @@ static void read_level(struct sq_parse *p, const struct sq_yaml *map)
 		names[i] = sq_level_name((enum sq_level)i);
 	l = one_of(p, m, "level", names, SQ_LEN(names));
 	p->rule->level = l < 0 ? SQ_LEVEL_MEDIUM : (enum sq_level)l;
-	if (!m || sq_yaml_is_null(m))
+	if (p->filter && m)
+		sq_parse_warn(p, m->key, "a filter has no level: remove it");
+	else if (!p->filter && (!m || sq_yaml_is_null(m)))
 		sq_parse_warn(p, m ? m : map, "no level: taken as medium");
 }
 
@@ -178,10 +178,12 @@ static void read_metadata(struct sq_parse *p, const struct sq_yaml *map)
 	rule->title = text_of(p, map, "title");
 	rule->line = title ? title->line : map->line;
 	if (!rule->title.n)
-		sq_parse_error(p, title ? title : map, "no title: say what the rule finds");
+		sq_parse_error(p, title ? title : map, "no title: say what the %s",
+		               p->filter ? "filter leaves out" : "rule finds");
 	else if (rule->title.n > SQ_TITLE_MAX)
 		sq_parse_warn(p, title, "the title is longer than %d characters", SQ_TITLE_MAX);
 	read_id(p, map);
+	rule->name = text_of(p, map, "name");
 	read_level(p, map);
 	(void)one_of(p, sq_yaml_get(map, "status"), "status", statuses, SQ_LEN(statuses));
 	rule->status = text_of(p, map, "status");
@@ -195,92 +197,6 @@ static void read_metadata(struct sq_parse *p, const struct sq_yaml *map)
 	if (taxonomy && !sq_yaml_is_null(taxonomy) && !sq_sv_eq(taxonomy->text, SQ_SV("sigma")))
 		sq_parse_error(p, taxonomy, "taxonomy '%.*s' is not read: use Sigma's field names",
 		               SQ_SHOW(taxonomy->text));
-}
-
-/* --- detection --- */
-
-static void read_selections(struct sq_parse *p, const struct sq_yaml *detection,
-                            struct sq_selections *sels)
-{
-	for (const struct sq_yaml *m = detection->first; m; m = m->next) {
-		struct sq_selection *s = &sels->list[sels->n];
-
-		if (sq_sv_eq(m->key->text, SQ_SV("condition")))
-			continue;
-		if (sq_sv_eq(m->key->text, SQ_SV("timeframe"))) {
-			sq_parse_error(p, m->key,
-			               "timeframe belongs to the aggregations of Sigma v1, "
-			               "which are not read: remove it");
-			continue;
-		}
-		s->node = m;
-		s->name = sq_parse_dup(p, m->key->text);
-		s->expr = sq_selection_read(p, s->name, m);
-		if (!s->expr)
-			s->expr = sq_expr_false(p);
-		if (!s->expr)
-			return;
-		s->weight = sq_expr_weight(s->expr);
-		sels->n++;
-	}
-	if (!sels->n)
-		sq_parse_error(p, detection, "no selection in detection: say what to look for");
-}
-
-static void read_condition(struct sq_parse *p, const struct sq_yaml *condition,
-                           struct sq_selections *sels)
-{
-	struct sq_args args = { 0 };
-	uint32_t weight = 0;
-	const struct sq_expr *e;
-
-	if (condition->kind == SQ_YAML_LIST) {
-		for (const struct sq_yaml *c = condition->first; c; c = c->next) {
-			e = sq_condition_read(p, c, sels, &weight);
-			if (e)
-				sq_args_add(p, &args, e);
-		}
-		if (!condition->n)
-			sq_parse_error(p, condition, "the condition is empty: name a selection");
-	} else {
-		e = sq_condition_read(p, condition, sels, &weight);
-		if (e)
-			sq_args_add(p, &args, e);
-	}
-	if (args.n && !p->nomem)
-		p->rule->condition = sq_expr_group(p, false, &args);
-	sq_args_fini(&args);
-}
-
-static void read_detection(struct sq_parse *p, const struct sq_yaml *detection)
-{
-	const struct sq_yaml *condition = sq_yaml_get(detection, "condition");
-	struct sq_selections sels = { 0 };
-
-	if (detection->kind != SQ_YAML_MAP) {
-		sq_parse_error(p, detection, "detection is a map of selections and a condition");
-		return;
-	}
-	if (detection->n > SQ_SELECTIONS_MAX) {
-		sq_parse_error(p, detection, "more than %d selections: split the rule",
-		               SQ_SELECTIONS_MAX);
-		return;
-	}
-	sels.list = calloc(detection->n + 1u, sizeof(*sels.list));
-	if (!sels.list) {
-		p->nomem = true;
-		return;
-	}
-	read_selections(p, detection, &sels);
-	if (!condition)
-		sq_parse_error(p, detection,
-		               "no condition in detection: say how the selections "
-		               "belong together");
-	else if (!p->nomem)
-		read_condition(p, condition, &sels);
-	if (condition && !p->nomem)
-		sq_check_rule(p, &sels, condition);
-	free(sels.list);
 }
 
 /* --- documents --- */
@@ -297,25 +213,15 @@ static bool is_other_kind(struct sq_parse *p, const struct sq_yaml *map)
 	else if ((m = sq_yaml_get(map, "correlation")))
 		sq_parse_error(p, m->key,
 		               "correlation rules are not read yet: remove this document");
-	else if ((m = sq_yaml_get(map, "filter")))
-		sq_parse_error(p, m->key,
-		               "filters are not read yet: write the exclusion into the "
-		               "rule");
 	return m;
 }
 
-static void read_rule(struct sq_parse *p, const struct sq_yaml *map, struct sq_sv file)
+static void read_rule(struct sq_parse *p, const struct sq_yaml *map)
 {
 	const struct sq_yaml *logsource = sq_yaml_get(map, "logsource");
 	const struct sq_yaml *detection = sq_yaml_get(map, "detection");
 	int r = 0;
 
-	p->errors = p->diags->errors;
-	p->rule = sq_parse_alloc(p, sizeof(*p->rule));
-	if (!p->rule)
-		return;
-	p->rule->file = file;
-	read_metadata(p, map);
 	if (!logsource)
 		sq_parse_error(p, map, "no logsource: say which events the rule is about");
 	else if (sq_source_read(p, logsource) < 0)
@@ -324,13 +230,31 @@ static void read_rule(struct sq_parse *p, const struct sq_yaml *map, struct sq_s
 	if (!detection)
 		sq_parse_error(p, map, "no detection: say what the rule looks for");
 	else
-		read_detection(p, detection);
+		sq_detection_read(p, detection);
 	if (p->diags->errors == p->errors && !p->nomem)
 		r = sq_rules_add(p->rules, p->rule);
 	if (r == -ENOSPC)
 		sq_parse_error(p, map, "more than %d rules: use fewer", SQ_RULES_MAX);
 	else if (r < 0)
 		p->nomem = true;
+}
+
+/* A rule, or a filter: the same but for its middle. */
+static void read_either(struct sq_parse *p, const struct sq_yaml *map, struct sq_sv file)
+{
+	const struct sq_yaml *filter = sq_yaml_get(map, "filter");
+
+	p->errors = p->diags->errors;
+	p->filter = filter;
+	p->rule = sq_parse_alloc(p, sizeof(*p->rule));
+	if (!p->rule)
+		return;
+	p->rule->file = file;
+	read_metadata(p, map);
+	if (filter)
+		sq_filter_read(p, map, filter);
+	else
+		read_rule(p, map);
 }
 
 static void read_document(struct sq_parse *p, const struct sq_yaml *root, struct sq_sv file)
@@ -340,14 +264,14 @@ static void read_document(struct sq_parse *p, const struct sq_yaml *root, struct
 	if (root->kind != SQ_YAML_MAP)
 		sq_parse_error(p, root, "a rule is a map: begin with 'title: ...'");
 	else if (!is_other_kind(p, root))
-		read_rule(p, root, file);
+		read_either(p, root, file);
 }
 
 int sq_sigma_parse(struct sq_rules *rules, struct sq_sv text, const char *name,
                    struct sq_diags *diags)
 {
 	struct sq_parse p = { .rules = rules, .name = name, .diags = diags };
-	uint32_t before = rules->n;
+	uint32_t before = rules->n, filters_before = rules->n_filters;
 	size_t errors = diags->errors;
 	struct sq_yaml_doc **docs;
 	struct sq_sv file;
@@ -360,13 +284,20 @@ int sq_sigma_parse(struct sq_rules *rules, struct sq_sv text, const char *name,
 	for (int i = 0; i < n && !p.nomem; i++)
 		read_document(&p, sq_yaml_root(docs[i]), file);
 	sq_yaml_free_all(docs, (size_t)n);
-	if (p.nomem || diags->errors > errors)
+	if (p.nomem || diags->errors > errors) {
 		rules->n = before; /* their memory goes with the set */
+		rules->n_filters = filters_before;
+	}
 	if (p.nomem)
 		return -ENOMEM;
 	if (diags->errors > errors)
 		return -EINVAL;
-	if (rules->n == before)
+	if (rules->n == before && rules->n_filters == filters_before)
 		sq_parse_warn(&p, NULL, "no rule in this file");
 	return (int)(rules->n - before);
+}
+
+int sq_sigma_finish(struct sq_rules *rules, struct sq_diags *diags)
+{
+	return sq_filters_apply(rules, diags);
 }

@@ -40,8 +40,9 @@ static void never(struct sq_parse *p, const struct sq_yaml *at, const char *what
 	for (size_t i = 0; known && known(i); i++)
 		sq_parse_nearer(name, sq_sv_of(known(i)), &best);
 	if (!p->rule->logsource.never)
-		sq_parse_warn(p, at, "the rule can never match: no event comes from %s '%.*s'%s",
-		              what, SQ_SHOW(name), sq_parse_hint(&hint, best));
+		sq_parse_warn(p, at, "the %s: no event comes from %s '%.*s'%s",
+		              p->filter ? "filter is of no use" : "rule can never match", what,
+		              SQ_SHOW(name), sq_parse_hint(&hint, best));
 	p->rule->logsource.never = true;
 }
 

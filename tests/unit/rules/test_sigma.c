@@ -28,8 +28,6 @@ static struct finding_case documents[] = {
 	  "1:1: error: 'action' belongs to Sigma v1, which is not read: write every rule out\n" },
 	{ "a correlation", "title: x\ncorrelation:\n  type: event_count\n",
 	  "2:1: error: correlation rules are not read yet: remove this document\n" },
-	{ "a filter", "title: x\nfilter:\n  rules: [a]\n",
-	  "2:1: error: filters are not read yet: write the exclusion into the rule\n" },
 	{ "a broken second document", "title: x\nlevel: low\n" TAIL "---\ntitle: y\n",
 	  "10:1: warning: no level: taken as medium\n"
 	  "10:1: error: no logsource: say which events the rule is about\n"
