@@ -1,8 +1,10 @@
 /* One event in the making: values by field, each with how good its place was, and what else is
  * needed to finish it.
  *
- * Private to lib/model. A value of a better place replaces, one of a worse place is ignored, one of
- * the same place is kept beside the first: a JSON key given twice hides nothing.
+ * Private to lib/model. The value of the best place that is not empty comes first and is what an
+ * alert shows. One of the same place (a JSON key given twice) is kept beside it, and so is a
+ * different one of another place where both speak of what happened: for matching all of them count,
+ * so that nothing hides behind another.
  */
 #pragma once
 
@@ -11,6 +13,12 @@
 
 enum { SQ_LIST_MAX = 64, SQ_TEXTS_MAX = 4 };
 
+/** Room for the arguments of a command line, put behind one another in the arena. */
+struct sq_joined {
+	char *p;
+	size_t cap;
+};
+
 struct sq_collect {
 	struct sq_event *ev;
 	struct sq_arena *arena;
@@ -18,6 +26,7 @@ struct sq_collect {
 	struct sq_value *more;   /* SQ_EVENT_MORE_MAX, of which reading fills SQ_EVENT_READ_MAX */
 	struct sq_sv *all;       /* SQ_EVENT_ALL_MAX, or NULL */
 	struct sq_value aux[SQ_AUX_N];
+	struct sq_joined joined[2];        /* of SQ_AUX_ARGS and SQ_AUX_PARENT_ARGS */
 	struct sq_value list[SQ_LIST_MAX]; /* EventData without names, in order */
 	struct sq_sv texts[SQ_TEXTS_MAX];  /* JSON or XML inside strings, still to be read */
 	bool rendered[SQ_TEXTS_MAX];       /* that text stood in place of the rendered message */

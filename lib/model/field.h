@@ -47,7 +47,15 @@
 	X(TARGET_DOMAIN_NAME,  "TargetDomainName")    \
 	X(UTC_TIME,            "UtcTime")             \
 	X(EVENT_TYPE,          "EventType")           \
-	X(PROCESS_NAME,        "ProcessName")
+	X(PROCESS_NAME,        "ProcessName")         \
+	X(SCRIPT_BLOCK_TEXT,   "ScriptBlockText")     \
+	X(TASK_CONTENT,        "TaskContent")         \
+	X(TASK_CONTENT_NEW,    "TaskContentNew")      \
+	X(SERVICE_FILE_NAME,   "ServiceFileName")     \
+	X(IMAGE_PATH,          "ImagePath")           \
+	X(DETAILS,             "Details")             \
+	X(NEW_VALUE,           "NewValue")            \
+	X(DESTINATION,         "Destination")
 
 /* X(enumerator, name, what it says, example) */
 #define SQ_DERIVED(X) \

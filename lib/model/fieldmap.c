@@ -63,6 +63,7 @@ const struct sq_path sq_fieldmap[] = {
 	TO_HINT("tags.EventID", EVENT_ID, TELEGRAF),
 	TO_HINT("EventID", EVENT_ID, FLAT),
 	TO("EventID.#text", EVENT_ID),
+	TO("EventID.value", EVENT_ID),
 	TO("EventId", EVENT_ID),
 	TO("EventCode", EVENT_ID),
 	ECS("event.code", EVENT_ID),

@@ -59,13 +59,24 @@ static const struct label security_process[] = {
 };
 /* clang-format on */
 
-/* A label begins a line, or follows a blank where line ends were made blanks. */
-static bool begins(struct sq_sv text, size_t at)
+/* Nothing but blanks between `at` and the line end before it? */
+static bool begins_line(struct sq_sv text, size_t at)
 {
+	while (at && (text.p[at - 1] == ' ' || text.p[at - 1] == '\t'))
+		at--;
+	return at && (text.p[at - 1] == '\n' || text.p[at - 1] == '\r');
+}
+
+/* A label begins a line. Where line ends were made blanks it follows one; only there, since then a
+ * command line that has a label in it is told from the real one by luck alone. */
+static bool begins(struct sq_sv text, size_t at, bool lines)
+{
+	if (lines)
+		return begins_line(text, at);
 	return at == 0 || sq_is_space(text.p[at - 1]) || text.p[at - 1] == '"';
 }
 
-static size_t find_label(struct sq_sv text, const struct label *l)
+static size_t find_label(struct sq_sv text, const struct label *l, bool lines)
 {
 	size_t found = SIZE_MAX, from = 0;
 
@@ -76,12 +87,22 @@ static size_t find_label(struct sq_sv text, const struct label *l)
 			return found;
 		at += from;
 		from = at + 1;
-		if (!begins(text, at))
+		if (!begins(text, at, lines))
 			continue;
 		found = at;
 		if (!l->last)
 			return found;
 	}
+}
+
+/* Does the text still have its lines? */
+static bool has_lines(struct sq_sv text, const struct label *labels, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (find_label(text, &labels[i], true) != SIZE_MAX)
+			return true;
+	}
+	return false;
 }
 
 static void put(struct sq_collect *c, uint16_t field, struct sq_sv text)
@@ -96,21 +117,23 @@ static void put(struct sq_collect *c, uint16_t field, struct sq_sv text)
 	c->ev->flags |= SQ_EVENT_FROM_MESSAGE;
 }
 
-/* The labels in their order; each value lasts to the next label that is there. */
-static void read_labels(struct sq_collect *c, const struct label *labels, size_t n, bool lines)
+/* The labels in their order; each value lasts to the next label that is there. `one_line`: to the
+ * end of its line, if that comes before. */
+static void read_labels(struct sq_collect *c, const struct label *labels, size_t n, bool one_line)
 {
 	struct sq_sv text = sq_collect_get(c, SQ_F_MESSAGE);
+	bool lines = has_lines(text, labels, n);
 	const struct label *open = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t at = find_label(text, &labels[i]);
+		size_t at = find_label(text, &labels[i], lines);
 
 		if (at == SIZE_MAX)
 			continue;
 		if (open) {
 			struct sq_sv value = sq_sv_first(text, at);
 
-			if (lines && !labels[i].last)
+			if (one_line && !labels[i].last)
 				value = sq_sv_cut(&value, '\n');
 			put(c, open->field, value);
 		}
@@ -119,7 +142,7 @@ static void read_labels(struct sq_collect *c, const struct label *labels, size_t
 	}
 	if (open)
 		put(c, open->field,
-		    lines && open->field != SQ_F_COMMAND_LINE ? sq_sv_cut(&text, '\n') : text);
+		    one_line && open->field != SQ_F_COMMAND_LINE ? sq_sv_cut(&text, '\n') : text);
 }
 
 void sq_message_sysmon_1(struct sq_collect *c)

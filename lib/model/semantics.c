@@ -214,11 +214,24 @@ static void put_subject(struct sq_collect *c)
 		                 sq_collect_get(c, SQ_F_SUBJECT_USER_NAME)));
 }
 
+/* What stands under another name counts too, when it is different. */
+static void put_beside(struct sq_collect *c, uint32_t field, uint32_t other)
+{
+	const struct sq_value *v = &c->values[other];
+
+	if (has_text(c, field) && has_text(c, other))
+		sq_collect_put(c, field,
+		               &(struct sq_found){ sq_value_sv(v), v->kind, SQ_BAND_MESSAGE - 1,
+		                                   true, false });
+}
+
 static void finish_4688(struct sq_collect *c)
 {
 	struct sq_value *v = c->values;
 	struct sq_value creator = v[SQ_F_PROCESS_ID];
 
+	put_beside(c, SQ_F_NEW_PROCESS_NAME, SQ_F_IMAGE);
+	put_beside(c, SQ_F_PARENT_PROCESS_NAME, SQ_F_PARENT_IMAGE);
 	v[SQ_F_IMAGE] = v[SQ_F_NEW_PROCESS_NAME] = either(c, SQ_F_NEW_PROCESS_NAME, SQ_F_IMAGE);
 	v[SQ_F_PARENT_IMAGE] = v[SQ_F_PARENT_PROCESS_NAME] =
 		either(c, SQ_F_PARENT_PROCESS_NAME, SQ_F_PARENT_IMAGE);
@@ -291,27 +304,11 @@ static void make_hashes(struct sq_collect *c)
 		put_made(c, SQ_F_HASHES, sq_collect_keep(c, (struct sq_sv){ text, n }, false));
 }
 
-/* Winlogbeat 7.2 to 7.7 has the command line as its arguments only. */
-static void join_args(struct sq_collect *c, uint32_t args, uint32_t field)
+/* Winlogbeat 7.2 to 7.7 has the command line as its arguments only; they are joined already. */
+static void use_args(struct sq_collect *c, uint32_t args, uint32_t field)
 {
-	const struct sq_value *first = sq_collect_slot(c, args);
-	size_t n = 0;
-	char *p, *to;
-
-	if (first->kind < SQ_VALUE_TEXT || has_text(c, field))
-		return;
-	for (const struct sq_value *v = first; v; v = sq_event_next(c->ev, v))
-		n += v->n + 1;
-	p = to = sq_arena_bytes(c->arena, n);
-	if (!p)
-		return;
-	for (const struct sq_value *v = first; v; v = sq_event_next(c->ev, v)) {
-		if (v->n)
-			memcpy(to, v->p, v->n);
-		to += v->n;
-		*to++ = ' ';
-	}
-	put_made(c, field, (struct sq_sv){ p, n - 1 });
+	if (has_text(c, args) && !has_text(c, field))
+		put_made(c, field, sq_collect_get(c, args));
 }
 
 static void finish_ecs(struct sq_collect *c)
@@ -324,8 +321,8 @@ static void finish_ecs(struct sq_collect *c)
 		                 sq_collect_get(c, SQ_AUX_ACTOR_NAME)));
 	if (!has_text(c, SQ_F_HASHES))
 		make_hashes(c);
-	join_args(c, SQ_AUX_ARGS, SQ_F_COMMAND_LINE);
-	join_args(c, SQ_AUX_PARENT_ARGS, SQ_F_PARENT_COMMAND_LINE);
+	use_args(c, SQ_AUX_ARGS, SQ_F_COMMAND_LINE);
+	use_args(c, SQ_AUX_PARENT_ARGS, SQ_F_PARENT_COMMAND_LINE);
 }
 
 static bool is_security_process(const struct sq_event *ev, enum sq_source source)
