@@ -8,17 +8,31 @@
  * Only fail() closes the socket; only on_tcp_closed() leaves CLOSING. The name is looked up anew
  * for each round of attempts. Between rounds it waits: retry_min, doubled each time up to
  * retry_max, and a random part off that, so that many senders do not return at the same moment. The
- * wait is short again once something was sent, not when a connection was made: a peer that accepts
+ * wait is short again after a connection that lasted, not when one was made: a peer that accepts
  * and closes at once is not to be hammered.
+ *
+ * A piece is sent when the peer's system has acknowledged it, not when ours has taken it: what lies
+ * in the send buffer of a connection that breaks would be lost, and that may be megabytes. The
+ * kernel does not tell when that happens, so a timer asks. On a new connection it waits a little
+ * longer: relays accept first, and reset when they find nobody behind them.
  *
  * It reads too, and throws away what it reads: that is how a peer that goes away is noticed.
  */
 #include "daemon/output/tcp.h"
 
+#include <linux/sockios.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "daemon/base/listen.h"
 #include "daemon/base/log.h"
+
+enum {
+	CONFIRM_MIN_MS = 2, /* doubled until it is confirmed */
+	CONFIRM_MAX_MS = 64,
+	TRUST_MS = 250,     /* a connection younger than this may yet be refused */
+	LASTING_MS = 10000, /* one older than this has worked: what ends it is something new */
+};
 
 enum state { TCP_OUT_WAITING, TCP_OUT_RESOLVING, TCP_OUT_CONNECTING, TCP_OUT_UP, TCP_OUT_CLOSING };
 
@@ -35,11 +49,12 @@ struct tcp_output {
 	uv_getaddrinfo_t resolve;
 	struct addrinfo *addrs, *next_addr; /* found; still to be tried */
 	uv_tcp_t tcp;                       /* open in CONNECTING, UP and CLOSING */
-	uv_timer_t timer;                   /* until the next round, or the end of patience */
+	uv_timer_t timer; /* until the next round, the end of patience, or the next look */
 	uv_connect_t connect;
 	uv_write_t write;
-	struct sq_sv sending; /* p != NULL while `write` is in flight */
-	char sink[1024];      /* what the peer says goes here */
+	struct sq_sv sending; /* p != NULL: `sent` is owed */
+	uint64_t up_since_ms, confirm_ms;
+	char sink[1024]; /* what the peer says goes here */
 };
 
 static const struct sq_opt_enum framings[] = { { "lf", SQD_FRAMING_LF },
@@ -128,6 +143,10 @@ static void on_tcp_closed(uv_handle_t *h)
 {
 	struct tcp_output *o = h->data;
 
+	if (o->sending.p) { /* written, and never confirmed; send() says -EAGAIN while CLOSING */
+		o->sending = (struct sq_sv){ 0 };
+		o->base.sent(&o->base, o->why); /* it may close us */
+	}
 	if (o->closing) {
 		release(o);
 		return;
@@ -141,10 +160,14 @@ static void on_tcp_closed(uv_handle_t *h)
 
 static void fail(struct tcp_output *o, int why)
 {
+	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
+
 	if (o->state == TCP_OUT_CLOSING)
 		return;
 	sq_assert(o->state == TCP_OUT_CONNECTING || o->state == TCP_OUT_UP);
 	o->was_up = o->state == TCP_OUT_UP;
+	if (o->was_up && uv_now(o->base.loop) - o->up_since_ms >= LASTING_MS)
+		o->retry_ms = cfg->retry_min;
 	o->state = TCP_OUT_CLOSING;
 	o->why = why;
 	if (!o->closing)
@@ -188,6 +211,7 @@ static void on_connected(uv_connect_t *req, int status)
 	(void)uv_timer_stop(&o->timer);
 	forget_addrs(o);
 	o->state = TCP_OUT_UP;
+	o->up_since_ms = uv_now(o->base.loop);
 	if (o->up_once)
 		o->base.reconnects++;
 	o->up_once = true;
@@ -196,16 +220,49 @@ static void on_connected(uv_connect_t *req, int status)
 	o->base.ready(&o->base); /* last: it may call send() or close() */
 }
 
+/* Bytes that the peer's system has not acknowledged. 0 also when we cannot know. */
+static int unconfirmed(const struct tcp_output *o)
+{
+	uv_os_fd_t fd;
+	int n;
+
+	if (uv_fileno((const uv_handle_t *)&o->tcp, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0)
+		return 0;
+	return n;
+}
+
+static void on_look(uv_timer_t *t)
+{
+	struct tcp_output *o = t->data;
+	uint64_t age = uv_now(o->base.loop) - o->up_since_ms;
+
+	if (age < TRUST_MS) {
+		(void)uv_timer_start(&o->timer, on_look, TRUST_MS - age, 0);
+		return;
+	}
+	if (unconfirmed(o) > 0) {
+		(void)uv_timer_start(&o->timer, on_look, o->confirm_ms, 0);
+		if (o->confirm_ms < CONFIRM_MAX_MS)
+			o->confirm_ms *= 2;
+		return;
+	}
+	o->sending = (struct sq_sv){ 0 };
+	o->base.sent(&o->base, 0); /* last: it may call send() or close() */
+}
+
 static void on_written(uv_write_t *req, int status)
 {
 	struct tcp_output *o = req->data;
-	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
 
+	if (status == 0) {
+		if (o->state != TCP_OUT_UP)
+			return; /* on_tcp_closed() tells */
+		o->confirm_ms = CONFIRM_MIN_MS;
+		(void)uv_timer_start(&o->timer, on_look, CONFIRM_MIN_MS, 0);
+		return;
+	}
 	o->sending = (struct sq_sv){ 0 };
-	if (status < 0)
-		fail(o, status);
-	else
-		o->retry_ms = cfg->retry_min;
+	fail(o, status);
 	o->base.sent(&o->base, status); /* last: it may call send() or close() */
 }
 

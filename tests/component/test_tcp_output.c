@@ -277,6 +277,27 @@ static void a_write_that_fails_is_told_and_the_output_mends_itself(void **state 
 	free(big);
 }
 
+static void what_a_peer_took_and_refused_at_once_is_told_as_not_sent(void **state SQ_UNUSED)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, SQ_SV("x\n")), 0); /* the kernel has it all */
+	expect_bytes(fd, "x\n");
+	assert_int_equal(w.sent, 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(fd);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, UV_ECONNRESET);
+	wait_ready(&w);
+	end(&w);
+}
+
 static void closing_tells_what_is_in_flight(void **state SQ_UNUSED)
 {
 	enum { N = 32 << 20 };
@@ -403,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_is_away_is_tried_again),
 		cmocka_unit_test(a_peer_that_goes_away_is_noticed_without_sending),
 		cmocka_unit_test(a_write_that_fails_is_told_and_the_output_mends_itself),
+		cmocka_unit_test(what_a_peer_took_and_refused_at_once_is_told_as_not_sent),
 		cmocka_unit_test(closing_tells_what_is_in_flight),
 		cmocka_unit_test(closing_works_in_every_state),
 		cmocka_unit_test(names_are_looked_up),
