@@ -3,6 +3,7 @@
  *   stop        inputs take no more; what was read goes into batches
  *   drained     every batch is delivered: what was folded is given too
  *   flushed     every queue is empty: close
+ *   half time   an output that is full makes batches wait no longer, so that the others get all
  *   deadline    or a second signal: what is left is counted as dropped, close
  *   close       inputs, then dispatch and router, then the queues; the loop runs empty
  */
@@ -36,6 +37,15 @@ static void on_deadline(uv_timer_t *t)
 	give_up(d);
 }
 
+static void on_half_time(uv_timer_t *t)
+{
+	struct sqd_daemon *d = t->data;
+
+	(void)uv_timer_start(t, on_deadline, d->cfg->shutdown_ms - d->cfg->shutdown_ms / 2, 0);
+	sqd_router_yield(d->router);
+	sqd_daemon_progress(d); /* last: it may begin to close */
+}
+
 void sqd_daemon_stop(struct sqd_daemon *d)
 {
 	if (d->phase == SQD_CLOSING)
@@ -50,7 +60,7 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 	sqd_log(SQD_LOG_INFO, "stopping");
 	for (size_t i = 0; i < d->n_inputs; i++)
 		d->inputs[i].in->ops->stop(d->inputs[i].in);
-	(void)uv_timer_start(&d->deadline, on_deadline, d->cfg->shutdown_ms, 0);
+	(void)uv_timer_start(&d->deadline, on_half_time, d->cfg->shutdown_ms / 2, 0);
 	sqd_dispatch_drain(d->dispatch);
 }
 

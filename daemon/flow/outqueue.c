@@ -273,6 +273,11 @@ void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), vo
 	q->room_ctx = ctx;
 }
 
+bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q)
+{
+	return q->bytes > q->max / 4 * 3;
+}
+
 bool sqd_outqueue_empty(const struct sqd_outqueue *q)
 {
 	return !q->bytes;

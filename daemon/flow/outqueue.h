@@ -38,6 +38,7 @@ void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), vo
  *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */
 int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message) SQ_MUST_CHECK;
 
+bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q);
 struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q);

@@ -5,7 +5,8 @@
 
 #include "daemon/base/loop.h"
 
-enum { FOLD_WAIT_MS = 500 };
+/* Until repeats are tried again that have found no room. */
+enum { FOLD_WAIT_MS = 100 };
 
 struct outlet {
 	struct sqd_route route;
@@ -21,7 +22,10 @@ struct sqd_router {
 	uint64_t first, end; /* numbers of the oldest held batch and of the next to come */
 	struct sq_fold *fold;
 	bool pumping;
-	uv_timer_t timer; /* ends the windows of folding */
+	bool yielding;     /* nobody blocks any more */
+	bool flushing;     /* repeats are due now, whatever their window */
+	bool fold_pending; /* while flushing: there are some left */
+	uv_timer_t timer;  /* ends the windows of folding */
 	void (*closed)(void *ctx);
 	void *closed_ctx;
 };
@@ -37,15 +41,18 @@ static bool wants(const struct sqd_route *to, const struct sq_alert_ref *al)
 }
 
 /* @return false: the output is full and wants the batch to wait */
-static bool give(const struct sqd_route *to, struct sq_sv text)
+static bool give(const struct sqd_router *r, const struct sqd_route *to, struct sq_sv text)
 {
 	int e = sqd_outqueue_push(to->queue, text);
 
 	if (e != -ENOSPC && e != -ENOMEM)
 		return true; /* taken; or never to be, and counted */
-	if (to->when_full == SQD_FULL_BLOCK)
+	if (to->when_full == SQD_FULL_DROP_NEWEST)
+		sqd_outqueue_counts(to->queue)->dropped_full++;
+	else if (r->yielding)
+		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
+	else
 		return false;
-	sqd_outqueue_counts(to->queue)->dropped_full++;
 	return true;
 }
 
@@ -60,7 +67,7 @@ static void pump_outlet(struct sqd_router *r, struct outlet *o)
 			enum sq_format f = o->route.format;
 
 			if (wants(&o->route, al) &&
-			    !give(&o->route,
+			    !give(r, &o->route,
 			          (struct sq_sv){ b->out.p + al->text[f].at, al->text[f].n }))
 				return;
 		}
@@ -90,52 +97,88 @@ static void pump(struct sqd_router *r)
 	release_taken(r);
 }
 
-static void on_room(void *ctx)
-{
-	struct sqd_router *r = ctx;
-
-	pump(r);
-	r->opts.progress(r->opts.ctx);
-}
-
 static bool behind(const struct sqd_router *r)
 {
 	return r->first < r->end;
 }
 
-static void emit_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+/* Repeats come in bursts, at the end of their windows: no output that blocks may be too full for
+ * the next of them. */
+static bool roomy(const struct sqd_router *r)
+{
+	for (size_t i = 0; i < r->opts.n_routes && !r->yielding; i++) {
+		const struct sqd_route *to = &r->outlets[i].route;
+
+		if (to->when_full == SQD_FULL_BLOCK && sqd_outqueue_nearly_full(to->queue))
+			return false;
+	}
+	return true;
+}
+
+static bool emit_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
 {
 	struct sqd_router *r = ctx;
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (to->format == f && level >= to->min_level && !give(to, text))
+		if (to->format == f && level >= to->min_level && !give(r, to, text))
 			sqd_outqueue_counts(to->queue)->dropped_full++;
 	}
+	return roomy(r);
+}
+
+static bool lose_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text SQ_UNUSED)
+{
+	struct sqd_router *r = ctx;
+
+	for (size_t i = 0; i < r->opts.n_routes; i++) {
+		const struct sqd_route *to = &r->outlets[i].route;
+
+		if (to->format == f && level >= to->min_level)
+			sqd_outqueue_counts(to->queue)->dropped_shutdown++;
+	}
+	return true;
 }
 
 static void on_fold_timer(uv_timer_t *t);
 
-static void fold_expire(struct sqd_router *r, bool all)
+static void fold_expire(struct sqd_router *r)
 {
-	uint64_t next_ns;
+	uint64_t next_ns = 0;
 
-	if (!r->fold)
+	/* While an output makes batches wait, a summary would overtake them: later. Pushing may
+	 * call us back: the outer call goes on instead. */
+	if (!r->fold || r->pumping)
 		return;
-	/* While an output makes batches wait, a summary would overtake them: later. */
-	if (behind(r) && !all) {
-		(void)uv_timer_start(&r->timer, on_fold_timer, FOLD_WAIT_MS, 0);
-		return;
+	if (roomy(r) && !behind(r)) {
+		r->pumping = true;
+		next_ns = sq_fold_expire(r->fold, sqd_now(), r->flushing, emit_folded, r);
+		r->pumping = false;
 	}
-	next_ns = sq_fold_expire(r->fold, sqd_now(), all, emit_folded, r);
-	if (next_ns != UINT64_MAX)
-		(void)uv_timer_start(&r->timer, on_fold_timer, next_ns / 1000000 + 1, 0);
+	r->fold_pending = next_ns != UINT64_MAX;
+	if (r->fold_pending)
+		(void)uv_timer_start(&r->timer, on_fold_timer,
+		                     next_ns ? next_ns / 1000000 + 1 : FOLD_WAIT_MS, 0);
 }
 
 static void on_fold_timer(uv_timer_t *t)
 {
-	fold_expire(t->data, false);
+	struct sqd_router *r = t->data;
+
+	fold_expire(r);
+	if (r->flushing)
+		r->opts.progress(r->opts.ctx); /* last: it may begin to end us */
+}
+
+static void on_room(void *ctx)
+{
+	struct sqd_router *r = ctx;
+
+	pump(r);
+	if (r->flushing)
+		fold_expire(r);
+	r->opts.progress(r->opts.ctx);
 }
 
 /* Repeats are taken out of the batch once, for all outputs. */
@@ -153,7 +196,7 @@ static void fold(struct sqd_router *r, struct sq_batch *b)
 			al->text[f].n = 0;
 	}
 	if (b->n_alerts && !uv_is_active((uv_handle_t *)&r->timer))
-		fold_expire(r, false);
+		fold_expire(r);
 }
 
 static void bury(struct sqd_router *r, const struct sq_batch *b)
@@ -180,7 +223,16 @@ void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b)
 
 void sqd_router_flush(struct sqd_router *r)
 {
-	fold_expire(r, true);
+	r->flushing = true;
+	fold_expire(r);
+}
+
+void sqd_router_yield(struct sqd_router *r)
+{
+	r->yielding = true;
+	pump(r);
+	if (r->flushing)
+		fold_expire(r);
 }
 
 bool sqd_router_idle(const struct sqd_router *r)
@@ -190,7 +242,7 @@ bool sqd_router_idle(const struct sqd_router *r)
 			return false;
 	if (r->opts.dead_letters && !sqd_outqueue_empty(r->opts.dead_letters))
 		return false;
-	return !behind(r);
+	return !behind(r) && !(r->flushing && r->fold_pending);
 }
 
 void sqd_router_forget(struct sqd_router *r)
@@ -207,6 +259,8 @@ void sqd_router_forget(struct sqd_router *r)
 		}
 	}
 	r->first = r->end;
+	if (r->fold)
+		(void)sq_fold_expire(r->fold, sqd_now(), true, lose_folded, r);
 }
 
 static void router_free(struct sqd_router *r)

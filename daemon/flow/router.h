@@ -49,14 +49,19 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts);
 /** Takes `b` until `released`, which may be called from inside. */
 void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b);
 
-/** On the way down: give the folded repeats now. */
+/** On the way down: give the folded repeats now, as far as there is room, and the rest as it comes.
+ */
 void sqd_router_flush(struct sqd_router *r);
 
-/** No batch waits, and nothing is in a queue. */
+/** On the way down, when time gets short: an output that is full holds up the others no longer.
+ * What it cannot take is counted as dropped. Batches may be released from inside. */
+void sqd_router_yield(struct sqd_router *r);
+
+/** No batch waits, nothing is in a queue, and after sqd_router_flush() nothing is folded. */
 bool sqd_router_idle(const struct sqd_router *r);
 
-/** Forget the batches that wait: their owner takes them back. Their alerts are counted as dropped
- *  at each output that had not taken them. */
+/** Forget the batches that wait: their owner takes them back. Their alerts, and the repeats
+ *  that are folded, are counted as dropped at each output that had not taken them. */
 void sqd_router_forget(struct sqd_router *r);
 
 /** `closed` is called once, later; the memory of `r` is gone by then. */

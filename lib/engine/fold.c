@@ -214,8 +214,10 @@ bool sq_fold_pass(struct sq_fold *f, const struct sq_alert_ref *ref, const char 
 	return false;
 }
 
-static void emit_entry(struct sq_fold *f, const struct entry *e, sq_fold_emit_fn *emit, void *ctx)
+static bool emit_entry(struct sq_fold *f, const struct entry *e, sq_fold_emit_fn *emit, void *ctx)
 {
+	bool go_on = true;
+
 	for (unsigned i = 0; i < SQ_FORMATS; i++) {
 		struct sq_sv text = { e->text + e->formats[i].at, e->formats[i].n };
 
@@ -224,21 +226,26 @@ static void emit_entry(struct sq_fold *f, const struct entry *e, sq_fold_emit_fn
 		sq_outbuf_reset(&f->out);
 		sq_alert_write_repeats(&f->out, (enum sq_format)i, text, e->repeats);
 		/* Out of memory for the count: the alert matters more. */
-		emit(ctx, (enum sq_format)i, e->level,
-		     f->out.failed ? text : sq_outbuf_view(&f->out));
+		go_on &= emit(ctx, (enum sq_format)i, e->level,
+		              f->out.failed ? text : sq_outbuf_view(&f->out));
 	}
+	return go_on;
 }
 
 uint64_t sq_fold_expire(struct sq_fold *f, struct sq_now now, bool all, sq_fold_emit_fn *emit,
                         void *ctx)
 {
+	bool go_on = true;
+
 	while (f->oldest != NONE) {
 		struct entry *e = &f->entries[f->oldest];
 
 		if (!all && e->due_ns > now.mono_ns)
 			return e->due_ns - now.mono_ns;
+		if (!go_on)
+			return 0;
 		if (e->repeats)
-			emit_entry(f, e, emit, ctx);
+			go_on = emit_entry(f, e, emit, ctx);
 		forget(f, e);
 	}
 	return UINT64_MAX;

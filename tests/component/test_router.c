@@ -202,6 +202,81 @@ static void repeats_are_folded_for_all_outputs(void **state)
 	teardown(&f);
 }
 
+static void repeats_wait_for_an_output_that_blocks(void **state)
+{
+	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
+		                             .entries = 16,
+		                             .bytes = 65536 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, &fold);
+	f.out[1]->answer = -EAGAIN;
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	add(f.batch[0], "b", SQ_LEVEL_HIGH);
+	add(f.batch[0], "c", SQ_LEVEL_HIGH); /* 12 bytes: full */
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	add(f.batch[0], "b", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	sqd_router_flush(f.router);
+	assert_false(sqd_router_idle(f.router));
+	fake_ready(f.out[1]);
+	fake_drain(f.out[1]);
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	/* In JSON the text is no document, so that no count is put in. */
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\nc\na\nb\n"));
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got),
+	                SQ_SV("c:a\nc:b\nc:c\nc:a cnt=1\nc:b cnt=1\n"));
+	assert_true(sqd_router_idle(f.router));
+	teardown(&f);
+}
+
+static void when_time_gets_short_nobody_holds_up_the_others(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	f.out[1]->answer = -EAGAIN;
+	for (int i = 0; i < 5; i++)
+		add(f.batch[0], "axx", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	assert_int_equal(f.n_released, 0);
+	sqd_router_yield(f.router);
+	assert_int_equal(f.n_released, 1);
+	add(f.batch[1], "bxx", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[1]);
+	assert_int_equal(f.n_released, 2);
+	fake_drain(f.out[0]);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("axx\naxx\naxx\naxx\naxx\nbxx\n"));
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->queued, 2);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_shutdown, 4);
+	teardown(&f);
+}
+
+static void forgotten_repeats_are_counted(void **state)
+{
+	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
+		                             .entries = 16,
+		                             .bytes = 65536 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, &fold);
+	for (int i = 0; i < 3; i++)
+		add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	sqd_router_forget(f.router);
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->dropped_shutdown, 1);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_shutdown, 1);
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +285,9 @@ int main(void)
 		cmocka_unit_test(drop_newest_counts_and_lets_the_batch_go),
 		cmocka_unit_test(forgotten_batches_are_counted_where_they_were_missed),
 		cmocka_unit_test(repeats_are_folded_for_all_outputs),
+		cmocka_unit_test(repeats_wait_for_an_output_that_blocks),
+		cmocka_unit_test(when_time_gets_short_nobody_holds_up_the_others),
+		cmocka_unit_test(forgotten_repeats_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("flow/router", tests, NULL, NULL);

@@ -8,12 +8,12 @@ enum { WINDOW = 1000 };
 /* What was given at the end of windows, as "level/format:text;" one after another. */
 static char given[4096];
 
-static void on_emit(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+static bool on_emit(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
 {
 	size_t len = strlen(given);
 
-	(void)ctx;
 	(void)snprintf(given + len, sizeof(given) - len, "%u/%u:%.*s;", level, f, SQ_SV_ARG(text));
+	return !ctx;
 }
 
 static struct sq_now at(uint64_t mono_ns)
@@ -242,6 +242,22 @@ static void a_failed_allocation_lets_alerts_pass_and_the_count_go(void **state)
 	sq_fold_free(f);
 }
 
+static void it_stops_after_one_when_told_and_goes_on_later(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+	bool stop = true;
+
+	(void)state;
+	for (uint64_t key = 1; key <= 2; key++)
+		for (int i = 0; i < 2; i++)
+			(void)pass(f, key, key == 1 ? "a" : "b", 0);
+	assert_int_equal(sq_fold_expire(f, at(WINDOW), false, on_emit, &stop), 0);
+	assert_string_equal(given, "3/2:a cnt=1;");
+	assert_int_equal(expire(f, WINDOW), UINT64_MAX);
+	assert_string_equal(given, "3/2:b cnt=1;");
+	sq_fold_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +272,7 @@ int main(void)
 		cmocka_unit_test(every_format_is_kept_and_given),
 		cmocka_unit_test(many_kinds_come_and_go),
 		cmocka_unit_test(a_failed_allocation_lets_alerts_pass_and_the_count_go),
+		cmocka_unit_test(it_stops_after_one_when_told_and_goes_on_later),
 	};
 
 	return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
