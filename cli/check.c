@@ -120,6 +120,11 @@ static int check_configuration(const char *path)
 	return WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FOUND;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static int check_rules(const char *const *paths, size_t n, bool strict, bool quiet)
 {
 	struct sq_pack_opts opts = { .paths = paths, .n_paths = n };
@@ -137,9 +142,11 @@ static int check_rules(const char *const *paths, size_t n, bool strict, bool qui
 	if (r < 0 && !diags.errors)
 		fprintf(stderr, "squibly: %s\n", err.text);
 	if (!quiet && r >= 0)
-		printf("%u rules, %zu warnings\n", report.rules, warnings);
+		printf("%u rule%s, %zu warning%s\n", report.rules, plural(report.rules), warnings,
+		       plural(warnings));
 	else if (!quiet)
-		printf("%zu errors, %zu warnings\n", diags.errors, warnings);
+		printf("%zu error%s, %zu warning%s\n", diags.errors, plural(diags.errors), warnings,
+		       plural(warnings));
 	if (r < 0)
 		r = diags.errors ? CLI_FOUND : CLI_FAILED;
 	else

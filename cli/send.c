@@ -54,9 +54,13 @@ static uint64_t mono_ns(void)
 static int split(char *text, char **ret_host, char **ret_port)
 {
 	char *colon = strrchr(text, ':');
+	uint64_t port;
 
 	if (!colon || colon == text || !colon[1])
 		return cli_usage("send", "'%s' is not HOST:PORT", text);
+	if (sq_is_digit(colon[1]) &&
+	    (!sq_sv_to_u64(sq_sv_of(colon + 1), &port) || port < 1 || port > 65535))
+		return cli_usage("send", "'%s': a port is a number from 1 to 65535", text);
 	*colon = '\0';
 	*ret_port = colon + 1;
 	*ret_host = text;

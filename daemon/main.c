@@ -33,6 +33,11 @@ static void print_diags(const struct sq_diags *diags)
 	}
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static int check_rules(const struct sqd_config *cfg, struct sq_diags *diags)
 {
 	struct sq_ruleset *rs = NULL;
@@ -47,9 +52,10 @@ static int check_rules(const struct sqd_config *cfg, struct sq_diags *diags)
 			fprintf(stderr, "squiblyd: %s\n", err.text);
 		return EXIT_FINDINGS;
 	}
-	printf("%s: good; %u rules, %zu inputs, %zu outputs, %zu warnings\n",
-	       cfg->file ? cfg->file : "built-in default", info.rules, cfg->inputs.n,
-	       cfg->outputs.n, diags->warnings);
+	printf("%s: good; %u rule%s, %zu input%s, %zu output%s, %zu warning%s\n",
+	       cfg->file ? cfg->file : "built-in default", info.rules, plural(info.rules),
+	       cfg->inputs.n, plural(cfg->inputs.n), cfg->outputs.n, plural(cfg->outputs.n),
+	       diags->warnings, plural(diags->warnings));
 	sq_ruleset_unref(rs);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct loader {
 	const char *file;
 	struct sq_diags *diags;
 	bool lists_only; /* reading a section sets its defaults, which must not happen twice */
+	bool own_rules;  /* the paths of the file are not used */
 };
 
 static void complain(const struct loader *l, const struct sq_yaml *at, const char *text,
@@ -106,6 +107,25 @@ static const char *output_name(size_t i)
 	return sqd_output_kinds[i] ? sqd_output_kinds[i]->kind : NULL;
 }
 
+static uint64_t option_ms(const struct sqd_config_item *item, const char *key)
+{
+	const struct sq_opt *o = sqd_config_row(item, key);
+
+	if (!o || o->type != SQ_OPT_MSEC)
+		return 0;
+	return *(const uint64_t *)(const void *)((const char *)item->common + o->offset);
+}
+
+static void check_retries(const struct loader *l, const struct sq_yaml *map,
+                          const struct sqd_config_item *item)
+{
+	const struct sq_yaml *at = sq_yaml_get(map, "retry_max");
+
+	if (option_ms(item, "retry_min") > option_ms(item, "retry_max"))
+		complain(l, at ? at : sq_yaml_get(map, "retry_min"),
+		         "retry_max is less than retry_min", SQ_SV(""));
+}
+
 /* What can be known of an address before anything is opened. */
 static void check_addresses(const struct loader *l, const struct sq_yaml *map,
                             const struct sqd_config_item *item)
@@ -125,6 +145,9 @@ static void check_addresses(const struct loader *l, const struct sq_yaml *map,
 		const struct sq_yaml *at = sq_yaml_get(map, "address");
 
 		complain(l, at ? at : map, "address: ", sq_sv_of(err.text));
+	} else if (address && (strcmp(host, "*") == 0 || strtoul(port, NULL, 10) == 0)) {
+		complain(l, sq_yaml_get(map, "address"), "address: nothing can be sent to ",
+		         sq_sv_of(address));
 	}
 }
 
@@ -154,7 +177,27 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	if (r < 0)
 		return r;
 	check_addresses(l, map, item);
+	check_retries(l, map, item);
 	return 0;
+}
+
+/* Two listeners of one kind cannot have one address. */
+static void check_twice(const struct loader *l, const struct sq_yaml *map,
+                        const struct sqd_config_item *item)
+{
+	const char *listen = sqd_config_text(item, "listen");
+	size_t len = listen ? strlen(listen) : 0;
+
+	if (!listen || (len > 2 && strcmp(listen + len - 2, ":0") == 0))
+		return;
+	for (const struct sqd_config_item *k = l->cfg->inputs.items; k < item; k++) {
+		const char *other = sqd_config_text(k, "listen");
+
+		if (k->input_ops == item->input_ops && other && strcmp(other, listen) == 0)
+			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, map->line, map->col,
+			            "two inputs of type %s listen on %s", item->input_ops->kind,
+			            listen);
+	}
 }
 
 static int read_list(const struct loader *l, const struct sq_yaml *list, bool input)
@@ -171,10 +214,13 @@ static int read_list(const struct loader *l, const struct sq_yaml *list, bool in
 	if (!to->items)
 		return -ENOMEM;
 	for (const struct sq_yaml *y = list->first; y; y = y->next) {
-		int r = read_item(l, y, input, &to->items[to->n++]);
+		struct sqd_config_item *item = &to->items[to->n++];
+		int r = read_item(l, y, input, item);
 
 		if (r == -ENOMEM)
 			return r;
+		if (!r && input)
+			check_twice(l, y, item);
 	}
 	return 0;
 }
@@ -200,6 +246,25 @@ static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
 	return r == -ENOMEM ? r : 0;
 }
 
+static void check_rule_path(const struct loader *l, const struct sq_yaml *at, const char *path)
+{
+	if (access(path, R_OK) < 0)
+		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, at ? at->line : 0, at ? at->col : 0,
+		            "rules: %s: %s", path, sq_strerror(-errno));
+}
+
+static void check_rule_paths(const struct loader *l, const struct sq_yaml *paths)
+{
+	if (!paths || l->own_rules)
+		return;
+	if (paths->kind == SQ_YAML_SCALAR && paths->text.n)
+		check_rule_path(l, paths, paths->text.p);
+	for (const struct sq_yaml *y = paths->kind == SQ_YAML_LIST ? paths->first : NULL; y;
+	     y = y->next)
+		if (y->kind == SQ_YAML_SCALAR && y->text.n)
+			check_rule_path(l, y, y->text.p);
+}
+
 /* One file, or the built-in text. Lists that are there already are left alone. */
 static int read_root(const struct loader *l, const struct sq_yaml *root)
 {
@@ -213,6 +278,7 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 		return 0;
 	}
 	r = l->lists_only ? 0 : read_sections(l, root);
+	check_rule_paths(l, sq_yaml_get(sq_yaml_get(root, "rules"), "paths"));
 	inputs = sq_yaml_get(root, "inputs");
 	outputs = sq_yaml_get(root, "outputs");
 	if (!r && !absent(inputs) && !l->cfg->inputs.items)
@@ -239,33 +305,6 @@ static int read_text(const struct loader *l, struct sq_sv text)
 		r = read_root(l, sq_yaml_root(docs[0]));
 	sq_yaml_free_all(docs, n > 0 ? (size_t)n : 0);
 	return r;
-}
-
-/* What no single row can see. */
-static void check_whole(const struct loader *l, bool own_rules)
-{
-	const struct sqd_config *cfg = l->cfg;
-
-	for (size_t i = 0; i < cfg->rule_paths.n; i++)
-		if (access(cfg->rule_paths.list[i], R_OK) < 0)
-			sq_diag_add(l->diags, SQ_DIAG_ERROR, own_rules ? "--rules" : l->file, 0, 0,
-			            "rules: %s: %s", cfg->rule_paths.list[i], sq_strerror(-errno));
-	for (size_t i = 0; i < cfg->inputs.n; i++) {
-		const char *listen = sqd_config_text(&cfg->inputs.items[i], "listen");
-
-		for (size_t k = 0; listen && k < i; k++) {
-			const char *other = sqd_config_text(&cfg->inputs.items[k], "listen");
-			size_t len = strlen(listen);
-
-			if (cfg->inputs.items[k].input_ops != cfg->inputs.items[i].input_ops ||
-			    !other || strcmp(other, listen) != 0 ||
-			    (len > 2 && strcmp(listen + len - 2, ":0") == 0))
-				continue;
-			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, 0, 0,
-			            "two inputs of type %s listen on %s",
-			            cfg->inputs.items[i].input_ops->kind, listen);
-		}
-	}
 }
 
 static int defaults(struct sqd_config *cfg)
@@ -301,7 +340,10 @@ static int set_rules(struct sqd_config *cfg, char *const *paths, size_t n)
 int sqd_config_load(const char *path, const struct sqd_config_override *over,
                     struct sqd_config *cfg, struct sq_diags *diags, struct sq_err *err)
 {
-	struct loader l = { .cfg = cfg, .file = path ? path : "built-in", .diags = diags };
+	struct loader l = { .cfg = cfg,
+		            .file = path ? path : "built-in",
+		            .diags = diags,
+		            .own_rules = over && over->n_rules };
 	struct sq_outbuf text = sq_outbuf_of(FILE_MAX_BYTES);
 	int r;
 
@@ -319,11 +361,11 @@ int sqd_config_load(const char *path, const struct sqd_config_override *over,
 	l.lists_only = true;
 	if (!r)
 		r = read_text(&l, sq_sv_of(sqd_config_builtin));
-	l.file = path ? path : "built-in";
-	if (!r && over && over->n_rules)
+	l.file = "--rules";
+	if (!r && l.own_rules)
 		r = set_rules(cfg, over->rules, over->n_rules);
-	if (!r && !diags->errors)
-		check_whole(&l, over && over->n_rules);
+	for (size_t i = 0; !r && l.own_rules && i < over->n_rules; i++)
+		check_rule_path(&l, NULL, over->rules[i]);
 	if (r == -ENOMEM)
 		return sq_err_set(err, r, "configuration: out of memory");
 	return r ? r : sq_diags_to_err(diags, err);

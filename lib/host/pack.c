@@ -48,7 +48,14 @@ static int parse_all(const struct sq_pack_opts *opts, struct sq_rules *rules,
 
 		r = sq_paths_add(&paths, opts->paths[i], ".yml", ".yaml", &err);
 		if (r < 0 && r != -ENOMEM) {
-			sq_diag_add(diags, SQ_DIAG_ERROR, opts->paths[i], 0, 0, "%s", err.text);
+			size_t skip = strlen(opts->paths[i]);
+
+			/* As below: the path is said once. */
+			if (strncmp(err.text, opts->paths[i], skip) != 0 ||
+			    strncmp(err.text + skip, ": ", 2) != 0)
+				skip = 0;
+			sq_diag_add(diags, SQ_DIAG_ERROR, opts->paths[i], 0, 0, "%s",
+			            err.text + (skip ? skip + 2 : 0));
 			r = 0;
 		}
 	}
