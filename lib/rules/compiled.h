@@ -1,5 +1,5 @@
-/* What is inside a rule set. For ruleset.c, which makes it, and matcher.c, which runs it; nobody
- * else looks in here.
+/* What is inside a rule set. For ruleset.c, which makes it, matcher.c, which runs it, and why.c,
+ * which tells what came of it; nobody else looks in here.
  */
 #pragma once
 

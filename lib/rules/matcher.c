@@ -187,6 +187,54 @@ static void add_matched(struct sq_hit *hit, struct sq_matched new)
 	hit->matched[hit->n_matched++] = new;
 }
 
+/* Only of rules that matched, so that events that match nothing do not pay for it. Depth is that of
+ * the condition, which is bounded. */
+static bool is_true(struct sq_matcher *m, const struct sq_expr *e)
+{
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return holds(m, sq_plan_number(&m->rs->plan, e->pred));
+	case SQ_EXPR_NOT:
+		return !is_true(m, e->args[0]);
+	case SQ_EXPR_AND:
+		for (uint32_t i = 0; i < e->n; i++)
+			if (!is_true(m, e->args[i]))
+				return false;
+		return true;
+	case SQ_EXPR_OR:
+		for (uint32_t i = 0; i < e->n; i++)
+			if (is_true(m, e->args[i]))
+				return true;
+		return false;
+	case SQ_EXPR_TRUE:
+		return true;
+	case SQ_EXPR_FALSE:
+		break;
+	}
+	return false;
+}
+
+static void add_selection(struct sq_hit *hit, struct sq_sv name)
+{
+	for (uint32_t i = 0; i < hit->n_selections; i++)
+		if (sq_sv_eq(hit->selections[i], name))
+			return;
+	if (hit->n_selections < SQ_SELECTED_MAX)
+		hit->selections[hit->n_selections++] = name;
+}
+
+static void add_selections(struct sq_matcher *m, struct sq_hit *hit, const struct sq_expr *e,
+                           bool negated)
+{
+	if (e->selection.n) {
+		if (!negated && is_true(m, e))
+			add_selection(hit, e->selection);
+		return;
+	}
+	for (uint32_t i = 0; i < e->n; i++)
+		add_selections(m, hit, e->args[i], negated != (e->kind == SQ_EXPR_NOT));
+}
+
 static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 {
 	const struct sq_ruleset *rs = m->rs;
@@ -200,6 +248,8 @@ static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 	hit = &hits->list[hits->n++];
 	hit->rule = rule;
 	hit->n_matched = 0;
+	hit->n_selections = 0;
+	add_selections(m, hit, rs->rules.list[rule]->condition, false);
 	for (uint32_t i = l->first[rule]; i < l->first[rule + 1]; i++) {
 		const struct sq_planned *p = &rs->plan.preds[l->all[i]];
 		struct sq_matched what = { .field = "keywords" };

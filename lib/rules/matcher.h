@@ -6,7 +6,7 @@
 
 #include "lib/rules/ruleset.h"
 
-enum { SQ_HITS_MAX = 64, SQ_MATCHED_MAX = 16 };
+enum { SQ_HITS_MAX = 64, SQ_MATCHED_MAX = 16, SQ_SELECTED_MAX = 16 };
 
 /** A field and the value in it that a rule's predicate held for. */
 struct sq_matched {
@@ -19,6 +19,9 @@ struct sq_hit {
 	uint32_t n_matched;
 	struct sq_matched matched[SQ_MATCHED_MAX]; /* of positive predicates, in the rule's order;
 	                                              each field and value once */
+	uint32_t n_selections;
+	struct sq_sv selections[SQ_SELECTED_MAX]; /* names of those that hold and are not under a
+	                                             NOT, in the condition's order, each once */
 };
 
 struct sq_hits {
