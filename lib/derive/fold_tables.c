@@ -1,0 +1,168 @@
+/* What becomes of code points from U+0080 up: rows in order, none overlapping.
+ *
+ * From Unicode 14: all of category Cf and the default ignorables (HIDDEN, JOINER), white space
+ * (BLANK), and every character whose compatibility form (NFKC) is one printable ASCII character
+ * (LETTER), which covers modifier letters and the alphabets of mathematics. By hand: dashes and
+ * slashes that look like the ASCII ones, letters of Cyrillic, Greek and Armenian that look like
+ * Latin ones, small capitals. Left out on purpose: the superscripts of Latin-1 and the dotless i of
+ * Turkish, which people write, and colons, which make a stream of a file name.
+ */
+#include "lib/derive/fold.h"
+
+struct row {
+	uint32_t first, last;
+	enum sq_fold_class class;
+	char ascii; /* for WIDE and LETTER that of `first`; the others of the row follow it */
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{ 0x0080, 0x0084, SQ_FOLD_CONTROL, 0 }, { 0x0085, 0x0085, SQ_FOLD_BLANK, ' ' }, { 0x0086, 0x009F, SQ_FOLD_CONTROL, 0 },
+	{ 0x00A0, 0x00A0, SQ_FOLD_BLANK, ' ' }, { 0x00AD, 0x00AD, SQ_FOLD_HIDDEN, 0 }, { 0x017F, 0x017F, SQ_FOLD_LETTER, 's' },
+	{ 0x0237, 0x0237, SQ_FOLD_LETTER, 'j' }, { 0x0251, 0x0251, SQ_FOLD_LETTER, 'a' }, { 0x0261, 0x0261, SQ_FOLD_LETTER, 'g' },
+	{ 0x0262, 0x0262, SQ_FOLD_LETTER, 'g' }, { 0x0269, 0x0269, SQ_FOLD_LETTER, 'i' }, { 0x026A, 0x026A, SQ_FOLD_LETTER, 'i' },
+	{ 0x0274, 0x0274, SQ_FOLD_LETTER, 'n' }, { 0x0280, 0x0280, SQ_FOLD_LETTER, 'r' }, { 0x028F, 0x028F, SQ_FOLD_LETTER, 'y' },
+	{ 0x0299, 0x0299, SQ_FOLD_LETTER, 'b' }, { 0x029C, 0x029C, SQ_FOLD_LETTER, 'h' }, { 0x029F, 0x029F, SQ_FOLD_LETTER, 'l' },
+	{ 0x02B0, 0x02B0, SQ_FOLD_LETTER, 'h' }, { 0x02B2, 0x02B2, SQ_FOLD_LETTER, 'j' }, { 0x02B3, 0x02B3, SQ_FOLD_LETTER, 'r' },
+	{ 0x02B7, 0x02B7, SQ_FOLD_LETTER, 'w' }, { 0x02B8, 0x02B8, SQ_FOLD_LETTER, 'y' }, { 0x02D7, 0x02D7, SQ_FOLD_DASH, '-' },
+	{ 0x02E1, 0x02E1, SQ_FOLD_LETTER, 'l' }, { 0x02E2, 0x02E2, SQ_FOLD_LETTER, 's' }, { 0x02E3, 0x02E3, SQ_FOLD_LETTER, 'x' },
+	{ 0x034F, 0x034F, SQ_FOLD_HIDDEN, 0 }, { 0x037E, 0x037E, SQ_FOLD_LETTER, ';' }, { 0x037F, 0x037F, SQ_FOLD_LETTER, 'j' },
+	{ 0x0391, 0x0392, SQ_FOLD_LETTER, 'a' }, { 0x0395, 0x0395, SQ_FOLD_LETTER, 'e' }, { 0x0396, 0x0396, SQ_FOLD_LETTER, 'z' },
+	{ 0x0397, 0x0397, SQ_FOLD_LETTER, 'h' }, { 0x0399, 0x0399, SQ_FOLD_LETTER, 'i' }, { 0x039A, 0x039A, SQ_FOLD_LETTER, 'k' },
+	{ 0x039C, 0x039D, SQ_FOLD_LETTER, 'm' }, { 0x039F, 0x039F, SQ_FOLD_LETTER, 'o' }, { 0x03A1, 0x03A1, SQ_FOLD_LETTER, 'p' },
+	{ 0x03A4, 0x03A4, SQ_FOLD_LETTER, 't' }, { 0x03A5, 0x03A5, SQ_FOLD_LETTER, 'y' }, { 0x03A7, 0x03A7, SQ_FOLD_LETTER, 'x' },
+	{ 0x03B1, 0x03B1, SQ_FOLD_LETTER, 'a' }, { 0x03B3, 0x03B3, SQ_FOLD_LETTER, 'y' }, { 0x03B9, 0x03B9, SQ_FOLD_LETTER, 'i' },
+	{ 0x03BA, 0x03BA, SQ_FOLD_LETTER, 'k' }, { 0x03BD, 0x03BD, SQ_FOLD_LETTER, 'v' }, { 0x03BF, 0x03BF, SQ_FOLD_LETTER, 'o' },
+	{ 0x03C1, 0x03C1, SQ_FOLD_LETTER, 'p' }, { 0x03C5, 0x03C5, SQ_FOLD_LETTER, 'u' }, { 0x03C7, 0x03C7, SQ_FOLD_LETTER, 'x' },
+	{ 0x03F2, 0x03F2, SQ_FOLD_LETTER, 'c' }, { 0x03F3, 0x03F3, SQ_FOLD_LETTER, 'j' }, { 0x03F9, 0x03F9, SQ_FOLD_LETTER, 'c' },
+	{ 0x0405, 0x0405, SQ_FOLD_LETTER, 's' }, { 0x0406, 0x0406, SQ_FOLD_LETTER, 'i' }, { 0x0408, 0x0408, SQ_FOLD_LETTER, 'j' },
+	{ 0x0410, 0x0410, SQ_FOLD_LETTER, 'a' }, { 0x0412, 0x0412, SQ_FOLD_LETTER, 'b' }, { 0x0415, 0x0415, SQ_FOLD_LETTER, 'e' },
+	{ 0x041A, 0x041A, SQ_FOLD_LETTER, 'k' }, { 0x041C, 0x041C, SQ_FOLD_LETTER, 'm' }, { 0x041D, 0x041D, SQ_FOLD_LETTER, 'h' },
+	{ 0x041E, 0x041E, SQ_FOLD_LETTER, 'o' }, { 0x0420, 0x0420, SQ_FOLD_LETTER, 'p' }, { 0x0421, 0x0421, SQ_FOLD_LETTER, 'c' },
+	{ 0x0422, 0x0422, SQ_FOLD_LETTER, 't' }, { 0x0423, 0x0423, SQ_FOLD_LETTER, 'y' }, { 0x0425, 0x0425, SQ_FOLD_LETTER, 'x' },
+	{ 0x0430, 0x0430, SQ_FOLD_LETTER, 'a' }, { 0x0433, 0x0433, SQ_FOLD_LETTER, 'r' }, { 0x0435, 0x0435, SQ_FOLD_LETTER, 'e' },
+	{ 0x043A, 0x043A, SQ_FOLD_LETTER, 'k' }, { 0x043E, 0x043E, SQ_FOLD_LETTER, 'o' }, { 0x0440, 0x0440, SQ_FOLD_LETTER, 'p' },
+	{ 0x0441, 0x0441, SQ_FOLD_LETTER, 'c' }, { 0x0443, 0x0443, SQ_FOLD_LETTER, 'y' }, { 0x0445, 0x0445, SQ_FOLD_LETTER, 'x' },
+	{ 0x0455, 0x0455, SQ_FOLD_LETTER, 's' }, { 0x0456, 0x0456, SQ_FOLD_LETTER, 'i' }, { 0x0458, 0x0458, SQ_FOLD_LETTER, 'j' },
+	{ 0x0474, 0x0474, SQ_FOLD_LETTER, 'v' }, { 0x0475, 0x0475, SQ_FOLD_LETTER, 'v' }, { 0x04AE, 0x04AE, SQ_FOLD_LETTER, 'y' },
+	{ 0x04AF, 0x04AF, SQ_FOLD_LETTER, 'y' }, { 0x04BA, 0x04BA, SQ_FOLD_LETTER, 'h' }, { 0x04BB, 0x04BB, SQ_FOLD_LETTER, 'h' },
+	{ 0x04C0, 0x04C0, SQ_FOLD_LETTER, 'l' }, { 0x04CF, 0x04CF, SQ_FOLD_LETTER, 'l' }, { 0x0500, 0x0500, SQ_FOLD_LETTER, 'd' },
+	{ 0x0501, 0x0501, SQ_FOLD_LETTER, 'd' }, { 0x051A, 0x051A, SQ_FOLD_LETTER, 'q' }, { 0x051B, 0x051B, SQ_FOLD_LETTER, 'q' },
+	{ 0x051C, 0x051C, SQ_FOLD_LETTER, 'w' }, { 0x051D, 0x051D, SQ_FOLD_LETTER, 'w' }, { 0x0570, 0x0570, SQ_FOLD_LETTER, 'h' },
+	{ 0x0578, 0x0578, SQ_FOLD_LETTER, 'n' }, { 0x057D, 0x057D, SQ_FOLD_LETTER, 'u' }, { 0x0581, 0x0581, SQ_FOLD_LETTER, 'g' },
+	{ 0x0585, 0x0585, SQ_FOLD_LETTER, 'o' }, { 0x058A, 0x058A, SQ_FOLD_DASH, '-' }, { 0x05BE, 0x05BE, SQ_FOLD_DASH, '-' },
+	{ 0x0600, 0x0605, SQ_FOLD_HIDDEN, 0 }, { 0x061C, 0x061C, SQ_FOLD_HIDDEN, 0 }, { 0x06DD, 0x06DD, SQ_FOLD_HIDDEN, 0 },
+	{ 0x070F, 0x070F, SQ_FOLD_HIDDEN, 0 }, { 0x0890, 0x0891, SQ_FOLD_HIDDEN, 0 }, { 0x08E2, 0x08E2, SQ_FOLD_HIDDEN, 0 },
+	{ 0x115F, 0x1160, SQ_FOLD_HIDDEN, 0 }, { 0x1400, 0x1400, SQ_FOLD_DASH, '-' }, { 0x1680, 0x1680, SQ_FOLD_BLANK, ' ' },
+	{ 0x17B4, 0x17B5, SQ_FOLD_HIDDEN, 0 }, { 0x1806, 0x1806, SQ_FOLD_DASH, '-' }, { 0x180B, 0x180F, SQ_FOLD_HIDDEN, 0 },
+	{ 0x1D00, 0x1D00, SQ_FOLD_LETTER, 'a' }, { 0x1D04, 0x1D05, SQ_FOLD_LETTER, 'c' }, { 0x1D07, 0x1D07, SQ_FOLD_LETTER, 'e' },
+	{ 0x1D0A, 0x1D0B, SQ_FOLD_LETTER, 'j' }, { 0x1D0D, 0x1D0D, SQ_FOLD_LETTER, 'm' }, { 0x1D0F, 0x1D0F, SQ_FOLD_LETTER, 'o' },
+	{ 0x1D18, 0x1D18, SQ_FOLD_LETTER, 'p' }, { 0x1D1B, 0x1D1C, SQ_FOLD_LETTER, 't' }, { 0x1D20, 0x1D21, SQ_FOLD_LETTER, 'v' },
+	{ 0x1D22, 0x1D22, SQ_FOLD_LETTER, 'z' }, { 0x1D2C, 0x1D2C, SQ_FOLD_LETTER, 'a' }, { 0x1D2E, 0x1D2E, SQ_FOLD_LETTER, 'b' },
+	{ 0x1D30, 0x1D31, SQ_FOLD_LETTER, 'd' }, { 0x1D33, 0x1D3A, SQ_FOLD_LETTER, 'g' }, { 0x1D3C, 0x1D3C, SQ_FOLD_LETTER, 'o' },
+	{ 0x1D3E, 0x1D3E, SQ_FOLD_LETTER, 'p' }, { 0x1D3F, 0x1D3F, SQ_FOLD_LETTER, 'r' }, { 0x1D40, 0x1D41, SQ_FOLD_LETTER, 't' },
+	{ 0x1D42, 0x1D42, SQ_FOLD_LETTER, 'w' }, { 0x1D43, 0x1D43, SQ_FOLD_LETTER, 'a' }, { 0x1D47, 0x1D47, SQ_FOLD_LETTER, 'b' },
+	{ 0x1D48, 0x1D49, SQ_FOLD_LETTER, 'd' }, { 0x1D4D, 0x1D4D, SQ_FOLD_LETTER, 'g' }, { 0x1D4F, 0x1D4F, SQ_FOLD_LETTER, 'k' },
+	{ 0x1D50, 0x1D50, SQ_FOLD_LETTER, 'm' }, { 0x1D52, 0x1D52, SQ_FOLD_LETTER, 'o' }, { 0x1D56, 0x1D56, SQ_FOLD_LETTER, 'p' },
+	{ 0x1D57, 0x1D58, SQ_FOLD_LETTER, 't' }, { 0x1D5B, 0x1D5B, SQ_FOLD_LETTER, 'v' }, { 0x1D62, 0x1D62, SQ_FOLD_LETTER, 'i' },
+	{ 0x1D63, 0x1D63, SQ_FOLD_LETTER, 'r' }, { 0x1D64, 0x1D65, SQ_FOLD_LETTER, 'u' }, { 0x1D9C, 0x1D9C, SQ_FOLD_LETTER, 'c' },
+	{ 0x1DA0, 0x1DA0, SQ_FOLD_LETTER, 'f' }, { 0x1DBB, 0x1DBB, SQ_FOLD_LETTER, 'z' }, { 0x1FEF, 0x1FEF, SQ_FOLD_LETTER, '`' },
+	{ 0x2000, 0x200A, SQ_FOLD_BLANK, ' ' }, { 0x200B, 0x200B, SQ_FOLD_HIDDEN, 0 }, { 0x200C, 0x200D, SQ_FOLD_JOINER, 0 },
+	{ 0x200E, 0x200F, SQ_FOLD_HIDDEN, 0 }, { 0x2010, 0x2015, SQ_FOLD_DASH, '-' }, { 0x2024, 0x2024, SQ_FOLD_LETTER, '.' },
+	{ 0x2028, 0x2029, SQ_FOLD_BLANK, ' ' }, { 0x202A, 0x202E, SQ_FOLD_HIDDEN, 0 }, { 0x202F, 0x202F, SQ_FOLD_BLANK, ' ' },
+	{ 0x2043, 0x2043, SQ_FOLD_DASH, '-' }, { 0x2044, 0x2044, SQ_FOLD_SLASH, '/' }, { 0x2053, 0x2053, SQ_FOLD_DASH, '-' },
+	{ 0x205F, 0x205F, SQ_FOLD_BLANK, ' ' }, { 0x2060, 0x206F, SQ_FOLD_HIDDEN, 0 }, { 0x2070, 0x2070, SQ_FOLD_LETTER, '0' },
+	{ 0x2071, 0x2071, SQ_FOLD_LETTER, 'i' }, { 0x2074, 0x2079, SQ_FOLD_LETTER, '4' }, { 0x207A, 0x207A, SQ_FOLD_LETTER, '+' },
+	{ 0x207C, 0x207C, SQ_FOLD_LETTER, '=' }, { 0x207D, 0x207E, SQ_FOLD_LETTER, '(' }, { 0x207F, 0x207F, SQ_FOLD_LETTER, 'n' },
+	{ 0x2080, 0x2089, SQ_FOLD_LETTER, '0' }, { 0x208A, 0x208A, SQ_FOLD_LETTER, '+' }, { 0x208C, 0x208C, SQ_FOLD_LETTER, '=' },
+	{ 0x208D, 0x208E, SQ_FOLD_LETTER, '(' }, { 0x2090, 0x2090, SQ_FOLD_LETTER, 'a' }, { 0x2091, 0x2091, SQ_FOLD_LETTER, 'e' },
+	{ 0x2092, 0x2092, SQ_FOLD_LETTER, 'o' }, { 0x2093, 0x2093, SQ_FOLD_LETTER, 'x' }, { 0x2095, 0x2095, SQ_FOLD_LETTER, 'h' },
+	{ 0x2096, 0x2099, SQ_FOLD_LETTER, 'k' }, { 0x209A, 0x209A, SQ_FOLD_LETTER, 'p' }, { 0x209B, 0x209C, SQ_FOLD_LETTER, 's' },
+	{ 0x2102, 0x2102, SQ_FOLD_LETTER, 'c' }, { 0x210A, 0x210B, SQ_FOLD_LETTER, 'g' }, { 0x210C, 0x210C, SQ_FOLD_LETTER, 'h' },
+	{ 0x210D, 0x210D, SQ_FOLD_LETTER, 'h' }, { 0x210E, 0x210E, SQ_FOLD_LETTER, 'h' }, { 0x2110, 0x2110, SQ_FOLD_LETTER, 'i' },
+	{ 0x2111, 0x2111, SQ_FOLD_LETTER, 'i' }, { 0x2112, 0x2112, SQ_FOLD_LETTER, 'l' }, { 0x2113, 0x2113, SQ_FOLD_LETTER, 'l' },
+	{ 0x2115, 0x2115, SQ_FOLD_LETTER, 'n' }, { 0x2119, 0x211B, SQ_FOLD_LETTER, 'p' }, { 0x211C, 0x211C, SQ_FOLD_LETTER, 'r' },
+	{ 0x211D, 0x211D, SQ_FOLD_LETTER, 'r' }, { 0x2124, 0x2124, SQ_FOLD_LETTER, 'z' }, { 0x2128, 0x2128, SQ_FOLD_LETTER, 'z' },
+	{ 0x212A, 0x212A, SQ_FOLD_LETTER, 'k' }, { 0x212C, 0x212D, SQ_FOLD_LETTER, 'b' }, { 0x212F, 0x212F, SQ_FOLD_LETTER, 'e' },
+	{ 0x2130, 0x2131, SQ_FOLD_LETTER, 'e' }, { 0x2133, 0x2133, SQ_FOLD_LETTER, 'm' }, { 0x2134, 0x2134, SQ_FOLD_LETTER, 'o' },
+	{ 0x2139, 0x2139, SQ_FOLD_LETTER, 'i' }, { 0x2145, 0x2145, SQ_FOLD_LETTER, 'd' }, { 0x2146, 0x2147, SQ_FOLD_LETTER, 'd' },
+	{ 0x2148, 0x2149, SQ_FOLD_LETTER, 'i' }, { 0x2160, 0x2160, SQ_FOLD_LETTER, 'i' }, { 0x2164, 0x2164, SQ_FOLD_LETTER, 'v' },
+	{ 0x2169, 0x2169, SQ_FOLD_LETTER, 'x' }, { 0x216C, 0x216C, SQ_FOLD_LETTER, 'l' }, { 0x216D, 0x216E, SQ_FOLD_LETTER, 'c' },
+	{ 0x216F, 0x216F, SQ_FOLD_LETTER, 'm' }, { 0x2170, 0x2170, SQ_FOLD_LETTER, 'i' }, { 0x2174, 0x2174, SQ_FOLD_LETTER, 'v' },
+	{ 0x2179, 0x2179, SQ_FOLD_LETTER, 'x' }, { 0x217C, 0x217C, SQ_FOLD_LETTER, 'l' }, { 0x217D, 0x217E, SQ_FOLD_LETTER, 'c' },
+	{ 0x217F, 0x217F, SQ_FOLD_LETTER, 'm' }, { 0x2212, 0x2212, SQ_FOLD_DASH, '-' }, { 0x2215, 0x2215, SQ_FOLD_SLASH, '/' },
+	{ 0x2216, 0x2216, SQ_FOLD_SLASH, '\\' }, { 0x244A, 0x244A, SQ_FOLD_SLASH, '/' }, { 0x2460, 0x2468, SQ_FOLD_LETTER, '1' },
+	{ 0x24B6, 0x24CF, SQ_FOLD_LETTER, 'a' }, { 0x24D0, 0x24E9, SQ_FOLD_LETTER, 'a' }, { 0x24EA, 0x24EA, SQ_FOLD_LETTER, '0' },
+	{ 0x2571, 0x2571, SQ_FOLD_SLASH, '/' }, { 0x2796, 0x2796, SQ_FOLD_DASH, '-' }, { 0x27CB, 0x27CB, SQ_FOLD_SLASH, '/' },
+	{ 0x2800, 0x2800, SQ_FOLD_BLANK, ' ' }, { 0x29F5, 0x29F5, SQ_FOLD_SLASH, '\\' }, { 0x29F8, 0x29F8, SQ_FOLD_SLASH, '/' },
+	{ 0x29F9, 0x29F9, SQ_FOLD_SLASH, '\\' }, { 0x2C7C, 0x2C7C, SQ_FOLD_LETTER, 'j' }, { 0x2C7D, 0x2C7D, SQ_FOLD_LETTER, 'v' },
+	{ 0x2E17, 0x2E17, SQ_FOLD_DASH, '-' }, { 0x2E3A, 0x2E3B, SQ_FOLD_DASH, '-' }, { 0x3000, 0x3000, SQ_FOLD_BLANK, ' ' },
+	{ 0x301C, 0x301C, SQ_FOLD_DASH, '-' }, { 0x3030, 0x3030, SQ_FOLD_DASH, '-' }, { 0x30A0, 0x30A0, SQ_FOLD_DASH, '-' },
+	{ 0x3164, 0x3164, SQ_FOLD_HIDDEN, 0 }, { 0xA731, 0xA731, SQ_FOLD_LETTER, 's' }, { 0xA7F2, 0xA7F2, SQ_FOLD_LETTER, 'c' },
+	{ 0xA7F3, 0xA7F3, SQ_FOLD_LETTER, 'f' }, { 0xA7F4, 0xA7F4, SQ_FOLD_LETTER, 'q' }, { 0xFB29, 0xFB29, SQ_FOLD_LETTER, '+' },
+	{ 0xFDD0, 0xFDEF, SQ_FOLD_HIDDEN, 0 }, { 0xFE00, 0xFE0F, SQ_FOLD_JOINER, 0 }, { 0xFE10, 0xFE10, SQ_FOLD_LETTER, ',' },
+	{ 0xFE14, 0xFE14, SQ_FOLD_LETTER, ';' }, { 0xFE15, 0xFE15, SQ_FOLD_LETTER, '!' }, { 0xFE16, 0xFE16, SQ_FOLD_LETTER, '?' },
+	{ 0xFE31, 0xFE32, SQ_FOLD_DASH, '-' }, { 0xFE33, 0xFE33, SQ_FOLD_LETTER, '_' }, { 0xFE34, 0xFE34, SQ_FOLD_LETTER, '_' },
+	{ 0xFE35, 0xFE36, SQ_FOLD_LETTER, '(' }, { 0xFE37, 0xFE37, SQ_FOLD_LETTER, '{' }, { 0xFE38, 0xFE38, SQ_FOLD_LETTER, '}' },
+	{ 0xFE47, 0xFE47, SQ_FOLD_LETTER, '[' }, { 0xFE48, 0xFE48, SQ_FOLD_LETTER, ']' }, { 0xFE4D, 0xFE4D, SQ_FOLD_LETTER, '_' },
+	{ 0xFE4E, 0xFE4E, SQ_FOLD_LETTER, '_' }, { 0xFE4F, 0xFE4F, SQ_FOLD_LETTER, '_' }, { 0xFE50, 0xFE50, SQ_FOLD_LETTER, ',' },
+	{ 0xFE52, 0xFE52, SQ_FOLD_LETTER, '.' }, { 0xFE54, 0xFE54, SQ_FOLD_LETTER, ';' }, { 0xFE56, 0xFE56, SQ_FOLD_LETTER, '?' },
+	{ 0xFE57, 0xFE57, SQ_FOLD_LETTER, '!' }, { 0xFE58, 0xFE58, SQ_FOLD_DASH, '-' }, { 0xFE59, 0xFE5A, SQ_FOLD_LETTER, '(' },
+	{ 0xFE5B, 0xFE5B, SQ_FOLD_LETTER, '{' }, { 0xFE5C, 0xFE5C, SQ_FOLD_LETTER, '}' }, { 0xFE5F, 0xFE5F, SQ_FOLD_LETTER, '#' },
+	{ 0xFE60, 0xFE60, SQ_FOLD_LETTER, '&' }, { 0xFE61, 0xFE62, SQ_FOLD_LETTER, '*' }, { 0xFE63, 0xFE63, SQ_FOLD_DASH, '-' },
+	{ 0xFE64, 0xFE64, SQ_FOLD_LETTER, '<' }, { 0xFE65, 0xFE65, SQ_FOLD_LETTER, '>' }, { 0xFE66, 0xFE66, SQ_FOLD_LETTER, '=' },
+	{ 0xFE68, 0xFE68, SQ_FOLD_SLASH, '\\' }, { 0xFE69, 0xFE6A, SQ_FOLD_LETTER, '$' }, { 0xFE6B, 0xFE6B, SQ_FOLD_LETTER, '@' },
+	{ 0xFEFF, 0xFEFF, SQ_FOLD_HIDDEN, 0 }, { 0xFF01, 0xFF0C, SQ_FOLD_WIDE, '!' }, { 0xFF0D, 0xFF0D, SQ_FOLD_DASH, '-' },
+	{ 0xFF0E, 0xFF0E, SQ_FOLD_WIDE, '.' }, { 0xFF0F, 0xFF0F, SQ_FOLD_SLASH, '/' }, { 0xFF10, 0xFF20, SQ_FOLD_WIDE, '0' },
+	{ 0xFF21, 0xFF3A, SQ_FOLD_WIDE, 'a' }, { 0xFF3B, 0xFF3B, SQ_FOLD_WIDE, '[' }, { 0xFF3C, 0xFF3C, SQ_FOLD_SLASH, '\\' },
+	{ 0xFF3D, 0xFF5E, SQ_FOLD_WIDE, ']' }, { 0xFFA0, 0xFFA0, SQ_FOLD_HIDDEN, 0 }, { 0xFFF0, 0xFFFB, SQ_FOLD_HIDDEN, 0 },
+	{ 0xFFFE, 0xFFFF, SQ_FOLD_HIDDEN, 0 }, { 0x107A5, 0x107A5, SQ_FOLD_LETTER, 'q' }, { 0x110BD, 0x110BD, SQ_FOLD_HIDDEN, 0 },
+	{ 0x110CD, 0x110CD, SQ_FOLD_HIDDEN, 0 }, { 0x13430, 0x13438, SQ_FOLD_HIDDEN, 0 }, { 0x1BCA0, 0x1BCA3, SQ_FOLD_HIDDEN, 0 },
+	{ 0x1D173, 0x1D17A, SQ_FOLD_HIDDEN, 0 }, { 0x1D400, 0x1D419, SQ_FOLD_LETTER, 'a' }, { 0x1D41A, 0x1D433, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D434, 0x1D44D, SQ_FOLD_LETTER, 'a' }, { 0x1D44E, 0x1D454, SQ_FOLD_LETTER, 'a' }, { 0x1D456, 0x1D467, SQ_FOLD_LETTER, 'i' },
+	{ 0x1D468, 0x1D481, SQ_FOLD_LETTER, 'a' }, { 0x1D482, 0x1D49B, SQ_FOLD_LETTER, 'a' }, { 0x1D49C, 0x1D49C, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D49E, 0x1D49F, SQ_FOLD_LETTER, 'c' }, { 0x1D4A2, 0x1D4A2, SQ_FOLD_LETTER, 'g' }, { 0x1D4A5, 0x1D4A6, SQ_FOLD_LETTER, 'j' },
+	{ 0x1D4A9, 0x1D4AC, SQ_FOLD_LETTER, 'n' }, { 0x1D4AE, 0x1D4B5, SQ_FOLD_LETTER, 's' }, { 0x1D4B6, 0x1D4B9, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D4BB, 0x1D4BB, SQ_FOLD_LETTER, 'f' }, { 0x1D4BD, 0x1D4C3, SQ_FOLD_LETTER, 'h' }, { 0x1D4C5, 0x1D4CF, SQ_FOLD_LETTER, 'p' },
+	{ 0x1D4D0, 0x1D4E9, SQ_FOLD_LETTER, 'a' }, { 0x1D4EA, 0x1D503, SQ_FOLD_LETTER, 'a' }, { 0x1D504, 0x1D505, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D507, 0x1D50A, SQ_FOLD_LETTER, 'd' }, { 0x1D50D, 0x1D514, SQ_FOLD_LETTER, 'j' }, { 0x1D516, 0x1D51C, SQ_FOLD_LETTER, 's' },
+	{ 0x1D51E, 0x1D537, SQ_FOLD_LETTER, 'a' }, { 0x1D538, 0x1D539, SQ_FOLD_LETTER, 'a' }, { 0x1D53B, 0x1D53E, SQ_FOLD_LETTER, 'd' },
+	{ 0x1D540, 0x1D544, SQ_FOLD_LETTER, 'i' }, { 0x1D546, 0x1D546, SQ_FOLD_LETTER, 'o' }, { 0x1D54A, 0x1D550, SQ_FOLD_LETTER, 's' },
+	{ 0x1D552, 0x1D56B, SQ_FOLD_LETTER, 'a' }, { 0x1D56C, 0x1D585, SQ_FOLD_LETTER, 'a' }, { 0x1D586, 0x1D59F, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D5A0, 0x1D5B9, SQ_FOLD_LETTER, 'a' }, { 0x1D5BA, 0x1D5D3, SQ_FOLD_LETTER, 'a' }, { 0x1D5D4, 0x1D5ED, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D5EE, 0x1D607, SQ_FOLD_LETTER, 'a' }, { 0x1D608, 0x1D621, SQ_FOLD_LETTER, 'a' }, { 0x1D622, 0x1D63B, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D63C, 0x1D655, SQ_FOLD_LETTER, 'a' }, { 0x1D656, 0x1D66F, SQ_FOLD_LETTER, 'a' }, { 0x1D670, 0x1D689, SQ_FOLD_LETTER, 'a' },
+	{ 0x1D68A, 0x1D6A3, SQ_FOLD_LETTER, 'a' }, { 0x1D7CE, 0x1D7D7, SQ_FOLD_LETTER, '0' }, { 0x1D7D8, 0x1D7E1, SQ_FOLD_LETTER, '0' },
+	{ 0x1D7E2, 0x1D7EB, SQ_FOLD_LETTER, '0' }, { 0x1D7EC, 0x1D7F5, SQ_FOLD_LETTER, '0' }, { 0x1D7F6, 0x1D7FF, SQ_FOLD_LETTER, '0' },
+	{ 0x1F12B, 0x1F12B, SQ_FOLD_LETTER, 'c' }, { 0x1F12C, 0x1F12C, SQ_FOLD_LETTER, 'r' }, { 0x1F130, 0x1F149, SQ_FOLD_LETTER, 'a' },
+	{ 0x1FBF0, 0x1FBF9, SQ_FOLD_LETTER, '0' }, { 0x1FFFE, 0x1FFFF, SQ_FOLD_HIDDEN, 0 }, { 0x2FFFE, 0x2FFFF, SQ_FOLD_HIDDEN, 0 },
+	{ 0x3FFFE, 0x3FFFF, SQ_FOLD_HIDDEN, 0 }, { 0x4FFFE, 0x4FFFF, SQ_FOLD_HIDDEN, 0 }, { 0x5FFFE, 0x5FFFF, SQ_FOLD_HIDDEN, 0 },
+	{ 0x6FFFE, 0x6FFFF, SQ_FOLD_HIDDEN, 0 }, { 0x7FFFE, 0x7FFFF, SQ_FOLD_HIDDEN, 0 }, { 0x8FFFE, 0x8FFFF, SQ_FOLD_HIDDEN, 0 },
+	{ 0x9FFFE, 0x9FFFF, SQ_FOLD_HIDDEN, 0 }, { 0xAFFFE, 0xAFFFF, SQ_FOLD_HIDDEN, 0 }, { 0xBFFFE, 0xBFFFF, SQ_FOLD_HIDDEN, 0 },
+	{ 0xCFFFE, 0xCFFFF, SQ_FOLD_HIDDEN, 0 }, { 0xDFFFE, 0xE0FFF, SQ_FOLD_HIDDEN, 0 }, { 0xEFFFE, 0xEFFFF, SQ_FOLD_HIDDEN, 0 },
+	{ 0xFFFFE, 0xFFFFF, SQ_FOLD_HIDDEN, 0 }, { 0x10FFFE, 0x10FFFF, SQ_FOLD_HIDDEN, 0 },
+};
+/* clang-format on */
+
+enum sq_fold_class sq_fold_class_of(uint32_t cp, char *ret_ascii)
+{
+	size_t low = 0, high = SQ_LEN(rows);
+	const struct row *r;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (rows[mid].last < cp)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == SQ_LEN(rows) || rows[low].first > cp)
+		return SQ_FOLD_KEEP;
+	r = &rows[low];
+	if (r->class == SQ_FOLD_WIDE || r->class == SQ_FOLD_LETTER)
+		*ret_ascii = (char)((uint32_t)(unsigned char)r->ascii + (cp - r->first));
+	else if (r->ascii)
+		*ret_ascii = r->ascii;
+	return r->class;
+}
