@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "lib/host/files.h"
 #include "lib/host/pack.h"
 #include "lib/text/yaml.h"
 
@@ -28,7 +28,8 @@ extern char **environ;
 /* A mapping with one of these at its top is a configuration; a rule has none of them. */
 static bool is_configuration(const struct sq_yaml *root)
 {
-	static const char *const keys[] = { "inputs", "outputs", "rules", "limits" };
+	static const char *const keys[] = { "inputs",      "outputs", "rules",     "limits", "fold",
+		                            "dead_letter", "workers", "log_level", "batches" };
 
 	if (root->kind != SQ_YAML_MAP || sq_yaml_get(root, "detection") ||
 	    sq_yaml_get(root, "logsource"))
@@ -39,19 +40,14 @@ static bool is_configuration(const struct sq_yaml *root)
 	return false;
 }
 
-/* 1: a configuration, 0: not (a rule, or a folder of them, or broken), < 0: cannot be read. */
+/* 1: a configuration, 0: not (a rule, or broken), < 0: cannot be read. */
 static int looks_like_configuration(const char *path, struct sq_err *err)
 {
 	struct sq_outbuf text = sq_outbuf_of(16 * 1024 * 1024);
 	struct sq_diags ignored = { 0 };
 	struct sq_yaml_doc **docs = NULL;
-	struct stat st;
 	int r;
 
-	if (stat(path, &st) < 0)
-		return sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
-	if (S_ISDIR(st.st_mode))
-		return 0;
 	r = sq_file_read(path, &text, err);
 	if (r < 0)
 		goto out;
@@ -157,25 +153,51 @@ static int check_rules(const char *const *paths, size_t n, bool strict, bool qui
 	return r;
 }
 
-static int check_all(char **paths, size_t n, bool strict, bool quiet)
+/* Find out what `path` is. A configuration is checked at once; a rule is kept for check_rules(). */
+static int check_one(const char *path, const char **rules, size_t *n_rules)
 {
-	const char **rules = calloc(n, sizeof(*rules));
-	size_t n_rules = 0;
-	int status = CLI_OK;
+	struct sq_err err = { 0 };
+	int r = looks_like_configuration(path, &err);
 
-	if (!rules)
-		return cli_fail("out of memory");
+	if (r < 0)
+		return cli_fail("%s", r == -ENOMEM ? "out of memory" : err.text);
+	if (r > 0)
+		return check_configuration(path);
+	rules[(*n_rules)++] = path;
+	return CLI_OK;
+}
+
+/* What is in the folders: there, too, rules and configurations may lie side by side. */
+static int expand(char **paths, size_t n, struct sq_paths *ret)
+{
 	for (size_t i = 0; i < n; i++) {
 		struct sq_err err = { 0 };
-		int r = looks_like_configuration(paths[i], &err);
-		int s = CLI_OK;
+		size_t before = ret->n;
+		int r = sq_paths_add(ret, paths[i], ".yml", ".yaml", &err);
 
 		if (r < 0)
-			s = cli_fail("%s", r == -ENOMEM ? "out of memory" : err.text);
-		else if (r > 0)
-			s = check_configuration(paths[i]);
-		else
-			rules[n_rules++] = paths[i];
+			return cli_fail("%s", err.text);
+		if (ret->n == before)
+			return cli_fail("%s: no rules and no configuration in it", paths[i]);
+	}
+	return CLI_OK;
+}
+
+static int check_all(char **paths, size_t n, bool strict, bool quiet)
+{
+	struct sq_paths all = { 0 };
+	const char **rules = NULL;
+	size_t n_rules = 0;
+	int status = expand(paths, n, &all);
+
+	if (status == CLI_OK) {
+		rules = calloc(all.n, sizeof(*rules));
+		if (!rules)
+			status = cli_fail("out of memory");
+	}
+	for (size_t i = 0; rules && i < all.n; i++) {
+		int s = check_one(all.list[i], rules, &n_rules);
+
 		if (s > status)
 			status = s;
 	}
@@ -187,6 +209,7 @@ static int check_all(char **paths, size_t n, bool strict, bool quiet)
 			status = s;
 	}
 	free(rules);
+	sq_paths_fini(&all);
 	return cli_finish(status);
 }
 
