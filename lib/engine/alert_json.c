@@ -1,6 +1,8 @@
 #include "lib/engine/alert_private.h"
 #include "lib/text/jsonw.h"
 
+enum { DERIVED_LIST_MAX = 16 }; /* values of one derived field in an alert */
+
 /* https://www.elastic.co/guide/en/ecs/8.17/ecs-allowed-values-event-category.html */
 struct kind {
 	const char *category, *type;
@@ -281,7 +283,7 @@ static void write_observer(struct sq_jsonw *w, const struct sq_observer *o)
 	sq_jsonw_end_object(w);
 }
 
-static void write_flags(struct sq_jsonw *w, uint32_t flags)
+void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags)
 {
 	static const struct {
 		uint32_t flag;
@@ -304,6 +306,70 @@ static void write_flags(struct sq_jsonw *w, uint32_t flags)
 	sq_jsonw_end_array(w);
 }
 
+/* Name of a derived field without "squibly.", and the object that it stands in ("" = none). */
+static struct sq_sv derived_group(size_t i, struct sq_sv *ret_key)
+{
+	struct sq_sv name = sq_sv_skip(sq_sv_of(sq_field_derived(i)->name), strlen("squibly."));
+	struct sq_sv rest = name, group = sq_sv_cut(&rest, '.');
+
+	*ret_key = rest.n ? rest : name;
+	return rest.n ? group : SQ_SV("");
+}
+
+static void write_derived_values(struct sq_jsonw *w, const struct sq_alert *al, uint32_t field)
+{
+	const struct sq_value *v = &al->event->values[field];
+	size_t max = al->value_max ? al->value_max : SQ_ALERT_VALUE_MAX;
+	bool many = v->more != 0;
+
+	if (many)
+		sq_jsonw_array(w);
+	for (int n = 0; v && n < DERIVED_LIST_MAX; v = sq_event_next(al->event, v), n++)
+		sq_jsonw_string(w, sq_alert_cut(sq_value_sv(v), max));
+	if (many)
+		sq_jsonw_end_array(w);
+}
+
+/* The derived fields under the names that rules know them by: squibly.program and so on. The single
+ * arguments are left out, since the command line holds them. */
+static void write_derived(struct sq_jsonw *w, const struct sq_alert *al)
+{
+	struct sq_sv open = SQ_SV(""), key;
+
+	for (size_t i = 0; sq_field_derived(i); i++) {
+		uint32_t field = SQ_F_PRODUCED + (uint32_t)i;
+		struct sq_sv group = derived_group(i, &key);
+
+		if (!sq_event_has(al->event, field) || field == SQ_F_D_ARGUMENT)
+			continue;
+		if (!sq_sv_eq(group, open)) {
+			if (open.n)
+				sq_jsonw_end_object(w);
+			if (group.n) {
+				sq_jsonw_key_sv(w, group);
+				sq_jsonw_object(w);
+			}
+			open = group;
+		}
+		sq_jsonw_key_sv(w, key);
+		write_derived_values(w, al, field);
+	}
+	if (open.n)
+		sq_jsonw_end_object(w);
+}
+
+/* Parts of the rule's condition that hold. */
+static void write_selections(struct sq_jsonw *w, const struct sq_hit *hit, size_t max)
+{
+	if (!hit->n_selections)
+		return;
+	sq_jsonw_key(w, "selections");
+	sq_jsonw_array(w);
+	for (uint32_t i = 0; i < hit->n_selections; i++)
+		sq_jsonw_string(w, sq_alert_cut(hit->selections[i], max));
+	sq_jsonw_end_array(w);
+}
+
 /* Last in the document and never empty: sq_alert_write_repeats() relies on both. */
 static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
 {
@@ -313,7 +379,9 @@ static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
 	sq_jsonw_object(w);
 	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
-	write_flags(w, al->event->flags);
+	sq_alert_write_flags(w, al->event->flags);
+	write_derived(w, al);
+	write_selections(w, al->hit, max);
 	sq_jsonw_key(w, "matched");
 	sq_jsonw_array(w);
 	for (uint32_t i = 0; i < al->hit->n_matched; i++) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/derive/derive.h"
 #include "lib/text/jsonw.h"
 
 enum {
@@ -190,6 +191,10 @@ static bool run_event(const struct run *r)
 
 	pl->hits.n = 0;
 	pl->hits.capped = false;
+	/* Whoever watches is shown everything; else only an event that a rule may match is worth
+	 * it. */
+	if (pl->see || sq_matcher_wants(pl->matcher, &pl->event))
+		sq_derive(&pl->event, &r->b->arena);
 	if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) > 0) {
 		wanted = wanted_hits(pl);
 		written = encode_hits(r, WHOLE);

@@ -72,3 +72,19 @@ bool sq_event_add(struct sq_event *ev, uint32_t field, struct sq_sv text)
 	ev->added = field + 1;
 	return true;
 }
+
+bool sq_event_add_once(struct sq_event *ev, uint32_t field, struct sq_sv text, uint32_t max)
+{
+	const struct sq_value *v = &ev->values[field];
+	uint32_t n = 0;
+
+	for (; v && v->kind != SQ_VALUE_ABSENT; v = sq_event_next(ev, v), n++) {
+		if (sq_sv_eq(sq_value_sv(v), text))
+			return true;
+	}
+	if (n >= max) {
+		ev->flags |= SQ_EVENT_OVERFLOW;
+		return false;
+	}
+	return sq_event_add(ev, field, text);
+}

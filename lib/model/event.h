@@ -78,7 +78,7 @@ enum sq_event_flag {
 };
 
 /* Derived values have room of their own, so that no record can crowd them out. */
-enum { SQ_EVENT_READ_MAX = 256, SQ_EVENT_MORE_MAX = 512, SQ_EVENT_ALL_MAX = 2048 };
+enum { SQ_EVENT_READ_MAX = 256, SQ_EVENT_MORE_MAX = 768, SQ_EVENT_ALL_MAX = 2048 };
 
 struct sq_event {
 	struct sq_sv raw; /* the JSON or XML it was read from, without syslog header */
@@ -121,3 +121,6 @@ void sq_event_set(struct sq_event *ev, uint32_t field, struct sq_sv text);
 
 /** Add a value to `field`. False, and SQ_EVENT_OVERFLOW set, when there is no more room. */
 bool sq_event_add(struct sq_event *ev, uint32_t field, struct sq_sv text);
+
+/** The same, unless the field has this value or `max` of them already. */
+bool sq_event_add_once(struct sq_event *ev, uint32_t field, struct sq_sv text, uint32_t max);

@@ -55,7 +55,8 @@
 	X(IMAGE_PATH,          "ImagePath")           \
 	X(DETAILS,             "Details")             \
 	X(NEW_VALUE,           "NewValue")            \
-	X(DESTINATION,         "Destination")
+	X(DESTINATION,         "Destination")         \
+	X(APPLICATION,         "Application")
 
 /* X(enumerator, name, what it says, example) */
 #define SQ_DERIVED(X) \
@@ -102,7 +103,7 @@
 	  "The value of the switch /i, which goes to DllInstall, folded", \
 	  "http://h/a.sct") \
 	X(RS_INSTALL_CLASS, "squibly.regsvr32.install_class", \
-	  "What that value is: none, empty, url, unc, webdav, loopback, path, payload, text", \
+	  "What that value is: none, empty, url, unc, webdav, loopback, path, payload, text; payload may stand beside another", \
 	  "url") \
 	X(RS_INSTALL_PLACE, "squibly.regsvr32.install_place", \
 	  "Place class of that value when it is a path", \

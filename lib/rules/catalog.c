@@ -95,7 +95,16 @@ static const struct {
 	"Level Task Opcode Keywords Version Qualifiers Security_UserID Execution_ProcessID "       \
 	"Execution_ThreadID Correlation_ActivityID UserID ProcessID ThreadID Hostname Data"
 #define SYSMON "RuleName UtcTime "
-#define PROCESS "ProcessGuid ProcessId Image User "
+#define PROCESS_ "ProcessGuid ProcessId Image User "
+#define PROCESS PROCESS_ DERIVED_IMAGE
+/* Derived ones (lib/model/field.h): all of them, as the start of a process has them; those of any
+ * event that names its process; those of one that holds a command for later. */
+#define DERIVED_NAME(id, name, says, example) name " "
+#define DERIVED SQ_DERIVED(DERIVED_NAME)
+#define DERIVED_IMAGE                                                                             \
+	"squibly.image squibly.image_name squibly.image_place squibly.program squibly.moved "      \
+	"squibly.trick "
+#define DERIVED_COMMAND "squibly.launch.command squibly.launch.carries squibly.trick "
 #define TWO_PROCESSES                                                                             \
 	"SourceProcessGuid SourceProcessGUID SourceProcessId SourceImage SourceUser "              \
 	"TargetProcessGuid TargetProcessGUID TargetProcessId TargetImage TargetUser "
@@ -105,7 +114,7 @@ static const struct category {
 	const char *fields;    /* beside the common ones; NULL: any field */
 } categories[SQ_CATEGORIES] = {
 	[SQ_CATEGORY_PROCESS_CREATION] = { { 1, 4688 },
-		SYSMON PROCESS "FileVersion Description Product Company OriginalFileName CommandLine "
+		SYSMON PROCESS_ DERIVED "FileVersion Description Product Company OriginalFileName CommandLine "
 		"CurrentDirectory LogonGuid LogonId TerminalSessionId IntegrityLevel Hashes "
 		"ParentProcessGuid ParentProcessId ParentImage ParentCommandLine ParentUser "
 		"SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId NewProcessId "
@@ -134,7 +143,7 @@ static const struct category {
 	[SQ_CATEGORY_REGISTRY_ADD] = { { 12 }, SYSMON PROCESS "EventType TargetObject" },
 	[SQ_CATEGORY_REGISTRY_DELETE] = { { 12 }, SYSMON PROCESS "EventType TargetObject Details" },
 	[SQ_CATEGORY_REGISTRY_SET] = { { 13, 4657 },
-		SYSMON PROCESS "EventType TargetObject Details ProcessName ObjectName ObjectValueName "
+		SYSMON PROCESS DERIVED_COMMAND "EventType TargetObject Details ProcessName ObjectName ObjectValueName "
 		"OperationType OldValueType OldValue NewValueType NewValue HandleId SubjectUserSid "
 		"SubjectUserName SubjectDomainName SubjectLogonId" },
 	[SQ_CATEGORY_REGISTRY_RENAME] = { { 14 }, SYSMON PROCESS "EventType TargetObject NewName" },
@@ -142,7 +151,7 @@ static const struct category {
 		SYSMON PROCESS "TargetFilename CreationUtcTime Hash Hashes Contents" },
 	[SQ_CATEGORY_PIPE_CREATED] = { { 17, 18 }, SYSMON PROCESS "EventType PipeName" },
 	[SQ_CATEGORY_WMI_EVENT] = { { 19, 20, 21 },
-		SYSMON "EventType Operation User EventNamespace Name Query Type Destination Consumer "
+		SYSMON DERIVED_COMMAND "EventType Operation User EventNamespace Name Query Type Destination Consumer "
 		"Filter" },
 	[SQ_CATEGORY_DNS_QUERY] = { { 22 }, SYSMON PROCESS "QueryName QueryStatus QueryResults" },
 	[SQ_CATEGORY_FILE_DELETE] = { { 23, 26 },
@@ -154,7 +163,7 @@ static const struct category {
 	[SQ_CATEGORY_FILE_EXECUTABLE_DETECTED] = { { 29 }, SYSMON PROCESS "TargetFilename Hashes" },
 	[SQ_CATEGORY_SYSMON_ERROR] = { { 255 }, SYSMON "ID Description" },
 	[SQ_CATEGORY_PS_SCRIPT] = { { 4104 },
-		"MessageNumber MessageTotal ScriptBlockText ScriptBlockId Path" },
+		DERIVED_COMMAND "MessageNumber MessageTotal ScriptBlockText ScriptBlockId Path" },
 	[SQ_CATEGORY_PS_MODULE] = { { 4103 }, "ContextInfo UserData Payload" },
 	/* Their data has no names: what readers make of it differs. */
 	[SQ_CATEGORY_PS_CLASSIC_START] = { { 400 }, NULL },

@@ -1,0 +1,25 @@
+/* Which program this really is, whatever its file is called.
+ *
+ * Windows' own programs say their name in their version resource (OriginalFileName, Description)
+ * and can be told by their imports (IMPHASH); a copy under another name keeps all three. Other
+ * programs are called what they call themselves: nobody gains by naming a tool of his regsvr32 in
+ * the resource and something else on disk.
+ */
+#pragma once
+
+#include "lib/derive/winpath.h"
+#include "lib/model/event.h"
+
+struct sq_identity {
+	struct sq_winpath image;
+	struct sq_sv program; /* "regsvr32.exe"; the image's name when nothing says otherwise */
+	bool renamed;         /* a program of Windows under another name */
+	bool moved;           /* a program of Windows outside its folders */
+};
+
+/** `image` is one value of Image, folded by sq_fold_text(), and may be empty.
+ *
+ * @param is_start  the event tells of the process's start, so that OriginalFileName and its like
+ * are the process's own (in an image load they are the library's) */
+void sq_identity_find(const struct sq_event *ev, struct sq_arena *arena, struct sq_sv image,
+                      bool is_start, struct sq_identity *ret);

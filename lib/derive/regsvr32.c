@@ -1,0 +1,160 @@
+#include "lib/derive/regsvr32.h"
+
+#include "lib/derive/install.h"
+
+#define BIT(letter) (1u << ((letter) - 'a'))
+
+static bool is_lawful(const struct sq_winpath *path)
+{
+	return path->place == SQ_PLACE_PROGRAM_FILES || path->place == SQ_PLACE_SYSTEM ||
+	       path->place == SQ_PLACE_WINDOWS || path->place == SQ_PLACE_VENDOR ||
+	       path->place == SQ_PLACE_BARE_SYSTEM;
+}
+
+static void add_switch(struct sq_event *ev, char letter)
+{
+	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789?";
+	const char *at = memchr(all, letter, sizeof(all) - 1);
+
+	if (at)
+		sq_derive_list(ev, SQ_F_D_RS_SWITCH, (struct sq_sv){ at, 1 });
+}
+
+/* The letters of "/s/u/i:x", up to the value: tried by those who think that regsvr32 takes them. */
+static void add_joined(struct sq_event *ev, struct sq_sv token)
+{
+	for (size_t i = 2; i + 1 < token.n && token.p[i] != ':'; i++)
+		if (token.p[i] == '/' || token.p[i] == '-')
+			add_switch(ev, token.p[i + 1]);
+}
+
+static void add_install(struct sq_process *p, struct sq_sv value)
+{
+	enum sq_place place;
+	uint32_t kinds = sq_install_kinds(p->arena, value, &place);
+
+	sq_derive_list(p->ev, SQ_F_D_RS_INSTALL, value);
+	for (unsigned k = 0; k < SQ_INSTALL_N; k++)
+		if (kinds >> k & 1)
+			sq_derive_list(p->ev, SQ_F_D_RS_INSTALL_CLASS,
+			               sq_sv_of(sq_install_name((enum sq_install)k)));
+	if (place != SQ_PLACE_NONE)
+		sq_derive_list(p->ev, SQ_F_D_RS_INSTALL_PLACE, sq_sv_of(sq_place_name(place)));
+}
+
+static void add_library(struct sq_process *p, struct sq_sv token)
+{
+	struct sq_event *ev = p->ev;
+	struct sq_winpath path;
+	size_t mark = sq_arena_mark(p->arena);
+	bool scrobj;
+
+	if (!sq_winpath_fold(p->arena, token, &path))
+		ev->flags |= SQ_EVENT_OVERFLOW;
+	scrobj = sq_winpath_names(&path, SQ_SV("scrobj"));
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY, path.path);
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_NAME,
+	               scrobj ? SQ_SV("scrobj") : sq_derive_library_name(&path));
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_EXTENSION,
+	               path.extension.n ? path.extension : SQ_SV("none"));
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_PLACE, sq_sv_of(sq_place_name(path.place)));
+	sq_derive_or(ev, SQ_F_D_RS_SCROBJ, scrobj);
+	sq_derive_and(ev, SQ_F_D_RS_LAWFUL, is_lawful(&path));
+	(void)mark;
+}
+
+void sq_regsvr32_derive(struct sq_process *p)
+{
+	struct sq_event *ev = p->ev;
+	const struct sq_cmdline *cmd = p->cmd;
+	uint32_t libraries = 0;
+	bool install = false;
+
+	for (uint32_t i = 0; i < cmd->n; i++) {
+		struct sq_sv token = sq_sv_trim(cmd->args[i]), value;
+		char letter = sq_switch_letter(token);
+
+		if (token.n == 0)
+			continue;
+		if (!letter) {
+			add_library(p, token);
+			libraries++;
+			continue;
+		}
+		add_switch(ev, letter);
+		if (sq_install_value(token, &value)) {
+			add_joined(ev, token);
+			add_install(p, value);
+			install = true;
+		} else if (letter == 'i') {
+			add_install(p, SQ_SV(""));
+			install = true;
+		}
+	}
+	if (!install)
+		sq_derive_list(ev, SQ_F_D_RS_INSTALL_CLASS,
+		               sq_sv_of(sq_install_name(SQ_INSTALL_NONE)));
+	if (!libraries) {
+		sq_derive_and(ev, SQ_F_D_RS_LAWFUL, false);
+		sq_derive_or(ev, SQ_F_D_RS_SCROBJ, false);
+	}
+}
+
+static uint32_t bits_in(uint32_t v)
+{
+	return (uint32_t)__builtin_popcount(v);
+}
+
+static uint32_t switch_bit(char letter)
+{
+	return letter && memchr("usni", letter, 4) ? BIT(letter) : 0;
+}
+
+static bool is_scrobj(struct sq_arena *arena, struct sq_sv token)
+{
+	struct sq_winpath path;
+	size_t mark = sq_arena_mark(arena);
+	bool is;
+
+	/* The name must stand in it, whole or short: no need to fold every path. */
+	if (sq_sv_find(token, SQ_SV("scr")) == SIZE_MAX)
+		return false;
+	is = sq_winpath_fold(arena, token, &path) && sq_winpath_names(&path, SQ_SV("scrobj"));
+	if (!arena->overflow)
+		sq_arena_rewind(arena, mark);
+	return is;
+}
+
+/* Whole letters are what write-ups show, so two of them are enough; words ("-silent
+ * -unregister") are also what other programs take, so it needs three. */
+void sq_regsvr32_shape(struct sq_process *p)
+{
+	const uint32_t remote =
+		1u << SQ_INSTALL_URL | 1u << SQ_INSTALL_UNC | 1u << SQ_INSTALL_WEBDAV;
+	const struct sq_cmdline *cmd = p->cmd;
+	uint32_t kinds = 0, short_ones = 0, all = 0;
+	bool scrobj = false;
+
+	for (uint32_t i = 0; i < cmd->n; i++) {
+		struct sq_sv token = cmd->args[i], value;
+		char letter = sq_switch_letter(token);
+
+		if (!letter) {
+			scrobj = scrobj || is_scrobj(p->arena, token);
+			continue;
+		}
+		all |= switch_bit(letter);
+		if (token.n == 2 || token.p[2] == ':')
+			short_ones |= switch_bit(letter);
+		if (sq_install_value(token, &value)) {
+			kinds |= sq_install_kinds(p->arena, value, NULL);
+			all |= BIT('i');
+			if (letter != 'i' && token.p[2] != ':') /* "/s/u/i:x" */
+				short_ones |= switch_bit(letter) | BIT('i');
+		}
+	}
+	kinds &= ~(1u << SQ_INSTALL_EMPTY);
+	sq_derive_or(p->ev, SQ_F_D_RS_SHAPE,
+	             (kinds & remote && (bits_in(short_ones) >= 2 || bits_in(all) >= 3)) ||
+	                     (kinds && scrobj));
+}
