@@ -14,6 +14,7 @@ static const struct command {
 	{ "scan", cli_scan, "Read events from files or standard input and print alerts" },
 	{ "check", cli_check, "Validate rules and configuration files" },
 	{ "test", cli_test, "Run rules against the events that lie beside them" },
+	{ "explain", cli_explain, "Tell why rules match an event, or do not" },
 	{ "send", cli_send, "Replay the records of a file over TCP or UDP" },
 };
 

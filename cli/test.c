@@ -11,12 +11,16 @@
 #include "cli/run.h"
 #include "cli/term.h"
 #include "lib/host/pack.h"
+#include "lib/rules/why.h"
+
+enum { WORDS_MAX = 64 * 1024 };
 
 static const char help[] =
 	"Usage: squibly test [OPTION]... PATH...\n\n"
 	"Run rules against the events that lie beside them. For each rule file RULE.yml at or below PATH,\n"
 	"every event in RULE.hit.ndjson must be matched by a rule of that file, and none in\n"
-	"RULE.miss.ndjson may be. Without PATH the shipped patterns are tested.\n\n"
+	"RULE.miss.ndjson may be. Without PATH the shipped patterns are tested. Of each event that does\n"
+	"otherwise it is told why: what each rule asked for, or which of its selections hold.\n\n"
 	"      --allow-bare  a rule without such files is no failure\n"
 	"  -q, --quiet       tell of failures only\n"
 	"  -h, --help\n\n"
@@ -26,10 +30,34 @@ struct test {
 	bool allow_bare, quiet;
 	unsigned rules, failures;
 	/* The file being run. */
+	struct sq_ruleset *rs;
+	struct sq_asker *asker;
 	const char *path;
 	bool want_hit;
 	uint64_t n, wrong;
 };
+
+/* What each rule of the file says about an event that it was mistaken in. */
+static void tell_reasons(const struct test *t, const struct sq_event *ev)
+{
+	struct sq_outbuf text = sq_outbuf_of(WORDS_MAX);
+
+	for (uint32_t i = 0; i < sq_ruleset_count(t->rs); i++) {
+		struct sq_why why;
+
+		sq_why(t->asker, i, ev, &why);
+		if ((why.verdict == SQ_VERDICT_MATCH) == t->want_hit)
+			continue;
+		sq_outbuf_reset(&text);
+		sq_why_sentence(&text, t->asker, &why, ev, 200);
+		fputs("      ", stdout);
+		cli_term_fit(stdout, why.rule->title, 0, 60);
+		fputs(": ", stdout);
+		cli_term_put(stdout, sq_outbuf_view(&text), 0);
+		putchar('\n');
+	}
+	sq_outbuf_fini(&text);
+}
 
 static void surprise(const struct test *t, const struct sq_event *ev, struct sq_sv raw,
                      const char *what)
@@ -39,6 +67,8 @@ static void surprise(const struct test *t, const struct sq_event *ev, struct sq_
 	printf("FAIL  %s:%llu: %s: ", t->path, (unsigned long long)t->n, what);
 	cli_term_put(stdout, sq_sv_first(line.n ? line : raw, 200), 0);
 	putchar('\n');
+	if (ev)
+		tell_reasons(t, ev);
 }
 
 static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
@@ -138,8 +168,13 @@ static void test_rule(struct test *t, const char *rule)
 		t->failures++;
 		return;
 	}
-	if (!test_events(t, rs, rule))
+	t->rs = rs;
+	t->asker = sq_asker_new(rs);
+	if (!t->asker)
+		printf("FAIL  %s: out of memory\n", rule);
+	if (!t->asker || !test_events(t, rs, rule))
 		t->failures++;
+	sq_asker_free(t->asker);
 	sq_ruleset_unref(rs);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/engine/alert.h"
+#include "lib/text/jsonw.h"
 
 enum { SQ_TACTIC_TEXT = 64 };
 
@@ -38,6 +39,9 @@ struct sq_sv sq_alert_techniques(const struct sq_rule *rule, char *to, size_t ca
 
 /** Part of a path after its last separator. */
 struct sq_sv sq_alert_base_name(struct sq_sv path);
+
+/** Member "flags" of an event; left out when there are none. */
+void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags);
 
 void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al);
 void sq_alert_write_syslog(struct sq_outbuf *out, const struct sq_alert *al);

@@ -200,6 +200,12 @@ void sq_jsonw_int(struct sq_jsonw *w, int64_t v)
 	sq_outbuf_put(w->out, (struct sq_sv){ p, (size_t)(text + sizeof(text) - p) });
 }
 
+void sq_jsonw_null(struct sq_jsonw *w)
+{
+	before_value(w);
+	sq_outbuf_put(w->out, SQ_SV("null"));
+}
+
 void sq_jsonw_bool(struct sq_jsonw *w, bool v)
 {
 	before_value(w);

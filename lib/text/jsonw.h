@@ -27,6 +27,7 @@ void sq_jsonw_key_sv(struct sq_jsonw *w, struct sq_sv key);
 void sq_jsonw_string(struct sq_jsonw *w, struct sq_sv v);
 void sq_jsonw_int(struct sq_jsonw *w, int64_t v);
 void sq_jsonw_bool(struct sq_jsonw *w, bool v);
+void sq_jsonw_null(struct sq_jsonw *w);
 /** Key and string, left out when `v` is empty. */
 void sq_jsonw_member(struct sq_jsonw *w, const char *key, struct sq_sv v);
 

@@ -127,6 +127,7 @@ static void check_commas(void **state)
 	sq_jsonw_end_object(&w);
 	sq_jsonw_bool(&w, true);
 	sq_jsonw_bool(&w, false);
+	sq_jsonw_null(&w);
 	sq_jsonw_string(&w, SQ_SV(""));
 	sq_jsonw_end_array(&w);
 	sq_jsonw_key(&w, "d");
@@ -137,7 +138,7 @@ static void check_commas(void **state)
 	sq_jsonw_end_object(&w);
 	assert_int_equal(w.depth, 0);
 	assert_sv_equal(sq_outbuf_view(&out),
-	                SQ_SV("{\"a\":1,\"b\":\"x\\\"y\",\"c\\n\":[[],{},true,false,\"\"],"
+	                SQ_SV("{\"a\":1,\"b\":\"x\\\"y\",\"c\\n\":[[],{},true,false,null,\"\"],"
 	                      "\"d\":{\"e\":-2}}"));
 	sq_outbuf_fini(&out);
 }
