@@ -121,7 +121,8 @@ static int cut(struct cli_run *run, struct sq_frame *frame, bool eof, struct sq_
 		if (r < 0)
 			return sq_err_set(err, r, "%s: holds no events: these are bytes of %s",
 			                  path,
-			                  frame->foreign == SQ_FRAME_TLS ? "TLS"
+			                  frame->foreign == SQ_FRAME_TLS     ? "TLS"
+			                  : frame->foreign == SQ_FRAME_UTF16 ? "UTF-16 text"
 			                  : frame->foreign == SQ_FRAME_LUMBERJACK
 			                          ? "Lumberjack (Beats)"
 			                          : "HTTP");

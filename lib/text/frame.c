@@ -52,6 +52,7 @@ static void begin(struct sq_frame *f, enum mode mode)
 	f->depth = 0;
 	f->last = 0;
 	f->line_start = false;
+	f->first_line = false;
 	f->dropping = false;
 }
 
@@ -193,12 +194,17 @@ static bool in_object(const struct sq_frame *f)
 	return f->depth && f->depth <= TYPED_DEPTH && (f->containers >> (f->depth - 1) & 1);
 }
 
-/* May JSON go on with `c` as the first byte of a line? */
+/* May JSON go on with `c` as the first byte of a line? Behind a colon at the end of the very first
+ * line a value does not: that is a record of one line cut off there, and `c` begins the next one.
+ */
 static bool may_begin_line(const struct sq_frame *f, char c)
 {
-	if (c == '{')
-		return f->last == ':' || f->last == '[' || (f->last == ',' && !in_object(f));
-	return c != '\0' && strchr("}[],:\"-0123456789tfn", c) != NULL;
+	if (c == '\0')
+		return false;
+	if (strchr("{[-0123456789tfn", c))
+		return f->last == '[' || (f->last == ':' && !f->first_line) ||
+		       (f->last == ',' && !in_object(f));
+	return strchr("}],:\"", c) != NULL;
 }
 
 static void open_bracket(struct sq_frame *f, char c)
@@ -236,6 +242,8 @@ static enum scan scan(struct sq_frame *f, struct sq_sv v, size_t *ret_end, size_
 			return SCAN_BROKEN;
 		}
 		if (sq_is_space(c)) {
+			if (c == '\n' && !f->line_start)
+				f->first_line = f->mode == FIRST;
 			f->line_start = c == '\n';
 			if (c == '\n')
 				f->mode = MORE;
@@ -386,13 +394,14 @@ static int judge(struct sq_frame *f, struct cut *c)
 		struct sq_sv text;
 		enum sq_frame_foreign what;
 	} signs[] = {
-		{ { "\x16\x03", 2 }, SQ_FRAME_TLS },  { { "1W", 2 }, SQ_FRAME_LUMBERJACK },
-		{ { "1J", 2 }, SQ_FRAME_LUMBERJACK }, { { "1C", 2 }, SQ_FRAME_LUMBERJACK },
-		{ { "1D", 2 }, SQ_FRAME_LUMBERJACK }, { { "2W", 2 }, SQ_FRAME_LUMBERJACK },
-		{ { "2J", 2 }, SQ_FRAME_LUMBERJACK }, { { "2C", 2 }, SQ_FRAME_LUMBERJACK },
-		{ { "2D", 2 }, SQ_FRAME_LUMBERJACK }, { { "GET ", 4 }, SQ_FRAME_HTTP },
-		{ { "POST ", 5 }, SQ_FRAME_HTTP },    { { "PUT ", 4 }, SQ_FRAME_HTTP },
-		{ { "HEAD ", 5 }, SQ_FRAME_HTTP },    { { "OPTIONS ", 8 }, SQ_FRAME_HTTP },
+		{ { "\x16\x03", 2 }, SQ_FRAME_TLS },   { { "1W", 2 }, SQ_FRAME_LUMBERJACK },
+		{ { "1J", 2 }, SQ_FRAME_LUMBERJACK },  { { "1C", 2 }, SQ_FRAME_LUMBERJACK },
+		{ { "1D", 2 }, SQ_FRAME_LUMBERJACK },  { { "2W", 2 }, SQ_FRAME_LUMBERJACK },
+		{ { "2J", 2 }, SQ_FRAME_LUMBERJACK },  { { "2C", 2 }, SQ_FRAME_LUMBERJACK },
+		{ { "2D", 2 }, SQ_FRAME_LUMBERJACK },  { { "GET ", 4 }, SQ_FRAME_HTTP },
+		{ { "POST ", 5 }, SQ_FRAME_HTTP },     { { "PUT ", 4 }, SQ_FRAME_HTTP },
+		{ { "HEAD ", 5 }, SQ_FRAME_HTTP },     { { "OPTIONS ", 8 }, SQ_FRAME_HTTP },
+		{ { "\xff\xfe", 2 }, SQ_FRAME_UTF16 }, { { "\xfe\xff", 2 }, SQ_FRAME_UTF16 },
 	};
 	struct sq_sv v = rest_of(c);
 

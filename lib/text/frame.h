@@ -14,8 +14,9 @@
  * when it comes in pieces: the reader of records takes either.
  *
  * NUL anywhere, a raw line end inside a JSON string, or at the start of a line a byte that JSON
- * cannot have there ('{' where an object wants a key, '<' ...) end a broken record, so that one
- * truncated record does not swallow the next.
+ * cannot have there ('{' where an object wants a key, '<' ...) end a broken record, and so does the
+ * first line end when a colon stands before it and no blank behind: one truncated record does not
+ * swallow the next.
  *
  * Pure: no I/O, no allocation, no clock. One struct sq_frame belongs to one connection. It
  * remembers how far it has searched, so feeding a record one byte at a time costs no more than
@@ -31,6 +32,7 @@ enum sq_frame_foreign {
 	SQ_FRAME_TLS,        /* a TLS ClientHello on a plain port */
 	SQ_FRAME_LUMBERJACK, /* a Beats client ("2W", "1W", "2C" ...) on a plain port */
 	SQ_FRAME_HTTP,       /* "POST /", "GET /" ... */
+	SQ_FRAME_UTF16,      /* the byte order mark of UTF-16: each NUL would end a record */
 };
 
 struct sq_frame {
@@ -46,6 +48,7 @@ struct sq_frame {
 	uint8_t mode, phase;
 	uint8_t last;    /* last byte outside of strings that is not blank */
 	bool line_start; /* nothing but a line end since then */
+	bool first_line; /* and it was the end of the object's first line */
 	bool dropping;   /* the record is over max_record; looking for its end */
 	bool in_array;   /* between the elements of a top-level array */
 	bool began;      /* the first bytes of the stream have been judged */
