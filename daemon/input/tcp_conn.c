@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/input/put.h"
+#include "lib/text/syslog.h"
 
 enum {
 	READ_MIN = 64 * 1024, /* bytes of room for one read */
@@ -78,7 +79,8 @@ static void carry_cut(struct sqd_tcp_conn *c, struct sq_sv rest)
 		carry_free(c);
 		return;
 	}
-	memmove(c->carry, rest.p, rest.n);
+	if (rest.p != c->carry) /* a record that comes byte by byte is not moved for each */
+		memmove(c->carry, rest.p, rest.n);
 	c->len = rest.n;
 	if (c->cap <= CARRY_KEPT || rest.n > SMALL)
 		return;
@@ -125,6 +127,9 @@ static void foreign(struct sqd_tcp_conn *c)
 		break;
 	case SQ_FRAME_HTTP:
 		what = "speaks HTTP on a plain TCP port";
+		break;
+	case SQ_FRAME_UTF16:
+		what = "sends UTF-16; records are read as UTF-8";
 		break;
 	}
 	base(c)->counts->connections_failed++;
@@ -374,6 +379,15 @@ int sqd_tcp_conn_resume(struct sqd_tcp_conn *c)
 	return 0;
 }
 
+/* An event that is there to its end, perhaps behind a syslog header. */
+static bool is_whole(struct sq_sv rest)
+{
+	struct sq_syslog header;
+
+	sq_syslog_strip(rest, &header);
+	return sq_frame_value_length(header.payload) > 0;
+}
+
 void sqd_tcp_conn_stop(struct sqd_tcp_conn *c)
 {
 	struct sq_sv rest;
@@ -387,7 +401,7 @@ void sqd_tcp_conn_stop(struct sqd_tcp_conn *c)
 	/* A sender may leave out the last line end: what is a whole value is a record. The
 	 * beginning of one is not; it was taken in, so it is counted. */
 	c->ended = true;
-	if (rest.n && sq_frame_value_length(rest)) {
+	if (rest.n && is_whole(rest)) {
 		(void)drain(c, true);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "daemon/input/udp.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 enum {
 	BURST = 64,           /* datagrams taken at once */
 	BURSTS_AT_ONCE = 4,   /* then others have their turn */
+	ASK_DROPS_MS = 1000,  /* how often, at most, the kernel is asked what it lost */
 	EXPIRE_MS = 1000,     /* how often incomplete GELF messages are looked at */
 	SLOT_SPREAD = 64 + 8, /* bytes between slots, so that they do not share cache lines' sets */
 };
@@ -47,6 +49,7 @@ struct udp_input {
 	uv_timer_t expire; /* runs while chunks of GELF messages may be waiting */
 	bool started, paused, stopped, closing;
 	uint32_t kernel_drops; /* the kernel's count when last seen */
+	uint64_t asked_ms;     /* loop time when it was last asked for it */
 	struct sq_gelf *gelf;
 	uint64_t chunk_ns; /* when the last chunk came */
 
@@ -226,6 +229,18 @@ static void on_expire(uv_timer_t *t)
 
 /* ---- datagrams --------------------------------------------------------------------------- */
 
+/* The kernel's running count. It may wrap; and a datagram brings the count of when it came, which
+ * is older than one that was asked for. */
+static void count_drops(struct udp_input *u, uint32_t total)
+{
+	uint32_t more = total - u->kernel_drops;
+
+	if (more > INT32_MAX)
+		return;
+	u->base.counts->kernel_dropped += more;
+	u->kernel_drops = total;
+}
+
 static void note_kernel_drops(struct udp_input *u, struct msghdr *h)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
@@ -234,9 +249,26 @@ static void note_kernel_drops(struct udp_input *u, struct msghdr *h)
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
 			continue;
 		memcpy(&total, CMSG_DATA(c), sizeof(total));
-		u->base.counts->kernel_dropped += total - u->kernel_drops; /* it may wrap */
-		u->kernel_drops = total;
+		count_drops(u, total);
 	}
+}
+
+/* @return the count now, or what it was when last seen */
+static uint32_t drops_now(const struct udp_input *u)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	socklen_t n = sizeof(info);
+
+	if (getsockopt(u->fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0 || n < sizeof(info))
+		return u->kernel_drops;
+	return info[SK_MEMINFO_DROPS];
+}
+
+/* What was lost behind the last datagram of a burst no datagram tells of. */
+static void ask_kernel_drops(struct udp_input *u)
+{
+	u->asked_ms = uv_now(u->base.loop);
+	count_drops(u, drops_now(u));
 }
 
 /* The text of the sender; the same as last time costs one comparison. */
@@ -329,6 +361,8 @@ static void on_poll(uv_poll_t *h, int status SQ_UNUSED, int events SQ_UNUSED)
 	/* An error is a pending one of the socket: recvmmsg() takes it off. */
 	for (int i = 0; i < BURSTS_AT_ONCE && !u->paused && read_burst(u); i++)
 		;
+	if (uv_now(h->loop) - u->asked_ms >= ASK_DROPS_MS)
+		ask_kernel_drops(u);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -384,6 +418,7 @@ static int open_socket(struct udp_input *u, struct sq_err *err)
 		        (unsigned long long)cfg->receive_buffer / 1024);
 	/* Without it losses in the kernel go uncounted; everything else works. */
 	(void)setsockopt(u->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
+	u->kernel_drops = drops_now(u); /* an inherited socket may have lost some before us */
 	return 0;
 }
 
@@ -432,6 +467,7 @@ static void udp_stop(struct sqd_input *base)
 		return;
 	u->stopped = true;
 	(void)uv_poll_stop(&u->poll);
+	ask_kernel_drops(u);
 }
 
 /* What found no batch before the end, and the messages that were never whole. */
