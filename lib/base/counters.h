@@ -32,6 +32,7 @@
 	X(alerts_lost,         INFO, "Alerts that could not be written at all: out of memory")         \
 	X(duplicate_keys,      INFO, "Events that held a JSON key twice; every value was looked at")   \
 	X(fields_overflow,     INFO, "Events whose fields did not all fit into memory; read as far as they did") \
+	X(scan_fallbacks,      INFO, "Values that Hyperscan could not scan; each pattern was tried on them instead") \
 	X(regex_limits,        INFO, "Regular expressions given up at their step limit; they count as no match") \
 	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \

@@ -336,4 +336,5 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 		b->done++;
 	}
 	b->counts.regex_limits += sq_matcher_take_limits(pl->matcher);
+	b->counts.scan_fallbacks += sq_matcher_take_fallbacks(pl->matcher);
 }
