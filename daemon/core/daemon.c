@@ -158,6 +158,7 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			.format = (enum sq_format)c->format,
 			.min_level = (enum sq_level)c->min_level,
 			.when_full = (enum sqd_when_full)c->when_full,
+			.datagrams = cfg->outputs.items[i].output_ops->datagrams,
 		};
 	}
 	d->router = routes ? sqd_router_new(&opts) : NULL;
@@ -197,6 +198,8 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		const struct sqd_output_common *c = cfg->outputs.items[i].output;
 
 		o.formats |= (uint8_t)(1u << c->format);
+		if (cfg->outputs.items[i].output_ops->datagrams)
+			o.datagram_formats |= (uint8_t)(1u << c->format);
 		if (c->min_level < (int)o.min_level)
 			o.min_level = (enum sq_level)c->min_level;
 	}

@@ -40,6 +40,20 @@ static bool wants(const struct sqd_route *to, const struct sq_alert_ref *al)
 	return al->level >= to->min_level && al->text[to->format].n;
 }
 
+/* Which of the texts of an alert that it wants. */
+static unsigned text_for(const struct sqd_route *to, const struct sq_alert_ref *al)
+{
+	unsigned brief = SQ_FORMATS + to->format;
+
+	return to->datagrams && al->text[brief].n ? brief : to->format;
+}
+
+static bool wants_folded(const struct sqd_route *to, enum sq_format f, unsigned who, uint8_t level)
+{
+	return to->format == f && level >= to->min_level &&
+	       who & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
+}
+
 /* @return false: the output is full and wants the batch to wait */
 static bool give(const struct sqd_router *r, const struct sqd_route *to, struct sq_sv text)
 {
@@ -64,7 +78,7 @@ static void pump_outlet(struct sqd_router *r, struct outlet *o)
 
 		for (; o->alert < b->n_alerts; o->alert++) {
 			const struct sq_alert_ref *al = &b->alerts[o->alert];
-			enum sq_format f = o->route.format;
+			unsigned f = text_for(&o->route, al);
 
 			if (wants(&o->route, al) &&
 			    !give(r, &o->route,
@@ -115,27 +129,28 @@ static bool roomy(const struct sqd_router *r)
 	return true;
 }
 
-static bool emit_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+static bool emit_folded(void *ctx, enum sq_format f, unsigned who, uint8_t level, struct sq_sv text)
 {
 	struct sqd_router *r = ctx;
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (to->format == f && level >= to->min_level && !give(r, to, text))
+		if (wants_folded(to, f, who, level) && !give(r, to, text))
 			sqd_outqueue_counts(to->queue)->dropped_full++;
 	}
 	return roomy(r);
 }
 
-static bool lose_folded(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text SQ_UNUSED)
+static bool lose_folded(void *ctx, enum sq_format f, unsigned who, uint8_t level,
+                        struct sq_sv text SQ_UNUSED)
 {
 	struct sqd_router *r = ctx;
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (to->format == f && level >= to->min_level)
+		if (wants_folded(to, f, who, level))
 			sqd_outqueue_counts(to->queue)->dropped_shutdown++;
 	}
 	return true;
@@ -192,7 +207,7 @@ static void fold(struct sqd_router *r, struct sq_batch *b)
 		if (sq_fold_pass(r->fold, al, b->out.p, now))
 			continue;
 		r->opts.totals->alerts_folded++;
-		for (int f = 0; f < SQ_FORMATS; f++)
+		for (int f = 0; f < SQ_TEXTS; f++)
 			al->text[f].n = 0;
 	}
 	if (b->n_alerts && !uv_is_active((uv_handle_t *)&r->timer))

@@ -26,6 +26,7 @@ struct sqd_route {
 	enum sq_format format;
 	enum sq_level min_level;
 	enum sqd_when_full when_full;
+	bool datagrams; /* gets what is shortened for them */
 };
 
 struct sqd_router_opts {

@@ -229,6 +229,7 @@ static void udp_close(struct sqd_output *out)
 
 const struct sqd_output_ops sqd_output_udp = {
 	.kind = "udp",
+	.datagrams = true,
 	.size = sizeof(struct udp_output),
 	.cfg_size = sizeof(struct sqd_output_udp_cfg),
 	.opts = udp_opts,

@@ -22,7 +22,7 @@ struct entry {
 	uint32_t cap;
 	struct {
 		uint32_t at, n;
-	} formats[SQ_FORMATS]; /* in `text` */
+	} formats[SQ_TEXTS]; /* in `text` */
 	uint8_t level;
 	uint32_t chain;        /* next entry of the same bucket, or next free one */
 	uint32_t older, newer; /* in the order of time */
@@ -166,7 +166,7 @@ static bool keep_text(struct sq_fold *f, struct entry *e, const struct sq_alert_
 	uint64_t n = 0;
 	uint32_t at = 0;
 
-	for (unsigned i = 0; i < SQ_FORMATS; i++)
+	for (unsigned i = 0; i < SQ_TEXTS; i++)
 		n += ref->text[i].n;
 	if (n > e->cap) {
 		char *text;
@@ -180,7 +180,7 @@ static bool keep_text(struct sq_fold *f, struct entry *e, const struct sq_alert_
 		e->text = text;
 		e->cap = (uint32_t)n;
 	}
-	for (unsigned i = 0; i < SQ_FORMATS; i++) {
+	for (unsigned i = 0; i < SQ_TEXTS; i++) {
 		e->formats[i].at = at;
 		e->formats[i].n = ref->text[i].n;
 		if (ref->text[i].n)
@@ -218,15 +218,21 @@ static bool emit_entry(struct sq_fold *f, const struct entry *e, sq_fold_emit_fn
 {
 	bool go_on = true;
 
-	for (unsigned i = 0; i < SQ_FORMATS; i++) {
+	for (unsigned i = 0; i < SQ_TEXTS; i++) {
 		struct sq_sv text = { e->text + e->formats[i].at, e->formats[i].n };
+		enum sq_format format = (enum sq_format)(i % SQ_FORMATS);
+		unsigned to = SQ_TO_STREAMS | SQ_TO_DATAGRAMS;
 
 		if (text.n == 0)
 			continue;
+		if (i >= SQ_FORMATS)
+			to = SQ_TO_DATAGRAMS;
+		else if (e->formats[SQ_FORMATS + i].n)
+			to = SQ_TO_STREAMS;
 		sq_outbuf_reset(&f->out);
-		sq_alert_write_repeats(&f->out, (enum sq_format)i, text, e->repeats);
+		sq_alert_write_repeats(&f->out, format, text, e->repeats);
 		/* Out of memory for the count: the alert matters more. */
-		go_on &= emit(ctx, (enum sq_format)i, e->level,
+		go_on &= emit(ctx, format, to, e->level,
 		              f->out.failed ? text : sq_outbuf_view(&f->out));
 	}
 	return go_on;

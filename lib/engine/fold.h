@@ -24,10 +24,11 @@ void sq_fold_free(struct sq_fold *f);
 bool sq_fold_pass(struct sq_fold *f, const struct sq_alert_ref *ref, const char *out,
                   struct sq_now now);
 
-/** Called for each window that has ended with repeats. `text[f]` is what to send in format f, the
- *  count in its place; valid during the call. @return false: give no other for now (the formats of
- * this one are still given) */
-typedef bool sq_fold_emit_fn(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text);
+/** Called for each window that has ended with repeats. `text` is what to send in format f to those
+ *  of `to` (SQ_TO_STREAMS, SQ_TO_DATAGRAMS), the count in its place; valid during the call. @return
+ * false: give no other for now (the formats of this one are still given) */
+typedef bool sq_fold_emit_fn(void *ctx, enum sq_format f, unsigned to, uint8_t level,
+                             struct sq_sv text);
 
 /** Give what is due (all of it when `all`, on the way down). @return ns until the next is due (0
  *  when `emit` stopped it), or UINT64_MAX */

@@ -88,6 +88,42 @@ static bool is_empty(struct mark m)
 	return m.len == 0 && m.n_alerts == 0 && m.n_dead == 0;
 }
 
+/* Write the text of slot `slot` of `ref`. @return false: it does not fit */
+static bool write_text(struct sq_batch *b, struct sq_alert_ref *ref, unsigned slot,
+                       const struct sq_alert *al)
+{
+	size_t at = b->out.len;
+
+	sq_alert_write(&b->out, (enum sq_format)(slot % SQ_FORMATS), al);
+	if (b->out.failed || b->out.len > UINT32_MAX)
+		return false;
+	ref->text[slot].at = (uint32_t)at;
+	ref->text[slot].n = (uint32_t)(b->out.len - at);
+	return true;
+}
+
+/* The text is too long for a datagram, and whoever can pad a command line could hide like that: say
+ * less, until it fits. @return as write_text() */
+static bool write_short(struct sq_batch *b, struct sq_alert_ref *ref, enum sq_format f,
+                        const struct sq_alert *al)
+{
+	static const uint32_t value_max[] = { 0, 8192, SMALL_VALUE_MAX };
+	struct sq_alert less = *al;
+	size_t at = b->out.len;
+
+	less.without_original = true;
+	for (size_t i = 0; i < SQ_LEN(value_max); i++) {
+		if (value_max[i] && (!al->value_max || value_max[i] < al->value_max))
+			less.value_max = value_max[i];
+		sq_outbuf_cut(&b->out, at);
+		if (!write_text(b, ref, SQ_FORMATS + f, &less))
+			return false;
+		if (ref->text[SQ_FORMATS + f].n <= SQ_DATAGRAM_TEXT)
+			break;
+	}
+	return true;
+}
+
 /* Append one alert in every format that is wanted. @return false: it does not fit */
 static bool encode(const struct run *r, const struct sq_alert *al)
 {
@@ -102,15 +138,13 @@ static bool encode(const struct run *r, const struct sq_alert *al)
 	*ref = (struct sq_alert_ref){ .level = (uint8_t)al->rule->level };
 	sq_alert_fold_key(al, ref->fold_key);
 	for (unsigned f = 0; f < SQ_FORMATS; f++) {
-		size_t at = b->out.len;
-
 		if (!(r->pl->opts.formats & 1u << f))
 			continue;
-		sq_alert_write(&b->out, (enum sq_format)f, al);
-		if (b->out.failed || b->out.len > UINT32_MAX)
+		if (!write_text(b, ref, f, al))
 			return false;
-		ref->text[f].at = (uint32_t)at;
-		ref->text[f].n = (uint32_t)(b->out.len - at);
+		if (r->pl->opts.datagram_formats & 1u << f && ref->text[f].n > SQ_DATAGRAM_TEXT &&
+		    !write_short(b, ref, (enum sq_format)f, al))
+			return false;
 	}
 	b->n_alerts++;
 	return true;

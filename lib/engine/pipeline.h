@@ -14,7 +14,8 @@ struct sq_pipeline_opts {
 	enum sq_level
 		min_level; /* alerts below are not encoded; the record still counts as alerted */
 	uint8_t formats;   /* bit per enum sq_format to encode */
-	bool dead_letters; /* write malformed records into the batch */
+	uint8_t datagram_formats; /* of those, the ones that go out as datagrams too */
+	bool dead_letters;        /* write malformed records into the batch */
 };
 
 struct sq_pipeline;

@@ -25,13 +25,24 @@ struct sq_record {
 
 enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
 
+enum {
+	SQ_TEXTS = 2 * SQ_FORMATS,
+	/* Bytes of a text that goes out as a datagram, of IPv4 or IPv6; room is left for a count.
+	 */
+	SQ_DATAGRAM_TEXT = 65000,
+};
+
+/** Who is to get a text. */
+enum { SQ_TO_STREAMS = 1, SQ_TO_DATAGRAMS = 2 };
+
 /** One alert, encoded in every format that an output wants; the bytes lie in sq_batch.out. */
 struct sq_alert_ref {
 	uint64_t fold_key[2]; /* of rule, host and command line */
 	uint8_t level;        /* enum sq_level */
+	/** From SQ_FORMATS on: the same once more, cut for datagrams; n = 0: there is no need. */
 	struct {
 		uint32_t at, n; /* n = 0: nobody wants this format */
-	} text[SQ_FORMATS];
+	} text[SQ_TEXTS];
 };
 
 /** One malformed record as a line of JSON for the dead-letter file, in sq_batch.out. */

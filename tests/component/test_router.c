@@ -277,6 +277,39 @@ static void forgotten_repeats_are_counted(void **state)
 	teardown(&f);
 }
 
+static void datagrams_get_the_short_text(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	sqd_router_close(f.router, fake_noted, &f.closed);
+	uv_run(&f.loop, UV_RUN_DEFAULT);
+	f.closed = false;
+	f.router = sqd_router_new(&(struct sqd_router_opts){
+		.loop = &f.loop,
+		.routes = (struct sqd_route[]){ { .queue = f.queue[0], .format = SQ_FORMAT_JSON },
+	                                        { .queue = f.queue[1],
+	                                          .format = SQ_FORMAT_JSON,
+	                                          .datagrams = true } },
+		.n_routes = 2,
+		.batches = BATCHES,
+		.totals = &f.totals,
+		.released = on_released,
+		.progress = on_progress,
+		.ctx = &f });
+	add(f.batch[0], "long", SQ_LEVEL_HIGH);
+	f.batch[0]->alerts[0].text[SQ_FORMATS + SQ_FORMAT_JSON].at = 1;
+	f.batch[0]->alerts[0].text[SQ_FORMATS + SQ_FORMAT_JSON].n = 2;
+	add(f.batch[0], "fits", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("long\nfits\n"));
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("on\nfits\n"));
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +321,7 @@ int main(void)
 		cmocka_unit_test(repeats_wait_for_an_output_that_blocks),
 		cmocka_unit_test(when_time_gets_short_nobody_holds_up_the_others),
 		cmocka_unit_test(forgotten_repeats_are_counted),
+		cmocka_unit_test(datagrams_get_the_short_text),
 	};
 
 	return cmocka_run_group_tests_name("flow/router", tests, NULL, NULL);

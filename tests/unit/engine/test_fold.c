@@ -8,11 +8,15 @@ enum { WINDOW = 1000 };
 /* What was given at the end of windows, as "level/format:text;" one after another. */
 static char given[4096];
 
-static bool on_emit(void *ctx, enum sq_format f, uint8_t level, struct sq_sv text)
+static bool on_emit(void *ctx, enum sq_format f, unsigned to, uint8_t level, struct sq_sv text)
 {
 	size_t len = strlen(given);
 
-	(void)snprintf(given + len, sizeof(given) - len, "%u/%u:%.*s;", level, f, SQ_SV_ARG(text));
+	(void)snprintf(given + len, sizeof(given) - len, "%u/%u%s:%.*s;", level, f,
+	               to == SQ_TO_STREAMS     ? "s"
+	               : to == SQ_TO_DATAGRAMS ? "d"
+	                                       : "",
+	               SQ_SV_ARG(text));
 	return !ctx;
 }
 
@@ -258,6 +262,22 @@ static void it_stops_after_one_when_told_and_goes_on_later(void **state)
 	sq_fold_free(f);
 }
 
+static void a_text_for_datagrams_is_kept_beside_the_whole_one(void **state)
+{
+	struct sq_fold *f = make(8, 1000);
+	struct sq_alert_ref ref = { .fold_key = { 1, 2 }, .level = SQ_LEVEL_HIGH };
+
+	(void)state;
+	ref.text[SQ_FORMAT_CEF].n = 4;
+	ref.text[SQ_FORMATS + SQ_FORMAT_CEF].at = 4;
+	ref.text[SQ_FORMATS + SQ_FORMAT_CEF].n = 1;
+	assert_true(sq_fold_pass(f, &ref, "long-", at(0)));
+	assert_false(sq_fold_pass(f, &ref, "long-", at(0)));
+	assert_int_equal(expire(f, WINDOW), UINT64_MAX);
+	assert_string_equal(given, "3/2s:long cnt=1;3/2d:- cnt=1;");
+	sq_fold_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +292,7 @@ int main(void)
 		cmocka_unit_test(every_format_is_kept_and_given),
 		cmocka_unit_test(many_kinds_come_and_go),
 		cmocka_unit_test(a_failed_allocation_lets_alerts_pass_and_the_count_go),
+		cmocka_unit_test(a_text_for_datagrams_is_kept_beside_the_whole_one),
 		cmocka_unit_test(it_stops_after_one_when_told_and_goes_on_later),
 	};
 

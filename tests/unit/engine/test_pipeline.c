@@ -272,6 +272,52 @@ static void an_event_too_large_for_the_buffer_says_less_instead_of_nothing(void 
 	free(record);
 }
 
+/* Whoever pads a command line must not keep its alert out of a datagram. */
+static void what_is_too_long_for_a_datagram_is_written_short_too(void **state)
+{
+	static const struct {
+		size_t padding;
+		bool brief, command;
+	} cases[] = {
+		{ 1000, false, false }, /* it fits as it is */
+		{ 25000, true, true },  /* without the record: the values are whole */
+		{ 70000, true, false }, /* with values cut */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(cases); i++) {
+		char *record = malloc(cases[i].padding + 1000), *p = record;
+		const char *end = "\"}";
+		struct sq_alert_ref *al;
+		struct sq_sv brief;
+		struct rig g;
+
+		rig_open(&g,
+		         (struct sq_pipeline_opts){ .formats = 1u << SQ_FORMAT_JSON,
+		                                    .datagram_formats = 1u << SQ_FORMAT_JSON },
+		         1 << 20);
+		p = stpcpy(p, BOTH);
+		p -= strlen(end);
+		memset(p, 'x', cases[i].padding);
+		p = stpcpy(p + cases[i].padding, end);
+		rig_add(&g, (struct sq_sv){ record, (size_t)(p - record) });
+		sq_pipeline_run(g.pipeline, g.batch, rig_now);
+		assert_int_equal(g.batch->n_alerts, 2);
+		al = &g.batch->alerts[0];
+		brief = (struct sq_sv){ g.batch->out.p + al->text[SQ_FORMATS + SQ_FORMAT_JSON].at,
+			                al->text[SQ_FORMATS + SQ_FORMAT_JSON].n };
+		assert_int_equal(brief.n != 0, cases[i].brief);
+		assert_true(brief.n <= SQ_DATAGRAM_TEXT);
+		assert_true(al->text[SQ_FORMAT_JSON].n > cases[i].padding * 2);
+		assert_int_equal(brief.n > cases[i].padding, cases[i].command);
+		if (brief.n)
+			assert_true(brief.p[0] == '{' && sq_sv_ends(brief, SQ_SV("}}")));
+		sq_batch_clear_out(g.batch);
+		rig_close(&g);
+		free(record);
+	}
+}
+
 static void an_alert_that_fits_nowhere_is_counted_as_lost(void **state)
 {
 	struct rig g;
@@ -433,6 +479,7 @@ int main(void)
 		cmocka_unit_test(a_dead_letter_of_a_long_record_is_cut_and_says_so),
 		cmocka_unit_test(without_dead_letters_malformed_records_are_only_counted),
 		cmocka_unit_test(an_event_too_large_for_the_buffer_says_less_instead_of_nothing),
+		cmocka_unit_test(what_is_too_long_for_a_datagram_is_written_short_too),
 		cmocka_unit_test(an_alert_that_fits_nowhere_is_counted_as_lost),
 		cmocka_unit_test(a_full_buffer_stops_before_the_event_that_does_not_fit),
 		cmocka_unit_test(a_watcher_sees_everything_once_also_over_stops),
