@@ -86,6 +86,9 @@ static inline void sample_attack(struct sample *s)
 		.references = s->references,
 		.n_references = 1,
 	};
+	s->hit.n_selections = 2;
+	s->hit.selections[0] = SQ_SV("program");
+	s->hit.selections[1] = SQ_SV("engine");
 	s->hit.n_matched = 1;
 	s->hit.matched[0] =
 		(struct sq_matched){ "CommandLine",

