@@ -46,7 +46,6 @@ static void add_library(struct sq_process *p, struct sq_sv token)
 {
 	struct sq_event *ev = p->ev;
 	struct sq_winpath path;
-	size_t mark = sq_arena_mark(p->arena);
 	bool scrobj;
 
 	if (!sq_winpath_fold(p->arena, token, &path))
@@ -60,7 +59,6 @@ static void add_library(struct sq_process *p, struct sq_sv token)
 	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_PLACE, sq_sv_of(sq_place_name(path.place)));
 	sq_derive_or(ev, SQ_F_D_RS_SCROBJ, scrobj);
 	sq_derive_and(ev, SQ_F_D_RS_LAWFUL, is_lawful(&path));
-	(void)mark;
 }
 
 void sq_regsvr32_derive(struct sq_process *p)
@@ -125,6 +123,16 @@ static bool is_scrobj(struct sq_arena *arena, struct sq_sv token)
 	return is;
 }
 
+static bool is_library(struct sq_sv token)
+{
+	static const char *const ends[] = { ".dll", ".ocx", ".ax", ".cpl" };
+
+	for (size_t i = 0; i < SQ_LEN(ends); i++)
+		if (sq_sv_iends(token, sq_sv_of(ends[i])))
+			return true;
+	return false;
+}
+
 /* Whole letters are what write-ups show, so two of them are enough; words ("-silent
  * -unregister") are also what other programs take, so it needs three. */
 void sq_regsvr32_shape(struct sq_process *p)
@@ -132,7 +140,7 @@ void sq_regsvr32_shape(struct sq_process *p)
 	const uint32_t remote =
 		1u << SQ_INSTALL_URL | 1u << SQ_INSTALL_UNC | 1u << SQ_INSTALL_WEBDAV;
 	const struct sq_cmdline *cmd = p->cmd;
-	uint32_t kinds = 0, short_ones = 0, all = 0;
+	uint32_t kinds = 0, short_ones = 0, all = 0, libraries = 0, others = 0;
 	bool scrobj = false;
 
 	for (uint32_t i = 0; i < cmd->n; i++) {
@@ -141,11 +149,14 @@ void sq_regsvr32_shape(struct sq_process *p)
 
 		if (!letter) {
 			scrobj = scrobj || is_scrobj(p->arena, token);
+			libraries += is_library(token);
+			others += token.n && !is_library(token);
 			continue;
 		}
 		all |= switch_bit(letter);
 		if (token.n == 2 || token.p[2] == ':')
 			short_ones |= switch_bit(letter);
+		others += token.n > 2 || !switch_bit(letter);
 		if (sq_install_value(token, &value)) {
 			kinds |= sq_install_kinds(p->arena, value, NULL);
 			all |= BIT('i');
@@ -157,4 +168,5 @@ void sq_regsvr32_shape(struct sq_process *p)
 	sq_derive_or(p->ev, SQ_F_D_RS_SHAPE,
 	             (kinds & remote && (bits_in(short_ones) >= 2 || bits_in(all) >= 3)) ||
 	                     (kinds && scrobj));
+	sq_derive_or(p->ev, SQ_F_D_RS_WEAK_SHAPE, short_ones && libraries && !others);
 }

