@@ -18,6 +18,7 @@ struct fold {
 	size_t soft;      /* blanks at the end that were CR, LF, VT or FF */
 	uint32_t tricks;  /* so far */
 	uint32_t pending; /* tricks when a letter or digit comes next */
+	uint32_t begins;  /* what becomes pending with the next byte put */
 	unsigned word;    /* enum word as bits: what the word at the end is made of */
 	bool alike;       /* the next byte put is a letter of another alphabet */
 };
@@ -94,7 +95,8 @@ static void append(struct fold *f, unsigned char c, uint32_t from)
 		if (is_letter(c))
 			f->word |= f->alike ? WORD_ALIKE : WORD_LATIN;
 		f->alike = false;
-		f->pending = 0;
+		f->pending = f->begins;
+		f->begins = 0;
 		if ((c == '/' || c == '-') && at_start(f))
 			f->word = WORD_SWITCH;
 		/* A line end within "/i:value" is nothing, not the end of the switch. */
@@ -125,7 +127,7 @@ static int map_ascii(struct fold *f, unsigned char c, bool *ret_soft)
 static void see_mapped(struct fold *f, enum sq_trick trick)
 {
 	if (at_start(f))
-		f->pending = SQ_TRICK_BIT(trick);
+		f->begins = SQ_TRICK_BIT(trick);
 	else if (trick == SQ_TRICK_MAPPED_SLASH && strchr(":/\\", f->out[f->n - 1]))
 		see(f, trick);
 }
