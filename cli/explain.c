@@ -26,7 +26,7 @@ static const char help[] =
 enum {
 	MAX_RULES = 64,
 	MAX_NEAR = 10, /* near misses that are told as text without --all */
-	NAME_COLUMNS = 28,
+	NAME_COLUMNS = 36,
 	SENTENCE_VALUE = 160, /* bytes of a value in a sentence */
 	WORDS_MAX = 64 * 1024,
 	JSON_MAX = 64 * 1024 * 1024,
@@ -116,6 +116,7 @@ static void put_flags(const struct sq_event *ev)
 		{ SQ_EVENT_OVERFLOW, "too large: some fields are missing" },
 		{ SQ_EVENT_FROM_MESSAGE, "some fields were read out of the rendered text" },
 		{ SQ_EVENT_BAD_UTF8, "not all of it is UTF-8" },
+		{ SQ_EVENT_CUT, "cut off on its way; this is how far it came" },
 	};
 
 	for (size_t i = 0; i < SQ_LEN(flags); i++)

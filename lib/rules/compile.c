@@ -322,7 +322,7 @@ int sq_plan_regexes(struct sq_plan *plan, uint32_t steps, struct sq_err *err)
 			continue;
 		r = sq_regex_new(p->pred->text, p->pred->regex_flags, steps, &p->regex, err);
 		if (r < 0)
-			return sq_err_wrap(err, r, "%.*s:%u:%u", SQ_SV_ARG(p->rule->file),
+			return sq_err_wrap(err, r, "%.*s:%u:%u", SQ_SV_ARG(sq_planned_file(p)),
 			                   p->pred->line, p->pred->col);
 	}
 	return 0;

@@ -35,6 +35,12 @@ struct sq_planned {
 	bool scanned;               /* Hyperscan finds it; else it runs when a condition asks */
 };
 
+/** Where it was written; one that was made by hand: its rule's file. */
+static inline struct sq_sv sq_planned_file(const struct sq_planned *p)
+{
+	return p->pred->file.n ? p->pred->file : p->rule->file;
+}
+
 /** All patterns on one field: one database. */
 struct sq_plan_group {
 	int32_t field; /* -1: keywords */

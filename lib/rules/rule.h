@@ -62,7 +62,8 @@ struct sq_pred {
 		uint8_t address[16]; /* IPv6, or IPv4 mapped into it */
 		uint8_t bits;        /* prefix length within 128 */
 	} cidr;
-	unsigned line, col; /* in the rule's file */
+	struct sq_sv file;  /* where it was written: the rule's, or that of a filter */
+	unsigned line, col; /* in that file */
 };
 
 /** Conditions and selections alike are trees of these. */

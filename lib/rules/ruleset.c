@@ -14,7 +14,7 @@ static void report_plain(struct sq_ruleset_report *report, const struct sq_rules
 	const struct sq_planned *p = &rs->plan.preds[pred];
 	char file[512];
 
-	(void)snprintf(file, sizeof(file), "%.*s", SQ_SV_ARG(p->rule->file));
+	(void)snprintf(file, sizeof(file), "%.*s", SQ_SV_ARG(sq_planned_file(p)));
 	sq_diag_add(&report->notes, SQ_DIAG_WARNING, file, p->pred->line, p->pred->col,
 	            "runs without Hyperscan: %s", why);
 }

@@ -50,6 +50,7 @@ static struct sq_pred *pred_new(struct sq_parse *p, int32_t field, enum sq_match
 		return NULL;
 	pred->field = field;
 	pred->match = match;
+	pred->file = p->rule->file;
 	pred->line = value->line;
 	pred->col = value->col;
 	pred->text = sq_parse_dup(p, value->text);

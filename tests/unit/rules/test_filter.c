@@ -226,6 +226,33 @@ static void keywords_of_a_filter_are_the_rules_too(void **state)
 	parsed_fini(&t);
 }
 
+/* The note names the file in which the expression stands, not that of the rule. */
+static void what_hyperscan_refuses_is_told_where_it_stands(void **state)
+{
+	struct sq_ruleset_report report = { 0 };
+	struct sq_ruleset *rs = NULL;
+	struct sq_err err = { 0 };
+	struct parsed t;
+
+	(void)state;
+	parse(&t, RULE);
+	parse_more(&t, FILTER "  rules: any\n  s: {User|re: '^(?!bob)'}\n  condition: not s\n",
+	           "filter.yml");
+	assert_int_equal(sq_sigma_finish(&t.rules, &t.diags), 0);
+	assert_int_equal(sq_ruleset_build(&t.rules, NULL, &rs, &report, &err), 0);
+	t.rules = (struct sq_rules){ 0 }; /* taken */
+	if (report.notes.n) {             /* a processor without SSSE3 says something else */
+		assert_int_equal(report.notes.n, 1);
+		if (report.notes.list[0].line) {
+			assert_string_equal(report.notes.list[0].file, "filter.yml");
+			assert_int_equal(report.notes.list[0].line, 5);
+		}
+	}
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+	parsed_fini(&t);
+}
+
 static void too_many_filters_are_refused(void **state)
 {
 	struct parsed t;
@@ -353,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_filter_may_be_read_before_its_rules),
 		cmocka_unit_test(a_file_with_an_error_adds_no_filter),
 		cmocka_unit_test(keywords_of_a_filter_are_the_rules_too),
+		cmocka_unit_test(what_hyperscan_refuses_is_told_where_it_stands),
 		cmocka_unit_test(too_many_filters_are_refused),
 		cmocka_unit_test(memory_may_run_out),
 	};
