@@ -2,6 +2,7 @@
 
 #include "lib/derive/identity.h"
 #include "lib/derive/launch.h"
+#include "lib/derive/places.h"
 #include "lib/derive/regsvr32.h"
 #include "lib/derive/rundll32.h"
 
@@ -15,6 +16,13 @@ enum { READINGS_MAX = 4 };
 	"forfiles.exe ftp.exe runas.exe rundll32.exe psexec.exe psexec64.exe msdt.exe "            \
 	"scriptrunner.exe "
 #define SCRIPT_HOSTS "mshta.exe wscript.exe cscript.exe "
+
+/* Who loads or runs what it is given. */
+#define LOADERS                                                                                    \
+	"rundll32.exe msiexec.exe odbcconf.exe cmstp.exe installutil.exe regasm.exe regsvcs.exe "  \
+	"msbuild.exe hh.exe control.exe msdt.exe certutil.exe certoc.exe mavinject.exe "           \
+	"presentationhost.exe ieexec.exe msxsl.exe xwizard.exe infdefaultinstall.exe "             \
+	"register-cimprovider.exe wuauclt.exe "
 
 /* Who takes arguments of all kinds from people, so that a look of them says nothing: shells and
  * launchers (whose commands are read anyway), browsers, editors, and tools that search. */
@@ -35,6 +43,7 @@ static const struct program programs[] = {
 	{ NULL, SHELLS STARTERS SCRIPT_HOSTS READERS, sq_regsvr32_shape },
 	{ SHELLS STARTERS SCRIPT_HOSTS, NULL, sq_launch_derive },
 	{ "rundll32.exe", NULL, sq_rundll32_derive },
+	{ LOADERS STARTERS SCRIPT_HOSTS, NULL, sq_places_derive },
 };
 
 static bool is_in(const char *names, struct sq_sv name)

@@ -61,38 +61,70 @@ static void add_library(struct sq_process *p, struct sq_sv token)
 	sq_derive_and(ev, SQ_F_D_RS_LAWFUL, is_lawful(&path));
 }
 
+/* What is known when all arguments have been read. */
+struct seen {
+	uint32_t libraries;
+	bool install;
+};
+
+static void read_argument(struct sq_process *p, struct sq_sv token, struct seen *seen)
+{
+	char letter = sq_switch_letter(token);
+	struct sq_sv value;
+
+	if (token.n == 0)
+		return;
+	if (!letter) {
+		add_library(p, token);
+		seen->libraries++;
+		return;
+	}
+	add_switch(p->ev, letter);
+	if (sq_install_value(token, &value)) {
+		add_joined(p->ev, token);
+		add_install(p, value);
+		seen->install = true;
+	} else if (letter == 'i') {
+		add_install(p, SQ_SV(""));
+		seen->install = true;
+	}
+}
+
+/* The last argument of a line that holds too many is all that is left of it: it is split anew, as
+ * often as a command line of Windows can need that. */
+static void read_arguments(struct sq_process *p, struct seen *seen)
+{
+	enum { ROUNDS = 32767 / 2 / (SQ_CMDLINE_MAX - 2) + 1 };
+	struct sq_cmdline cmd = *p->cmd;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		bool many = cmd.n > 1 && cmd.tricks & SQ_TRICK_BIT(SQ_TRICK_MANY_ARGUMENTS);
+		struct sq_sv tail;
+
+		for (uint32_t i = 0; i < cmd.n - many; i++)
+			read_argument(p, sq_sv_trim(cmd.args[i]), seen);
+		if (!many)
+			return;
+		/* The blank in front of it says that no program's name follows. */
+		tail = cmd.args[cmd.n - 1];
+		tail = (struct sq_sv){ tail.p - 1, tail.n + 1 };
+		if (!sq_cmdline_split(p->arena, tail, SQ_SV(""), &cmd)) {
+			p->ev->flags |= SQ_EVENT_OVERFLOW;
+			return;
+		}
+	}
+}
+
 void sq_regsvr32_derive(struct sq_process *p)
 {
 	struct sq_event *ev = p->ev;
-	const struct sq_cmdline *cmd = p->cmd;
-	uint32_t libraries = 0;
-	bool install = false;
+	struct seen seen = { 0 };
 
-	for (uint32_t i = 0; i < cmd->n; i++) {
-		struct sq_sv token = sq_sv_trim(cmd->args[i]), value;
-		char letter = sq_switch_letter(token);
-
-		if (token.n == 0)
-			continue;
-		if (!letter) {
-			add_library(p, token);
-			libraries++;
-			continue;
-		}
-		add_switch(ev, letter);
-		if (sq_install_value(token, &value)) {
-			add_joined(ev, token);
-			add_install(p, value);
-			install = true;
-		} else if (letter == 'i') {
-			add_install(p, SQ_SV(""));
-			install = true;
-		}
-	}
-	if (!install)
+	read_arguments(p, &seen);
+	if (!seen.install)
 		sq_derive_list(ev, SQ_F_D_RS_INSTALL_CLASS,
 		               sq_sv_of(sq_install_name(SQ_INSTALL_NONE)));
-	if (!libraries) {
+	if (!seen.libraries) {
 		sq_derive_and(ev, SQ_F_D_RS_LAWFUL, false);
 		sq_derive_or(ev, SQ_F_D_RS_SCROBJ, false);
 	}

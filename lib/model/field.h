@@ -69,6 +69,9 @@
 	X(ARGUMENT_COUNT, "squibly.argument_count", \
 	  "How many arguments there are; absent when the event has no command line", \
 	  "2") \
+	X(ARGUMENT_PLACE, "squibly.argument_place", \
+	  "Place class of each path or URL among the arguments of a program that runs what it is given (msiexec, mshta, odbcconf ...)", \
+	  "user_writable") \
 	X(PATH, "squibly.image", \
 	  "Image with its path folded", \
 	  "c:\\windows\\system32\\regsvr32.exe") \
