@@ -9,14 +9,22 @@
 
 enum { EXIT_FINDINGS = 1, EXIT_UNUSABLE = 2, TEXT_MAX_BYTES = 4 * 1024 * 1024 };
 
+static int flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "squiblyd: cannot write to standard output\n");
+	return EXIT_UNUSABLE;
+}
+
 static int put_text(const struct sq_outbuf *text)
 {
-	if (text->failed || fwrite(text->p, 1, text->len, stdout) != text->len ||
-	    fflush(stdout) != 0) {
-		fprintf(stderr, "squiblyd: cannot write to standard output\n");
+	if (text->failed) {
+		fprintf(stderr, "squiblyd: out of memory\n");
 		return EXIT_UNUSABLE;
 	}
-	return 0;
+	(void)fwrite(text->p, 1, text->len, stdout); /* flushed() tells */
+	return flushed();
 }
 
 static void print_diags(const struct sq_diags *diags)
@@ -57,7 +65,7 @@ static int check_rules(const struct sqd_config *cfg, struct sq_diags *diags)
 	       cfg->inputs.n, plural(cfg->inputs.n), cfg->outputs.n, plural(cfg->outputs.n),
 	       diags->warnings, plural(diags->warnings));
 	sq_ruleset_unref(rs);
-	return 0;
+	return flushed();
 }
 
 static int run_config(const struct sqd_args *args, struct sqd_config *cfg)

@@ -126,6 +126,15 @@ static void check_retries(const struct loader *l, const struct sq_yaml *map,
 		         "retry_max is less than retry_min", SQ_SV(""));
 }
 
+static void check_path(const struct loader *l, const struct sq_yaml *map,
+                       const struct sqd_config_item *item)
+{
+	const char *path = sqd_config_text(item, "path");
+
+	if (path && !path[0])
+		complain(l, sq_yaml_get(map, "path"), "path: is empty", SQ_SV(""));
+}
+
 /* What can be known of an address before anything is opened. */
 static void check_addresses(const struct loader *l, const struct sq_yaml *map,
                             const struct sqd_config_item *item)
@@ -178,6 +187,7 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 		return r;
 	check_addresses(l, map, item);
 	check_retries(l, map, item);
+	check_path(l, map, item);
 	return 0;
 }
 
@@ -243,12 +253,16 @@ static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
 	if (r < 0)
 		return r;
 	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
+	if (!r)
+		check_path(l, map, item);
 	return r == -ENOMEM ? r : 0;
 }
 
 static void check_rule_path(const struct loader *l, const struct sq_yaml *at, const char *path)
 {
-	if (access(path, R_OK) < 0)
+	if (!path[0])
+		complain(l, at, "rules: an empty path", SQ_SV(""));
+	else if (access(path, R_OK) < 0)
 		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, at ? at->line : 0, at ? at->col : 0,
 		            "rules: %s: %s", path, sq_strerror(-errno));
 }
@@ -257,11 +271,11 @@ static void check_rule_paths(const struct loader *l, const struct sq_yaml *paths
 {
 	if (!paths || l->own_rules)
 		return;
-	if (paths->kind == SQ_YAML_SCALAR && paths->text.n)
+	if (paths->kind == SQ_YAML_SCALAR && !sq_yaml_is_null(paths))
 		check_rule_path(l, paths, paths->text.p);
 	for (const struct sq_yaml *y = paths->kind == SQ_YAML_LIST ? paths->first : NULL; y;
 	     y = y->next)
-		if (y->kind == SQ_YAML_SCALAR && y->text.n)
+		if (y->kind == SQ_YAML_SCALAR && !sq_yaml_is_null(y))
 			check_rule_path(l, y, y->text.p);
 }
 

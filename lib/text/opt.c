@@ -66,8 +66,9 @@ static int expected(const struct sq_opt *o, const struct sq_yaml *y, struct why 
 		snprintf(why->text, sizeof(why->text), "expected %s, found nothing",
 		         type_name(o->type));
 	else
-		snprintf(why->text, sizeof(why->text), "expected %s, found \"%.*s\"",
-		         type_name(o->type), SQ_SV_ARG(sq_sv_first(y->text, 60)));
+		snprintf(why->text, sizeof(why->text), "expected %s, found %s\"%.*s\"",
+		         type_name(o->type), y->quoted ? "the text " : "",
+		         SQ_SV_ARG(sq_sv_first(y->text, 60)));
 	return -EINVAL;
 }
 
