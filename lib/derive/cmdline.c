@@ -9,8 +9,8 @@ struct split {
 	size_t at; /* next byte of `line` */
 	char *out;
 	size_t n, begin; /* bytes written; where the token being written begins */
-	struct sq_sv tokens[SQ_CMDLINE_MAX];
-	uint32_t count, tricks;
+	struct sq_sv tokens[SQ_CMDLINE_MAX + 1]; /* the program's name may be one of them */
+	uint32_t count, max, tricks;
 };
 
 static bool is_blank(char c)
@@ -53,10 +53,11 @@ static void end_token(struct split *s)
 {
 	struct sq_sv token = { s->out + s->begin, s->n - s->begin };
 
-	if (s->count == SQ_CMDLINE_MAX) {
+	if (s->count == s->max) {
+		struct sq_sv *last = &s->tokens[s->count - 1];
+
 		s->tricks |= SQ_TRICK_BIT(SQ_TRICK_MANY_ARGUMENTS);
-		s->tokens[SQ_CMDLINE_MAX - 1].n =
-			(size_t)(token.p + token.n - s->tokens[SQ_CMDLINE_MAX - 1].p);
+		last->n = (size_t)(token.p + token.n - last->p);
 		return;
 	}
 	s->tokens[s->count++] = token;
@@ -185,7 +186,9 @@ bool sq_cmdline_split(struct sq_arena *arena, struct sq_sv line, struct sq_sv im
 		return false;
 
 	blank_first = is_blank(line.p[0]);
+	s.max = SQ_CMDLINE_MAX + 1;
 	program = skip_blanks(&s) && begins_with_program(&s, blank_first, image);
+	s.max = SQ_CMDLINE_MAX + program;
 	if (!program && s.at < line.n)
 		s.tricks |= SQ_TRICK_BIT(SQ_TRICK_NO_ARGV0);
 	while (skip_blanks(&s))

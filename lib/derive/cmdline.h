@@ -8,7 +8,8 @@
 
 #include "lib/base/arena.h"
 
-/** Arguments looked at one by one; the last one holds all that is left. */
+/** Arguments looked at one by one. With MANY_ARGUMENTS among the tricks there are exactly so many,
+ *  and the last one holds all that is left, joined by blanks. */
 enum { SQ_CMDLINE_MAX = 256 };
 
 struct sq_cmdline {

@@ -133,6 +133,14 @@ static bool take_root(struct walk *w, char *text)
 		memcpy(text + (v.p - text), "\\windows\\\\\\", 11);
 		w->root = ROOT_DRIVE;
 	} else if (sq_sv_starts(v, SQ_SV("\\\\"))) {
+		struct sq_sv after = sq_sv_skip(v, 2), host = sq_sv_cut(&after, '\\');
+
+		/* "\\ \?\": without the blank a prefix may come up. */
+		if (host.n && after.n && !sq_sv_trim(host).n) {
+			w->flags |= SQ_WINPATH_TRAILING_BLANK;
+			w->rest = as_share(text, skip_separators(after));
+			return false;
+		}
 		w->root = ROOT_SHARE;
 		v = sq_sv_skip(v, 2);
 	} else if (v.n && v.p[0] == '\\') {

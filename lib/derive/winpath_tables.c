@@ -40,8 +40,7 @@ static const struct pair long_names[] = {
 
 /* clang-format off */
 /* Libraries of System32 that register themselves, as repair scripts and Active Setup name them.
- * Without ".dll", in order; other extensions are written. scrobj is left out: whoever names it is
- * looked at more closely. */
+ * Without ".dll", in order; other extensions are written. */
 static const char *const system_libraries[] = {
 	"accessibilitycpl", "acctres", "acledit", "aclui", "activeds", "actxprxy", "adsldp", "adsldpc",
 	"advapi32", "advpack", "amstream", "apds", "appwiz.cpl", "asctrls.ocx", "asycfilt", "atl", "atl100",

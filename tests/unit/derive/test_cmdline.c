@@ -140,18 +140,28 @@ static void test_too_many_arguments_stay_in_the_last(void **state)
 	}
 	assert_true(
 		sq_cmdline_split(&arena, (struct sq_sv){ line, sizeof(line) }, SQ_SV(""), &got));
-	assert_int_equal(got.n, SQ_CMDLINE_MAX - 1); /* and the program */
-	assert_int_equal(got.args[got.n - 1].n, (WORDS - SQ_CMDLINE_MAX) * 2 + 1);
+	assert_int_equal(got.n, SQ_CMDLINE_MAX); /* and the program */
+	assert_int_equal(got.args[got.n - 1].n, (WORDS - SQ_CMDLINE_MAX - 1) * 2 + 1);
 	assert_true(sq_sv_ends(got.args[got.n - 1], SQ_SV("a z")));
 	assert_int_equal(got.joined.n, sizeof(line) - 1);
 	assert_int_equal(got.tricks, BIT(MANY_ARGUMENTS));
 
-	/* Exactly as many as there may be. */
-	assert_true(sq_cmdline_split(&arena, (struct sq_sv){ line, SQ_CMDLINE_MAX * 2 }, SQ_SV(""),
-	                             &got));
-	assert_int_equal(got.n, SQ_CMDLINE_MAX - 1);
+	/* Exactly as many as there may be, with a program and without. */
+	assert_true(sq_cmdline_split(&arena, (struct sq_sv){ line, (SQ_CMDLINE_MAX + 1) * 2 },
+	                             SQ_SV(""), &got));
+	assert_int_equal(got.n, SQ_CMDLINE_MAX);
 	assert_int_equal(got.args[got.n - 1].n, 1);
 	assert_int_equal(got.tricks, 0);
+	line[0] = '-';
+	assert_true(sq_cmdline_split(&arena, (struct sq_sv){ line, SQ_CMDLINE_MAX * 2 }, SQ_SV(""),
+	                             &got));
+	assert_int_equal(got.n, SQ_CMDLINE_MAX);
+	assert_int_equal(got.tricks, BIT(NO_ARGV0));
+	assert_true(sq_cmdline_split(&arena, (struct sq_sv){ line, (SQ_CMDLINE_MAX + 1) * 2 },
+	                             SQ_SV(""), &got));
+	assert_int_equal(got.n, SQ_CMDLINE_MAX);
+	assert_sv_equal(got.args[got.n - 1], SQ_SV("a a"));
+	assert_int_equal(got.tricks, BIT(NO_ARGV0) | BIT(MANY_ARGUMENTS));
 	sq_arena_fini(&arena);
 }
 
