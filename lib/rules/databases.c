@@ -7,6 +7,12 @@
 enum {
 	SQ_CACHE_ALIGN = 8, /* of a database in the cache */
 	SQ_WHY_MAX = 300,   /* bytes of a reason */
+
+	/* What Hyperscan may have to write out, so that a set is compiled in seconds whatever its
+	 * rules say: of one expression, and of all of a set together (beyond their own length). */
+	SQ_UNROLLED_MAX = 4096,
+	SQ_UNROLLED_ALL_MAX = 100000,
+	SQ_CHECKED_LENGTH = 4096, /* texts of wildcards are always taken, unless they are long */
 };
 
 /* Magic and format number. A change in how expressions are made needs no new number: they are in
@@ -110,9 +116,52 @@ static int lighten(struct sq_databases *dbs, struct sq_hs_pattern *patterns, uin
 	return 0;
 }
 
+/* Why not to give a pattern to Hyperscan at all, or NULL. */
+static const char *too_long(const char *text, uint32_t *all)
+{
+	uint32_t unrolled = sq_hsdb_unrolled(text), len = (uint32_t)strlen(text);
+	uint32_t more = unrolled > len ? unrolled - len : 0;
+
+	if (more > SQ_UNROLLED_MAX)
+		return "the repeats of this expression are too long to write out";
+	if (more > SQ_UNROLLED_ALL_MAX - *all)
+		return "the repeats of all expressions are too long to write out";
+	*all += more;
+	return NULL;
+}
+
+/* Leave out what Hyperscan will refuse. It stops at the first pattern that it dislikes, so that
+ * finding each by compiling again would take the time of a whole database for each. */
+static int sift(struct sq_databases *dbs, const struct sq_plan *plan,
+                struct sq_hs_pattern *patterns, uint32_t *n, uint32_t *all)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < *n; i++) {
+		bool regex = plan->preds[patterns[i].id].pred->match == SQ_MATCH_REGEX;
+		const char *why = regex ? too_long(patterns[i].text, all) : NULL;
+		struct sq_err reason = { 0 };
+		int r = 0;
+
+		if (!why && (regex || strlen(patterns[i].text) > SQ_CHECKED_LENGTH))
+			r = sq_hsdb_check(&patterns[i], &reason);
+		if (why || r == -EINVAL) {
+			r = refuse(dbs, patterns[i].id, sq_sv_of(why ? why : reason.text));
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (r < 0)
+			return r;
+		patterns[kept++] = patterns[i];
+	}
+	*n = kept;
+	return 0;
+}
+
 /* Compile what Hyperscan takes; nearly always that is everything, at the first try. */
 static int compile_group(struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
-                         struct sq_err *err)
+                         uint32_t *unrolled, struct sq_err *err)
 {
 	const struct sq_numbers *preds = &plan->groups[g].preds;
 	struct sq_hs_pattern *patterns = calloc(preds->n, sizeof(*patterns));
@@ -126,7 +175,8 @@ static int compile_group(struct sq_databases *dbs, const struct sq_plan *plan, u
 		patterns[i] =
 			(struct sq_hs_pattern){ sq_plan_expression(plan, preds->p[i]),
 			                        sq_plan_flags(plan, preds->p[i]), preds->p[i] };
-	while (n) {
+	r = sift(dbs, plan, patterns, &n, unrolled);
+	while (n && r == 0) {
 		r = sq_hsdb_new(patterns, n, &dbs->list[g], &bad, &why);
 		if (r != -EINVAL)
 			break;
@@ -156,11 +206,12 @@ static void mark_scanned(const struct sq_databases *dbs, struct sq_plan *plan)
 int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, struct sq_err *err)
 {
 	int r = init(dbs, plan);
+	uint32_t unrolled = 0;
 
 	if (r < 0)
 		return sq_err_set(err, r, "out of memory");
 	for (uint32_t g = 0; g < plan->n_groups; g++) {
-		r = compile_group(dbs, plan, g, err);
+		r = compile_group(dbs, plan, g, &unrolled, err);
 		if (r < 0)
 			return r;
 	}

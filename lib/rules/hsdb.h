@@ -31,6 +31,19 @@ bool sq_hsdb_usable(void);
 void sq_hsdb_identity(struct sq_outbuf *out);
 
 /**
+ * Would Hyperscan take this pattern? Much faster than compiling it, but no promise: what is too
+ * large shows when it is compiled.
+ * @return 0; -EINVAL: refused, and `err` has Hyperscan's reason; -ENOMEM
+ */
+int sq_hsdb_check(const struct sq_hs_pattern *pattern, struct sq_err *err) SQ_MUST_CHECK;
+
+/**
+ * About how many characters an expression has once its repeats are written out, as Hyperscan does:
+ * time and memory to compile grow with this, up to minutes. UINT32_MAX when there are more.
+ */
+uint32_t sq_hsdb_unrolled(const char *expression);
+
+/**
  * Compile; may take long.
  * @return 0 and a database; -EINVAL: refused, `*ret_bad` is the index of the pattern that was, or
  *         `n` when they are too much together, and `err` has Hyperscan's reason; -ENOMEM

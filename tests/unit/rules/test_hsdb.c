@@ -160,6 +160,58 @@ static void identity_is_stable(void **state)
 	sq_outbuf_fini(&b);
 }
 
+static void a_check_says_what_would_be_refused(void **state)
+{
+	const struct sq_hs_pattern good = { "a[bc]+", 0, 0 }, ahead = { "a(?=b)", 0, 0 };
+	struct sq_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(sq_hsdb_check(&good, &err), 0);
+	assert_int_equal(sq_hsdb_check(&ahead, &err), -EINVAL);
+	assert_true(strlen(err.text) > 0);
+}
+
+static void repeats_are_counted_as_if_written_out(void **state)
+{
+	static const struct {
+		const char *expression;
+		uint32_t characters;
+	} rows[] = {
+		{ "", 0 },
+		{ "abc", 3 },
+		{ "a{30}", 30 },
+		{ "a{30,}b", 31 },
+		{ "a{2,30}", 30 },
+		{ "a{0}", 1 }, /* never less than what is written */
+		{ "\\{2}", 3 },
+		{ "\\\\{7}", 7 },
+		{ "[a-z{9}]{7}", 7 },
+		{ "[]{9}]{7}", 7 },
+		{ "[^]{9}]{7}", 7 },
+		{ "[[:alpha:]{9}]{7}", 7 },
+		{ "[\\]{9}]{7}", 7 },
+		{ "(abc){10}", 30 },
+		{ "((a{10}b){10}c){10}", 1110 },
+		{ "x(ab){10}y", 22 },
+		{ "(a{65535}){65535}", UINT32_C(65535) * 65535 },
+		{ "((a{65535}){65535}){65535}", UINT32_MAX },
+		{ "a{99999999999999}", UINT32_MAX },
+		{ "(a{5}", 5 },
+		{ "[a", 1 },
+		{ "a\\", 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char *copy = exact(rows[i].expression, strlen(rows[i].expression) + 1);
+		uint32_t have = sq_hsdb_unrolled(copy);
+
+		if (have != rows[i].characters)
+			fail_msg("%s: %u, not %u", rows[i].expression, have, rows[i].characters);
+		free(copy);
+	}
+}
+
 static void enders_take_null(void **state)
 {
 	(void)state;
@@ -178,6 +230,8 @@ int main(void)
 		cmocka_unit_test(refuses_bytes_that_are_no_database),
 		cmocka_unit_test(a_failing_buffer_fails_the_save),
 		cmocka_unit_test(identity_is_stable),
+		cmocka_unit_test(a_check_says_what_would_be_refused),
+		cmocka_unit_test(repeats_are_counted_as_if_written_out),
 		cmocka_unit_test(enders_take_null),
 	};
 

@@ -410,6 +410,60 @@ static void a_pattern_too_large_for_hyperscan_still_matches(void **state)
 	free(line);
 }
 
+/* Each of these alone would take Hyperscan seconds. */
+static void long_repeats_run_without_hyperscan(void **state)
+{
+	static const char *const heavy[] = { "(.{0,32000}a){3}", "x.{30000}y{30000}",
+		                             "[ab]{0,5000}c[de]{0,5000}f", "bc{1,5000}" };
+	char line[] = "b-abc-cdf-a-a", other[] = "b-b-";
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs;
+	struct sq_rules rules;
+
+	(void)state;
+	assert_int_equal(sq_rules_init(&rules), 0);
+	for (size_t i = 0; i < SQ_LEN(heavy); i++)
+		hand_rule(&rules, "heavy",
+		          hand_is(&rules,
+		                  hand_regex(&rules, SQ_F_COMMAND_LINE, sq_sv_of(heavy[i]), 0)));
+	hand_rule(&rules, "light",
+	          hand_is(&rules, hand_regex(&rules, SQ_F_COMMAND_LINE, SQ_SV("b.{0,2000}b"), 0)));
+	assert_int_equal(sq_ruleset_build(&rules, NULL, &rs, &report, NULL), 0);
+	assert_int_equal(report.notes.n, SQ_LEN(heavy));
+	assert_int_equal(report.patterns, 1);
+	assert_int_equal(hits_of(rs, line), 1 | 4 | 8 | 16);
+	assert_int_equal(hits_of(rs, other), 16);
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+}
+
+/* Repeats that Hyperscan would take one by one, but not hundreds of them. */
+static void all_repeats_of_a_set_have_a_limit(void **state)
+{
+	enum { RULES = 32 };
+	char line[] = "a-b";
+	struct sq_ruleset_report report;
+	struct sq_ruleset *rs;
+	struct sq_rules rules;
+
+	(void)state;
+	assert_int_equal(sq_rules_init(&rules), 0);
+	for (int i = 0; i < RULES; i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "[a%c].{0,%d}b", 'c' + i % 20, 4000 - i);
+		hand_rule(&rules, "wide",
+		          hand_is(&rules,
+		                  hand_regex(&rules, SQ_F_COMMAND_LINE, sq_sv_of(text), 0)));
+	}
+	assert_int_equal(sq_ruleset_build(&rules, NULL, &rs, &report, NULL), 0);
+	assert_in_range(report.patterns, 20, 30);
+	assert_int_equal(report.notes.n, RULES - report.patterns);
+	assert_int_equal(hits_of(rs, line), UINT32_MAX); /* a bit for each rule */
+	sq_diags_fini(&report.notes);
+	sq_ruleset_unref(rs);
+}
+
 static void fail_each_allocation(const struct sq_ruleset_opts *opts)
 {
 	for (unsigned n = 1;; n++) {
@@ -520,6 +574,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_regex_is_an_error_with_its_place),
 		cmocka_unit_test(a_set_lives_as_long_as_its_last_reference),
 		cmocka_unit_test(a_pattern_too_large_for_hyperscan_still_matches),
+		cmocka_unit_test(long_repeats_run_without_hyperscan),
+		cmocka_unit_test(all_repeats_of_a_set_have_a_limit),
 	};
 
 	return cmocka_run_group_tests_name("rules/ruleset", tests, NULL, NULL);
