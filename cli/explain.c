@@ -135,10 +135,8 @@ static void put_selections(const struct explain *e, const struct sq_why *why)
 		printf("%s%s%s", i ? "  " : "", s->holds != s->negated ? "+" : "-",
 		       s->negated ? "not " : "");
 		cli_term_fit(stdout, s->name, 0, 40);
-		if (s->filter) {
-			fputs(" of ", stdout);
-			cli_term_fit(stdout, s->filter->title, 0, 40);
-		}
+		if (s->filter)
+			fputs(" (filter)", stdout);
 	}
 	printf("%s%s\n", why->more_selections ? "  ..." : "", cli_term_off(e->colours));
 }

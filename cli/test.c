@@ -37,8 +37,29 @@ struct test {
 	uint64_t n, wrong;
 };
 
+enum { MATCHED_TOLD = 3 };
+
+/* The values that a rule matched by, the first few. */
+static void tell_matched(const struct sq_hits *hits, uint32_t rule)
+{
+	for (uint32_t i = 0; hits && i < hits->n; i++) {
+		const struct sq_hit *hit = &hits->list[i];
+
+		for (uint32_t k = 0; hit->rule == rule && k < hit->n_matched; k++) {
+			if (k == MATCHED_TOLD) {
+				printf("; and %u more", hit->n_matched - k);
+				return;
+			}
+			printf("; %s is \"", hit->matched[k].field);
+			cli_term_fit(stdout, hit->matched[k].value, 0, 160);
+			putchar('"');
+		}
+	}
+}
+
 /* What each rule of the file says about an event that it was mistaken in. */
-static void tell_reasons(const struct test *t, const struct sq_event *ev)
+static void tell_reasons(const struct test *t, const struct sq_event *ev,
+                         const struct sq_hits *hits)
 {
 	struct sq_outbuf text = sq_outbuf_of(WORDS_MAX);
 
@@ -54,13 +75,15 @@ static void tell_reasons(const struct test *t, const struct sq_event *ev)
 		cli_term_fit(stdout, why.rule->title, 0, 60);
 		fputs(": ", stdout);
 		cli_term_put(stdout, sq_outbuf_view(&text), 0);
+		if (why.verdict == SQ_VERDICT_MATCH)
+			tell_matched(hits, i);
 		putchar('\n');
 	}
 	sq_outbuf_fini(&text);
 }
 
-static void surprise(const struct test *t, const struct sq_event *ev, struct sq_sv raw,
-                     const char *what)
+static void surprise(const struct test *t, const struct sq_event *ev, const struct sq_hits *hits,
+                     struct sq_sv raw, const char *what)
 {
 	struct sq_sv line = ev ? sq_event_get(ev, SQ_F_COMMAND_LINE) : raw;
 
@@ -68,7 +91,7 @@ static void surprise(const struct test *t, const struct sq_event *ev, struct sq_
 	cli_term_put(stdout, sq_sv_first(line.n ? line : raw, 200), 0);
 	putchar('\n');
 	if (ev)
-		tell_reasons(t, ev);
+		tell_reasons(t, ev, hits);
 }
 
 static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
@@ -79,13 +102,13 @@ static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits
 	t->n++;
 	if (!ev) {
 		t->wrong++;
-		surprise(t, NULL, raw, why ? why : "malformed");
+		surprise(t, NULL, NULL, raw, why ? why : "malformed");
 	} else if (t->want_hit && !(hits && hits->n)) {
 		t->wrong++;
-		surprise(t, ev, raw, "must hit, does not");
+		surprise(t, ev, hits, raw, "must hit, does not");
 	} else if (!t->want_hit && hits && hits->n) {
 		t->wrong++;
-		surprise(t, ev, raw, "must miss, hits");
+		surprise(t, ev, hits, raw, "must miss, hits");
 	}
 }
 

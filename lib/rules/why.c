@@ -136,7 +136,7 @@ static void find_reason(struct sq_asker *a, const struct sq_expr *e, bool want,
 			want = !want;
 			continue;
 		}
-		if ((e->kind == SQ_EXPR_AND) != want && !r->selection.n)
+		if (want && e->kind == SQ_EXPR_OR && !r->selection.n)
 			r->ways = e->n;
 		e = next_member(a, e, want);
 	}

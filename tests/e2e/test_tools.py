@@ -1,4 +1,5 @@
 """squibly check, test and send; help and wrong command lines of every command."""
+import json
 import os
 import socket
 import tempfile
@@ -75,6 +76,16 @@ class Test(Folder):
         self.assertRegex(out, r"a\.miss\.ndjson:2: must miss, hits: calc")
         self.assertRegex(out, r"a\.miss\.ndjson:3: .*junk")
 
+    def test_each_surprise_has_its_reason(self):
+        self.put("a.yml", RULE)
+        self.put("a.hit.ndjson", ordinary(5))
+        self.put("a.miss.ndjson", CALC)
+        out = squibly("test", self.folder, status=1)[0].decode()
+        self.assertIn("      Calculator: 'selection' asks that Image ends with \"\\calc.exe\"; it is "
+                      '"C:\\Windows\\System32\\notepad.exe"\n', out)
+        self.assertIn("      Calculator: 'selection' holds; Image is "
+                      '"C:\\Windows\\System32\\calc.exe"\n', out)
+
     def test_a_rule_without_events_is_a_failure_unless_allowed(self):
         self.put("a.yml", RULE)
         self.assertIn("no .hit.ndjson", squibly("test", self.folder, status=1)[0].decode())
@@ -85,6 +96,131 @@ class Test(Folder):
         self.put("a.hit.ndjson", CALC)
         self.put("a.miss.ndjson", b"\n")
         self.assertIn("holds no events", squibly("test", self.folder, status=1)[0].decode())
+
+
+FILTER = """title: Calculators of ours
+logsource:
+    product: windows
+filter:
+    rules: any
+    ours:
+        User: bob
+    condition: not ours
+"""
+
+
+class Filter(Folder):
+    def test_a_filter_of_another_file_applies(self):
+        rules = os.path.join(self.folder, "rules")
+        os.mkdir(rules)
+        self.put("rules/rule.yml", RULE)
+        self.put("rules/a_filter.yml", FILTER)  # read before the rule
+        bob = CALC.replace(b'"CommandLine"', b'"SubjectUserName":"bob","CommandLine"')
+        events = self.put("events.ndjson", bob + CALC)
+        out, _ = squibly("scan", "-q", "-r", rules, events)
+        alerts = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(len(alerts), 1)
+        self.assertEqual(alerts[0]["squibly"]["selections"], ["selection"])
+        text = squibly("explain", "-r", rules, events)[0].decode()
+        self.assertIn(f"'ours' of the filter \"Calculators of ours\" ({rules}/a_filter.yml:5) holds, which "
+                      'is excluded: User is "bob"; it is "bob"\n', text)
+
+    def test_what_a_filter_does_not_do_is_a_warning(self):
+        rule = self.put("rule.yml", RULE)
+        bad = self.put("filter.yml", FILTER.replace("any", "[6f2c7a52]").replace("not ours", "ours"))
+        out, _ = squibly("check", rule, bad)
+        self.assertIn(f"{bad}:8:16: warning: without 'not' the filter keeps only the events that fit it",
+                      out.decode())
+        self.assertIn(f"{bad}:5:13: warning: the filter names a rule that is not there: '6f2c7a52'",
+                      out.decode())
+        squibly("check", "--strict", rule, bad, status=1)
+
+    def test_the_example_leaves_out_our_libraries_and_no_others(self):
+        example = os.path.join(SOURCE, "conf", "filters", "own_software.yml")
+        rule = self.put("rule.yml", RULE.replace("calc.exe", "regsvr32.exe"))
+        patterns = os.path.join(SOURCE, "patterns")
+        squibly("check", "--strict", patterns, example)
+        ours = "D:\\Apps\\Example Corp\\x.dll"
+        rows = [
+            (f'regsvr32 "{ours}"', False),
+            (f'regsvr32 /s "{ours}"', False),
+            (f'regsvr32 -s "d:/apps//example corp/bin/../x.dll"', False),
+            (f'regsvr32 /u /s "{ours}"', False),
+            ("regsvr32 /s D:\\Apps\\x.dll", True),
+            ("regsvr32 /s \"D:\\Apps\\Example Corp\\..\\x.dll\"", True),
+            (f'regsvr32 "{ours}" C:\\Users\\Public\\x.dll', True),
+            (f'regsvr32 C:\\Users\\Public\\x.dll "{ours}"', True),
+            (f'regsvr32 /s "{ours}" C:\\Users\\Public\\x.dll', True),
+            (f'regsvr32 /s /s "{ours}"', True),  # not one of the three ways; no harm
+            (f'regsvr32 /i:http://files.example.net/a.sct "{ours}"', True),
+        ]
+        for line, alert in rows:
+            with self.subTest(line):
+                event = {"EventID": 4688, "Channel": "Security", "CommandLine": line,
+                         "NewProcessName": "C:\\Windows\\System32\\regsvr32.exe"}
+                out, _ = squibly("scan", "-q", "-r", rule, "-r", example, "-",
+                                 stdin=json.dumps(event).encode())
+                self.assertEqual(len(out.splitlines()), int(alert))
+
+
+class Explain(Folder):
+    def setUp(self):
+        super().setUp()
+        self.rule = self.put("rule.yml", RULE)
+
+    def test_a_match_is_told_with_the_fields_of_its_event(self):
+        out = squibly("explain", "-r", self.rule, "-", stdin=CALC)[0].decode()
+        self.assertRegex(out, r"^-:1  process_creation \(event 4688\)  shape \w+\n")
+        self.assertRegex(out, r"\n  CommandLine +calc\n")
+        self.assertRegex(out, r"\n  Image +C:\\Windows\\System32\\calc.exe\n")
+        self.assertRegex(out, r"\n  squibly.image_name +calc.exe\n")
+        self.assertIn("  rules: 1 matched, 0 near, 0 of which nothing holds, 0 of other log sources\n", out)
+        self.assertIn("  MATCH      low  Calculator  6f2c7a52-9a7e-4a3e-9d61-1f4a0f7b7c11\n"
+                      "      +selection\n      'selection' holds\n", out)
+
+    def test_a_miss_is_told_when_it_is_asked_for(self):
+        out = squibly("explain", "-r", self.rule, "-", stdin=ordinary(1))[0].decode()
+        self.assertNotIn("Calculator", out)
+        want = ("  miss       low  Calculator  6f2c7a52-9a7e-4a3e-9d61-1f4a0f7b7c11\n      -selection\n"
+                "      'selection' asks that Image ends with \"\\calc.exe\"; it is "
+                '"C:\\Windows\\System32\\notepad.exe"\n')
+        for options in (["--all"], ["--rule", "calculator"],
+                        ["--rule", "6F2C7A52-9a7e-4a3e-9d61-1f4a0f7b7c11"]):
+            self.assertIn(want, squibly("explain", *options, "-r", self.rule, "-",
+                                        stdin=ordinary(1))[0].decode())
+
+    def test_json_is_an_object_a_line(self):
+        events = self.put("events.ndjson", CALC + b"junk\n" + ordinary(1))
+        out = squibly("explain", "-f", "json", "-r", self.rule, "--all", events)[0]
+        match, junk, miss = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([match["number"], junk["number"], miss["number"]], [1, 2, 3])
+        self.assertEqual(match["fields"]["CommandLine"], ["calc"])
+        self.assertEqual(match["derived"]["squibly.image_name"], ["calc.exe"])
+        self.assertEqual(match["rules"][0]["result"], "match")
+        self.assertEqual(match["rules"][0]["selections"],
+                         [{"name": "selection", "holds": True, "negated": False}])
+        self.assertEqual(junk["record"], "junk")
+        self.assertEqual(miss["rules"][0]["reason"]["selection"], "selection")
+        self.assertEqual(miss["rules"][0]["reason"]["field"], "Image")
+        self.assertEqual(miss["counts"], {"match": 0, "near": 0, "miss": 1, "elsewhere": 0})
+
+    def test_an_event_cannot_write_to_the_terminal(self):
+        event = {"EventID": 4688, "Channel": "Security", "NewProcessName": "C:\\calc.exe",
+                 "CommandLine": "calc \x1b[2J\u202e\x00\n"}
+        out = squibly("explain", "-r", self.rule, "-", stdin=json.dumps(event).encode())[0]
+        self.assertNotIn(b"\x1b", out)
+        self.assertNotIn("\u202e".encode(), out)
+        self.assertIn(b"calc \\x1b[2J\\u202e\\x00\\x0a", out)
+
+    def test_the_shipped_rules_are_the_default(self):
+        out = squibly("explain", "-", stdin=attack(1))[0].decode()
+        self.assertRegex(out, r"\n  MATCH      critical  ")
+
+    def test_a_rule_that_is_not_there_is_a_failure(self):
+        _, err = squibly("explain", "--rule", "Calculater", "-r", self.rule, "-", stdin=CALC, status=2)
+        self.assertIn("there is no rule 'Calculater'; did you mean 'Calculator'?", err)
+        _, err = squibly("explain", "-r", self.rule, os.path.join(self.folder, "none"), status=2)
+        self.assertIn("No such file or directory", err)
 
 
 class Send(Folder):
@@ -122,7 +258,7 @@ class Send(Folder):
 class CommandLine(Folder):
     def test_help_is_everywhere(self):
         self.assertIn(b"Usage: squibly COMMAND", squibly("--help")[0])
-        for command in ("scan", "check", "test", "send"):
+        for command in ("scan", "check", "test", "explain", "send"):
             self.assertIn(f"Usage: squibly {command} ".encode(), squibly(command, "--help")[0])
 
     def test_a_wrong_line_says_what_is_wrong_and_where_help_is(self):
@@ -137,6 +273,8 @@ class CommandLine(Folder):
             (["send", "::1:5170", "-"], "write an IPv6 address in brackets"),
             (["send", "--rate", "0", "h:1"], "not a number from 1"),
             (["check"], "what shall be checked?"),
+            (["explain"], "which events?"),
+            (["explain", "-f", "xml", "-"], "neither text nor json"),
             ([], "Usage: squibly COMMAND"),
         ]
         for args, want in rows:
