@@ -34,6 +34,7 @@
 	X(fields_overflow,     INFO, "Events whose fields did not all fit into memory; read as far as they did") \
 	X(scan_fallbacks,      INFO, "Values that Hyperscan could not scan; each pattern was tried on them instead") \
 	X(regex_limits,        INFO, "Regular expressions given up at their step limit; they count as no match") \
+	X(cut_alerted,         INFO, "Records cut off on their way that a rule matched all the same") \
 	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
 	X(connections,         INFO, "Connections accepted")                                           \

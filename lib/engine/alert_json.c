@@ -293,6 +293,7 @@ void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags)
 		{ SQ_EVENT_OVERFLOW, "overflow" },
 		{ SQ_EVENT_FROM_MESSAGE, "from_message" },
 		{ SQ_EVENT_BAD_UTF8, "bad_utf8" },
+		{ SQ_EVENT_CUT, "cut" },
 	};
 
 	if (!flags)

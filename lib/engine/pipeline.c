@@ -212,6 +212,7 @@ static void count_event(struct sq_counters *c, const struct sq_pipeline *pl, uin
 	c->alerts_capped += pl->hits.capped;
 	c->duplicate_keys += (ev->flags & SQ_EVENT_DUPLICATE_KEY) != 0;
 	c->fields_overflow += (ev->flags & SQ_EVENT_OVERFLOW) != 0;
+	c->cut_alerted += (ev->flags & SQ_EVENT_CUT) != 0;
 	c->unknown_shape += ev->event_id == 0;
 }
 
@@ -316,6 +317,27 @@ static struct sq_sv between(struct sq_sv before, struct sq_sv after)
 	return (struct sq_sv){ before.p, (size_t)(after.p - before.p) };
 }
 
+/* A record that was cut off is malformed, unless a rule matches what there is of it.
+ * @return true: it is the event to be run */
+static bool salvage(const struct run *r, const struct sq_syslog *header)
+{
+	struct sq_pipeline *pl = r->pl;
+
+	for (int round = 0; round < 2; round++) {
+		sq_arena_reset(&r->b->arena);
+		if (!sq_reader_salvage(pl->reader, header, &r->b->arena, &pl->event))
+			return false;
+		if (round == 1) /* as it was read: run_event() derives for itself */
+			break;
+		if (!sq_matcher_wants(pl->matcher, &pl->event))
+			return false;
+		sq_derive(&pl->event, &r->b->arena);
+		if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Run the events of one record, from b->rest on when it has been begun already.
  * @return false: stopped before one of them; b->rest says where */
 static bool run_record(const struct run *r, struct sq_sv raw)
@@ -339,7 +361,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 			n = sq_reader_next(r->pl->reader, &rest, &header, &b->arena, &r->pl->event);
 		if (n == 0 && !first)
 			return true;
-		if (n > 0)
+		if (n > 0 || (n < 0 && salvage(r, &header)))
 			counted = run_event(r);
 		else if (n == 0)
 			counted = run_malformed(r, raw, "no event in it");

@@ -75,6 +75,7 @@ enum sq_event_flag {
 	SQ_EVENT_OVERFLOW = 1u << 1,     /* arena or value table full: some fields are missing */
 	SQ_EVENT_FROM_MESSAGE = 1u << 2, /* some fields were read out of the rendered text */
 	SQ_EVENT_BAD_UTF8 = 1u << 3,
+	SQ_EVENT_CUT = 1u << 4, /* the record was cut off on its way; this is how far it came */
 };
 
 /* Derived values have room of their own, so that no record can crowd them out. */

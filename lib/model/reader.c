@@ -8,6 +8,7 @@
 #include "lib/model/semantics.h"
 #include "lib/model/walk.h"
 #include "lib/text/frame.h"
+#include "lib/text/jsonclose.h"
 
 enum {
 	DEPTH = 64,
@@ -22,6 +23,7 @@ struct sq_reader {
 	struct sq_collect collect;
 	struct sq_walk walk;
 	struct sq_sv left; /* what the last call left of its record */
+	struct sq_sv cut;  /* the last record, when it was cut off; else empty */
 	const char *why;
 	char text[160]; /* of `why`, when it had to be made */
 	struct sq_value values[SQ_FIELDS_MAX];
@@ -181,9 +183,13 @@ static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
 	size_t used;
 	int ret = read_json(r, text, &used);
 
-	if (ret < 0)
-		return malformed(r, rest, sq_sv_skip(*rest, used),
-		                 ret == -ENOMEM ? "out of memory" : sq_json_why(r->json));
+	if (ret < 0) {
+		if (sq_json_was_cut(r->json))
+			r->cut = text;
+		(void)snprintf(r->text, sizeof(r->text), "%s",
+		               ret == -ENOMEM ? "out of memory" : sq_json_why(r->json));
+		return malformed(r, rest, sq_sv_skip(*rest, used), r->text);
+	}
 	r->collect.ev->raw = sq_sv_first(text, used);
 	*rest = sq_sv_skip(*rest, used);
 	unwrap(r);
@@ -209,6 +215,7 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
 	bool array;
 	int ret;
 
+	r->cut = (struct sq_sv){ 0 };
 	array = skip_separators(rest);
 	while (sq_sv_starts(*rest, SQ_SV("<Events")) || sq_sv_starts(*rest, SQ_SV("</Events"))) {
 		(void)sq_sv_cut(rest, '>');
@@ -239,4 +246,25 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
 	r->left = *rest;
 	sq_semantics_finish(&r->collect, header);
 	return 1;
+}
+
+bool sq_reader_salvage(struct sq_reader *r, const struct sq_syslog *header, struct sq_arena *a,
+                       struct sq_event *ev)
+{
+	size_t n, used;
+	char *whole;
+
+	if (r->cut.n == 0)
+		return false;
+	whole = sq_arena_bytes(a, r->cut.n + SQ_JSON_CLOSE_MORE);
+	n = whole ? sq_json_close(r->cut, whole) : 0;
+	if (n == 0)
+		return false;
+	sq_collect_begin(&r->collect, ev, a, r->fields, r->cut);
+	if (read_json(r, (struct sq_sv){ whole, n }, &used) < 0)
+		return false;
+	unwrap(r);
+	ev->flags |= SQ_EVENT_CUT;
+	sq_semantics_finish(&r->collect, header);
+	return true;
 }

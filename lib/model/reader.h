@@ -42,5 +42,14 @@ void sq_reader_free(struct sq_reader *r);
 int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_syslog *header,
                    struct sq_arena *a, struct sq_event *ev) SQ_MUST_CHECK;
 
+/**
+ * After -EBADMSG: when the record was JSON that was merely cut off on its way (by the longest
+ * message of a sender or relay), read it as far as it came. A command line long enough to have its
+ * record cut must not hide what it begins with. sq_reader_why() stays as it was.
+ * @return true: `*ev` is an event, flagged SQ_EVENT_CUT; may be asked for again
+ */
+bool sq_reader_salvage(struct sq_reader *r, const struct sq_syslog *header, struct sq_arena *a,
+                       struct sq_event *ev);
+
 /** Why the last record was malformed: one short line, valid until the next call. */
 const char *sq_reader_why(const struct sq_reader *r);

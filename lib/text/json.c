@@ -15,6 +15,7 @@ struct sq_json {
 	uint32_t depth, keys;
 	size_t used;  /* of the first value; 0: it has not ended */
 	bool several; /* more than blanks follow the first value */
+	bool cut;     /* the text ended, its value did not */
 	bool refused; /* by us, not by yajl: `why` says it */
 	char why[128];
 };
@@ -195,11 +196,13 @@ int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
 	js->end = text.p + text.n;
 	js->depth = js->keys = 0;
 	js->used = 0;
-	js->several = js->refused = false;
+	js->several = js->refused = js->cut = false;
 	status = yajl_parse(js->yajl, (const unsigned char *)text.p, text.n);
 	at = status == yajl_status_ok ? text.n : yajl_get_bytes_consumed(js->yajl);
-	if (status == yajl_status_ok)
+	if (status == yajl_status_ok) {
 		status = yajl_complete_parse(js->yajl);
+		js->cut = status == yajl_status_error && js->depth > 0;
+	}
 	if (SQ_LIKELY(status == yajl_status_ok && js->used)) {
 		*ret_used = js->used;
 		return 0;
@@ -218,4 +221,9 @@ int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
 const char *sq_json_why(const struct sq_json *js)
 {
 	return js->why;
+}
+
+bool sq_json_was_cut(const struct sq_json *js)
+{
+	return js->cut;
 }

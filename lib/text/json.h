@@ -43,3 +43,6 @@ int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used) SQ_MUS
 
 /** Why the last text was refused: one short line, valid until the next read. */
 const char *sq_json_why(const struct sq_json *js);
+
+/** The last text was refused for one thing only: it ended before its value did. */
+bool sq_json_was_cut(const struct sq_json *js);
