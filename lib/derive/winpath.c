@@ -174,29 +174,6 @@ static bool is_loopback(struct sq_sv host)
 	       sq_sv_eq(host, SQ_SV("0--1.ipv6-literal.net"));
 }
 
-/* A share of this machine is a folder of it. */
-static void take_loopback(struct walk *w)
-{
-	struct sq_sv rest = w->rest, host = sq_sv_cut(&rest, '\\'), share;
-
-	if (!is_loopback(host))
-		return;
-	w->flags |= SQ_WINPATH_LOOPBACK;
-	rest = skip_separators(rest);
-	share = sq_sv_cut(&rest, '\\');
-	if (share.n == 2 && is_letter(share.p[0]) && share.p[1] == '$') {
-		w->root = ROOT_DRIVE;
-		w->drive = share.p[0];
-		w->rest = rest;
-	} else if (sq_sv_eq(share, SQ_SV("admin$"))) {
-		w->root = ROOT_DRIVE;
-		w->drive = 'c';
-		memcpy(w->out, "c:\\windows", 10);
-		w->n = w->base = 10;
-		w->rest = rest;
-	}
-}
-
 static void put(struct walk *w, struct sq_sv v)
 {
 	sq_assert(v.n <= w->cap - w->n);
@@ -219,6 +196,28 @@ static struct sq_sv next_component(struct walk *w)
 			w->flags |= SQ_WINPATH_TRAILING_BLANK;
 	} while (w->rest.n);
 	return sq_sv_first(c, 0);
+}
+
+/* A share of this machine is a folder of it. */
+static void take_loopback(struct walk *w)
+{
+	struct walk ahead = *w;
+	struct sq_sv host = sq_sv_trim(next_component(&ahead)), share;
+
+	if (!is_loopback(host))
+		return;
+	w->flags |= SQ_WINPATH_LOOPBACK;
+	share = sq_sv_trim(next_component(&ahead));
+	if (share.n == 2 && is_letter(share.p[0]) && share.p[1] == '$') {
+		w->drive = share.p[0];
+	} else if (sq_sv_eq(share, SQ_SV("admin$"))) {
+		w->drive = 'c';
+		put(w, SQ_SV("c:\\windows"));
+	} else {
+		return;
+	}
+	w->root = ROOT_DRIVE;
+	w->rest = ahead.rest;
 }
 
 static void write_root(struct walk *w)
