@@ -204,6 +204,21 @@ class Explain(Folder):
         self.assertEqual(miss["rules"][0]["reason"]["field"], "Image")
         self.assertEqual(miss["counts"], {"match": 0, "near": 0, "miss": 1, "elsewhere": 0})
 
+    def test_it_agrees_with_scan_on_every_event_beside_the_shipped_rules(self):
+        files = []
+        for folder, _, names in os.walk(os.path.join(SOURCE, "patterns")):
+            files += [os.path.join(folder, name) for name in sorted(names) if name.endswith(".ndjson")]
+        alerts = [json.loads(line) for line in squibly("scan", "-q", "-f", "json", *files)[0].splitlines()]
+        told = []
+        for line in squibly("explain", "-f", "json", *files)[0].splitlines():
+            for rule in json.loads(line).get("rules", []):
+                if rule["result"] == "match":
+                    held = [s["name"] for s in rule["selections"] if s["holds"] and not s["negated"]]
+                    told.append((rule["id"], list(dict.fromkeys(held))[:16]))
+        self.assertGreater(len(told), 50)
+        self.assertEqual(sorted((a["rule"]["id"], a["squibly"].get("selections", [])) for a in alerts),
+                         sorted(told))
+
     def test_an_event_cannot_write_to_the_terminal(self):
         event = {"EventID": 4688, "Channel": "Security", "NewProcessName": "C:\\calc.exe",
                  "CommandLine": "calc \x1b[2J\u202e\x00\n"}

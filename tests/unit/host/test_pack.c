@@ -56,6 +56,53 @@ static void rules_of_all_files_below_a_folder_are_one_set(void **state)
 	unload(&l);
 }
 
+#define FILTER(name)                                                                               \
+	"title: Ours\nlogsource:\n  product: windows\nfilter:\n  rules: [" name "]\n"              \
+	"  s:\n    User: bob\n  condition: not s\n"
+
+static void filters_apply_to_rules_of_other_files(void **state)
+{
+	struct load l;
+
+	free(scratch_file(*state, "a_filter.yml", FILTER(ID("1"))));
+	free(scratch_file(*state, "b.yml", RULE("B", ID("1"), "b")));
+	free(scratch_file(*state, "c.yml", RULE("C", ID("2"), "c")));
+	l = load(*state, NULL, true);
+	assert_int_equal(l.result, 0);
+	assert_int_equal(l.diags.warnings, 0);
+	assert_int_equal(sq_ruleset_count(l.rules), 2);
+	assert_int_equal(sq_ruleset_rule(l.rules, 0)->n_filters, 1);
+	assert_int_equal(sq_ruleset_rule(l.rules, 1)->n_filters, 0);
+	unload(&l);
+}
+
+/* What is missing because of an error elsewhere is not blamed on the filter. */
+static void a_broken_rule_is_not_the_mistake_of_its_filter(void **state)
+{
+	struct load l;
+
+	free(scratch_file(*state, "filter.yml", FILTER(ID("1"))));
+	free(scratch_file(*state, "a.yml", "title: A\n"));
+	l = load(*state, NULL, true);
+	assert_int_equal(l.result, -EINVAL);
+	for (size_t i = 0; i < l.diags.n; i++)
+		assert_null(strstr(l.diags.list[i].file, "filter.yml"));
+	unload(&l);
+}
+
+static void filters_alone_are_no_rules(void **state)
+{
+	struct load l;
+
+	free(scratch_file(*state, "filter.yml", FILTER(ID("1"))));
+	l = load(*state, NULL, true);
+	assert_int_equal(l.result, -EINVAL);
+	assert_non_null(strstr(l.err.text, "no rules in"));
+	assert_int_equal(l.diags.warnings, 1);
+	assert_int_equal(l.diags.list[0].line, 5);
+	unload(&l);
+}
+
 static void no_rules_is_an_error_that_names_the_paths(void **state)
 {
 	const char *paths[] = { *state, *state };
@@ -275,6 +322,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rules_of_all_files_below_a_folder_are_one_set),
+		TEST(filters_apply_to_rules_of_other_files),
+		TEST(a_broken_rule_is_not_the_mistake_of_its_filter),
+		TEST(filters_alone_are_no_rules),
 		TEST(no_rules_is_an_error_that_names_the_paths),
 		TEST(a_path_that_is_not_there_is_an_error),
 		TEST(every_error_of_every_file_is_told_and_one_refuses_the_pack),
