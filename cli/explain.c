@@ -116,6 +116,7 @@ static void put_flags(const struct sq_event *ev)
 		{ SQ_EVENT_OVERFLOW, "too large: some fields are missing" },
 		{ SQ_EVENT_FROM_MESSAGE, "some fields were read out of the rendered text" },
 		{ SQ_EVENT_BAD_UTF8, "not all of it is UTF-8" },
+		{ SQ_EVENT_CUT, "the record was cut off on its way; this is how far it came" },
 		{ SQ_EVENT_CUT, "cut off on its way; this is how far it came" },
 	};
 
