@@ -1,11 +1,13 @@
 /* Record bytes through the whole pipeline, in all formats: every alert and dead letter must be one
- * line, those in JSON valid, and every record counted once. */
+ * line, those in JSON valid, and every record counted once. What explain says of an event must be
+ * valid JSON too, and the same as what matched. */
 #include "lib/engine/pipeline.h"
 
 #include <stdlib.h>
 
 #include <yajl/yajl_parse.h>
 
+#include "lib/engine/explain.h"
 #include "lib/rules/sigma.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,27 +22,6 @@ static const char rules_text[] =
 	"detection:\n  s:\n    CommandLine|contains: s\n  t:\n    Image|re: '.'\n"
 	"  condition: s or t\n";
 
-static struct sq_pipeline *make_pipeline(void)
-{
-	const struct sq_pipeline_opts opts = { .observer = { .hostname = "h", .version = "1" },
-		                               .formats = (1u << SQ_FORMATS) - 1,
-		                               .dead_letters = true };
-	struct sq_diags diags = { 0 };
-	struct sq_ruleset *rs;
-	struct sq_pipeline *pl;
-	struct sq_rules rules;
-
-	sq_assert(sq_rules_init(&rules) == 0);
-	sq_assert(sq_sigma_parse(&rules, sq_sv_of(rules_text), "fuzz", &diags) == 2);
-	sq_diags_fini(&diags);
-	sq_assert(sq_ruleset_build(&rules, &(struct sq_ruleset_opts){ .plain = true }, &rs, NULL,
-	                           NULL) == 0);
-	pl = sq_pipeline_new(rs, &opts);
-	sq_assert(pl);
-	sq_ruleset_unref(rs);
-	return pl;
-}
-
 static void check_json(struct sq_sv v)
 {
 	yajl_handle y = yajl_alloc(NULL, NULL, NULL);
@@ -49,6 +30,49 @@ static void check_json(struct sq_sv v)
 	sq_assert(yajl_parse(y, (const unsigned char *)v.p, v.n) == yajl_status_ok);
 	sq_assert(yajl_complete_parse(y) == yajl_status_ok);
 	yajl_free(y);
+}
+
+static void explain(void *ctx, const struct sq_event *ev, const struct sq_hits *hits,
+                    struct sq_sv raw, const char *why)
+{
+	static struct sq_outbuf out = { .max = 16 << 20 };
+	struct sq_explain *x = ctx;
+	struct sq_explained e;
+
+	sq_outbuf_reset(&out);
+	if (ev) {
+		sq_explain_event(x, ev, &e);
+		sq_assert(e.counts[SQ_VERDICT_MATCH] == hits->n);
+		sq_explain_json(&out, x, &e, e.n, SQ_SV("f"), 1);
+	} else {
+		sq_explain_malformed(&out, sq_sv_of(why), raw, SQ_SV("f"), 1);
+	}
+	sq_assert(!out.failed);
+	check_json(sq_outbuf_view(&out));
+}
+
+static struct sq_pipeline *make_pipeline(void)
+{
+	const struct sq_pipeline_opts opts = { .observer = { .hostname = "h", .version = "1" },
+		                               .formats = (1u << SQ_FORMATS) - 1,
+		                               .dead_letters = true };
+	struct sq_diags diags = { 0 };
+	struct sq_ruleset *rs;
+	struct sq_pipeline *pl;
+	struct sq_explain *x;
+	struct sq_rules rules;
+
+	sq_assert(sq_rules_init(&rules) == 0);
+	sq_assert(sq_sigma_parse(&rules, sq_sv_of(rules_text), "fuzz", &diags) == 2);
+	sq_diags_fini(&diags);
+	sq_assert(sq_ruleset_build(&rules, &(struct sq_ruleset_opts){ .plain = true }, &rs, NULL,
+	                           NULL) == 0);
+	pl = sq_pipeline_new(rs, &opts);
+	x = sq_explain_new(rs, -1);
+	sq_assert(pl && x);
+	sq_pipeline_watch(pl, explain, x);
+	sq_ruleset_unref(rs);
+	return pl;
 }
 
 static void check_line(struct sq_sv v)
