@@ -102,38 +102,57 @@ static void take_program(struct split *s)
 	end_token(s);
 }
 
-static void take_argument(struct split *s)
+/* Copy up to the next byte that a rule is about. */
+static void copy_run(struct split *s, bool quoted)
 {
 	const char *p = s->line.p;
+	size_t at = s->at, n = s->n;
+
+	while (at < s->line.n && p[at] != '"' && p[at] != '\\' && (quoted || !is_blank(p[at])))
+		s->out[n++] = p[at++];
+	s->at = at;
+	s->n = n;
+}
+
+/* A run of backslashes and what comes of the quote behind it. */
+static void take_escapes(struct split *s, bool *quoted)
+{
+	const char *p = s->line.p;
+	size_t slashes = 0, keep;
+	bool quote;
+
+	while (s->at < s->line.n && p[s->at] == '\\') {
+		s->at++;
+		slashes++;
+	}
+	quote = s->at < s->line.n && p[s->at] == '"';
+	keep = quote ? slashes / 2 : slashes;
+	memset(s->out + s->n, '\\', keep);
+	s->n += keep;
+	if (!quote)
+		return;
+	if (slashes % 2) {
+		s->out[s->n++] = '"';
+	} else if (*quoted && s->at + 1 < s->line.n && p[s->at + 1] == '"') {
+		s->out[s->n++] = '"';
+		s->at++;
+	} else {
+		look_at_quote(s, !*quoted);
+		*quoted = !*quoted;
+	}
+	s->at++;
+}
+
+static void take_argument(struct split *s)
+{
 	bool quoted = false;
 
 	begin_token(s);
-	while (s->at < s->line.n && (quoted || !is_blank(p[s->at]))) {
-		size_t slashes = 0;
-
-		while (s->at < s->line.n && p[s->at] == '\\') {
-			s->at++;
-			slashes++;
-		}
-		if (s->at == s->line.n || p[s->at] != '"') {
-			while (slashes--)
-				s->out[s->n++] = '\\';
-			if (s->at < s->line.n && (quoted || !is_blank(p[s->at])))
-				s->out[s->n++] = p[s->at++];
-			continue;
-		}
-		for (size_t i = 0; i < slashes / 2; i++)
-			s->out[s->n++] = '\\';
-		if (slashes % 2) {
-			s->out[s->n++] = '"';
-		} else if (quoted && s->at + 1 < s->line.n && p[s->at + 1] == '"') {
-			s->out[s->n++] = '"';
-			s->at++;
-		} else {
-			look_at_quote(s, !quoted);
-			quoted = !quoted;
-		}
-		s->at++;
+	for (;;) {
+		copy_run(s, quoted);
+		if (s->at == s->line.n || (!quoted && is_blank(s->line.p[s->at])))
+			break;
+		take_escapes(s, &quoted);
 	}
 	end_token(s);
 }

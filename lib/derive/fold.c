@@ -328,28 +328,54 @@ static bool is_plain(struct sq_sv v, size_t i)
 	return c >= 0x20 && c < 0x7f && c != '&';
 }
 
+/* Eight bytes at once, when all of them are plain at first sight. @return false: they are not */
+static bool fold_eight(const char *from, unsigned char *to)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+	uint64_t v, odd, capitals;
+
+	memcpy(&v, from, sizeof(v));
+	/* Taking 1 from a byte that is zero, or 0x20 from one below it, sets its high bit. */
+	odd = v | (v - ones * 0x20) | ((v ^ (ones * 0x7f)) - ones) | ((v ^ (ones * '&')) - ones) |
+	      ((v ^ (ones * '\\')) - ones);
+	if (odd & highs)
+		return false;
+	capitals = (v + ones * (0x80 - 'A')) & ~(v + ones * (0x80 - 'Z' - 1)) & highs;
+	v += capitals >> 2;
+	memcpy(to, &v, sizeof(v));
+	return true;
+}
+
 /* How many bytes from the front are plain; they are written in lower case. */
 static size_t fold_plain(struct sq_sv raw, unsigned char *out)
 {
 	size_t i = 0;
 
 	while (i < raw.n) {
-		unsigned char c = (unsigned char)raw.p[i];
+		size_t end = raw.n - i < 8 ? raw.n : i + 8;
 
-		if (SQ_UNLIKELY((unsigned char)(c - 0x20) >= 0x5f || c == '&' || c == '\\') &&
-		    !is_plain(raw, i))
-			break;
-		out[i++] = sq_lower(c);
+		if (end - i == 8 && fold_eight(raw.p + i, out + i)) {
+			i = end;
+			continue;
+		}
+		for (; i < end; i++) {
+			if (!is_plain(raw, i))
+				return i;
+			out[i] = sq_lower((unsigned char)raw.p[i]);
+		}
 	}
 	return i;
 }
 
 static uint32_t count_blanks(const unsigned char *p, size_t n)
 {
+	const unsigned char *end = p + n, *at;
 	uint32_t blanks = 0;
 
-	for (size_t i = 1; i < n; i++)
-		blanks += (p[i] == ' ') & (p[i - 1] == ' ');
+	while ((at = memchr(p, ' ', (size_t)(end - p)))) {
+		for (p = at + 1; p < end && *p == ' '; p++)
+			blanks++;
+	}
 	return blanks;
 }
 
