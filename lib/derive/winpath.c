@@ -337,10 +337,10 @@ static void resolve_last(struct walk *w)
 		put(w, better);
 }
 
-/* Would this first folder be read as a drive, or lose its blank? */
-static bool must_stay_relative(struct sq_sv first)
+/* Would this be read as a drive or a URL, or lose its first blank? */
+static bool must_stay_relative(struct sq_sv path)
 {
-	return sq_sv_chr(first, ':') != SIZE_MAX || first.p[0] == ' ';
+	return (path.n > 1 && path.p[1] == ':') || path.p[0] == ' ' || sq_winpath_is_url(path);
 }
 
 /* The last name loses trailing dots and blanks, which Windows does not look at. */
@@ -360,12 +360,27 @@ static void finish(struct walk *w, bool separated)
 		return;
 	if (!w->n)
 		put(w, SQ_SV("."));
-	else if (w->named > 1 ? must_stay_relative(sq_sv_cut(&v, '\\')) : separated) {
+	else if (w->named > 1 ? must_stay_relative(v) : separated) {
 		/* What was relative must not become a bare name, or a drive. */
 		memmove(w->out + 2, w->out, w->n);
 		memcpy(w->out, ".\\", 2);
 		w->n += 2;
 	}
+}
+
+/* Length of a variable that we cannot resolve at the front: a colon in it begins no stream. */
+static size_t variable_length(struct sq_sv path)
+{
+	size_t end;
+
+	if (sq_sv_starts(path, SQ_SV("$env:")))
+		return 5;
+	if (sq_sv_starts(path, SQ_SV("${env:")))
+		return 6;
+	if (path.p[0] != '%')
+		return 0;
+	end = sq_sv_chr(sq_sv_skip(path, 1), '%');
+	return end == SIZE_MAX ? 0 : end + 2;
 }
 
 static void name_parts(struct sq_winpath *path, size_t root)
@@ -421,7 +436,7 @@ static enum sq_place place_of(const struct sq_winpath *path, enum root root)
 		return sq_winpath_drive_place(path);
 	if (root == ROOT_DRIVE_ONLY)
 		return path->path.p[0] == 'c' ? SQ_PLACE_RELATIVE : SQ_PLACE_OTHER_DRIVE;
-	if (rest.p[0] == '%' || sq_sv_starts(rest, SQ_SV("$env")))
+	if (variable_length(rest))
 		return SQ_PLACE_UNKNOWN;
 	if (sq_sv_chr(rest, '\\') != SIZE_MAX || !path->name.n)
 		return SQ_PLACE_RELATIVE;
@@ -486,7 +501,9 @@ bool sq_winpath_fold(struct sq_arena *arena, struct sq_sv text, struct sq_winpat
 	sq_arena_trim(arena, w.out + w.n);
 	ret->path = (struct sq_sv){ w.out, w.n };
 	ret->flags = w.flags;
-	name_parts(ret, w.root == ROOT_NONE ? 0 : w.root < ROOT_SHARE ? 2 : w.base);
+	name_parts(ret, w.root == ROOT_NONE   ? variable_length(ret->path)
+	                : w.root < ROOT_SHARE ? 2
+	                                      : w.base);
 	if (w.root == ROOT_SHARE)
 		look_at_share(ret);
 	ret->place = place_of(ret, w.root);
