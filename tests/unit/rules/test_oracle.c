@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "lib/derive/derive.h"
 #include "lib/host/files.h"
 #include "lib/model/reader.h"
 #include "lib/rules/matcher.h"
@@ -157,8 +158,10 @@ static void run_record(struct oracle *o, struct sq_sv record)
 
 			sq_arena_reset(&s->arena);
 			r[i] = sq_reader_next(s->reader, &rest[i], NULL, &s->arena, &ev);
-			if (r[i] == 1)
+			if (r[i] == 1) {
+				sq_derive(&ev, &s->arena, SQ_DERIVE_ALL);
 				sq_matcher_run(s->m, &ev, &s->hits);
+			}
 		}
 		assert_int_equal(r[0], r[1]);
 		if (r[0] == 1)
