@@ -232,8 +232,8 @@ class Explain(Folder):
         self.assertRegex(out, r"\n  MATCH      critical  ")
 
     def test_a_rule_that_is_not_there_is_a_failure(self):
-        _, err = squibly("explain", "--rule", "Calculater", "-r", self.rule, "-", stdin=CALC, status=2)
-        self.assertIn("there is no rule 'Calculater'; did you mean 'Calculator'?", err)
+        _, err = squibly("explain", "--rule", "Calculato", "-r", self.rule, "-", stdin=CALC, status=2)
+        self.assertIn("there is no rule 'Calculato'; did you mean 'Calculator'?", err)
         _, err = squibly("explain", "-r", self.rule, os.path.join(self.folder, "none"), status=2)
         self.assertIn("No such file or directory", err)
 

@@ -112,7 +112,7 @@ static void a_rule_is_found_by_id_name_or_title(void **state)
 		{ "A match", 5, NULL },
 		{ "two AWAY", 2, NULL },
 		{ "THE_MATCH", -1, "the_match" }, /* case of a name counts */
-		{ "Two aways", -1, "Two away" },
+		{ "Two awa", -1, "Two away" },
 		{ "11111111-1111-4111-8111-11111111111", -1,
 		  "11111111-1111-4111-8111-111111111111" },
 		{ "quite another", -1, "" },
