@@ -8,7 +8,7 @@ enum home {
 };
 
 struct known {
-	const char *program;
+	struct sq_sv program;
 	enum home home;
 	const char *below;    /* folder below System32 where it lies; NULL: there itself */
 	const char *original; /* OriginalFileName, lower case, when it is not the name */
@@ -16,47 +16,47 @@ struct known {
 
 /* clang-format off */
 static const struct known programs[] = {
-	{ "regsvr32.exe",        SQ_HOME_SYSTEM },
-	{ "rundll32.exe",        SQ_HOME_SYSTEM },
-	{ "cmd.exe",             SQ_HOME_SYSTEM },
-	{ "powershell.exe",      SQ_HOME_SYSTEM, "\\windowspowershell\\v1.0" },
-	{ "pwsh.exe",            SQ_HOME_ANY, NULL, "pwsh.dll" },
-	{ "mshta.exe",           SQ_HOME_SYSTEM },
-	{ "wscript.exe",         SQ_HOME_SYSTEM },
-	{ "cscript.exe",         SQ_HOME_SYSTEM },
-	{ "wmic.exe",            SQ_HOME_SYSTEM, "\\wbem" },
-	{ "schtasks.exe",        SQ_HOME_SYSTEM, NULL, "sctasks.exe" },
-	{ "sc.exe",              SQ_HOME_SYSTEM },
-	{ "reg.exe",             SQ_HOME_SYSTEM },
-	{ "at.exe",              SQ_HOME_SYSTEM },
-	{ "ftp.exe",             SQ_HOME_SYSTEM },
-	{ "winrs.exe",           SQ_HOME_SYSTEM },
-	{ "pcalua.exe",          SQ_HOME_SYSTEM },
-	{ "forfiles.exe",        SQ_HOME_SYSTEM },
-	{ "conhost.exe",         SQ_HOME_SYSTEM },
-	{ "bitsadmin.exe",       SQ_HOME_SYSTEM },
-	{ "certutil.exe",        SQ_HOME_SYSTEM },
-	{ "msiexec.exe",         SQ_HOME_SYSTEM },
-	{ "odbcconf.exe",        SQ_HOME_SYSTEM },
-	{ "cmstp.exe",           SQ_HOME_SYSTEM },
-	{ "control.exe",         SQ_HOME_SYSTEM },
-	{ "msdt.exe",            SQ_HOME_SYSTEM },
-	{ "mavinject.exe",       SQ_HOME_SYSTEM, NULL, "mavinject64.exe" },
-	{ "presentationhost.exe", SQ_HOME_SYSTEM },
-	{ "verclsid.exe",        SQ_HOME_SYSTEM },
-	{ "certoc.exe",          SQ_HOME_SYSTEM },
-	{ "wuauclt.exe",         SQ_HOME_SYSTEM },
-	{ "infdefaultinstall.exe", SQ_HOME_SYSTEM },
-	{ "register-cimprovider.exe", SQ_HOME_SYSTEM },
-	{ "xwizard.exe",         SQ_HOME_SYSTEM },
-	{ "runas.exe",           SQ_HOME_SYSTEM },
-	{ "explorer.exe",        SQ_HOME_WINDOWS },
-	{ "hh.exe",              SQ_HOME_WINDOWS },
-	{ "msbuild.exe",         SQ_HOME_LOOSE },
-	{ "installutil.exe",     SQ_HOME_LOOSE },
-	{ "regasm.exe",          SQ_HOME_LOOSE },
-	{ "regsvcs.exe",         SQ_HOME_LOOSE },
-	{ "ieexec.exe",          SQ_HOME_LOOSE },
+	{ SQ_SV("regsvr32.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("rundll32.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("cmd.exe"),             SQ_HOME_SYSTEM },
+	{ SQ_SV("powershell.exe"),      SQ_HOME_SYSTEM, "\\windowspowershell\\v1.0" },
+	{ SQ_SV("pwsh.exe"),            SQ_HOME_ANY, NULL, "pwsh.dll" },
+	{ SQ_SV("mshta.exe"),           SQ_HOME_SYSTEM },
+	{ SQ_SV("wscript.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("cscript.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("wmic.exe"),            SQ_HOME_SYSTEM, "\\wbem" },
+	{ SQ_SV("schtasks.exe"),        SQ_HOME_SYSTEM, NULL, "sctasks.exe" },
+	{ SQ_SV("sc.exe"),              SQ_HOME_SYSTEM },
+	{ SQ_SV("reg.exe"),             SQ_HOME_SYSTEM },
+	{ SQ_SV("at.exe"),              SQ_HOME_SYSTEM },
+	{ SQ_SV("ftp.exe"),             SQ_HOME_SYSTEM },
+	{ SQ_SV("winrs.exe"),           SQ_HOME_SYSTEM },
+	{ SQ_SV("pcalua.exe"),          SQ_HOME_SYSTEM },
+	{ SQ_SV("forfiles.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("conhost.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("bitsadmin.exe"),       SQ_HOME_SYSTEM },
+	{ SQ_SV("certutil.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("msiexec.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("odbcconf.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("cmstp.exe"),           SQ_HOME_SYSTEM },
+	{ SQ_SV("control.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("msdt.exe"),            SQ_HOME_SYSTEM },
+	{ SQ_SV("mavinject.exe"),       SQ_HOME_SYSTEM, NULL, "mavinject64.exe" },
+	{ SQ_SV("presentationhost.exe"), SQ_HOME_SYSTEM },
+	{ SQ_SV("verclsid.exe"),        SQ_HOME_SYSTEM },
+	{ SQ_SV("certoc.exe"),          SQ_HOME_SYSTEM },
+	{ SQ_SV("wuauclt.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("infdefaultinstall.exe"), SQ_HOME_SYSTEM },
+	{ SQ_SV("register-cimprovider.exe"), SQ_HOME_SYSTEM },
+	{ SQ_SV("xwizard.exe"),         SQ_HOME_SYSTEM },
+	{ SQ_SV("runas.exe"),           SQ_HOME_SYSTEM },
+	{ SQ_SV("explorer.exe"),        SQ_HOME_WINDOWS },
+	{ SQ_SV("hh.exe"),              SQ_HOME_WINDOWS },
+	{ SQ_SV("msbuild.exe"),         SQ_HOME_LOOSE },
+	{ SQ_SV("installutil.exe"),     SQ_HOME_LOOSE },
+	{ SQ_SV("regasm.exe"),          SQ_HOME_LOOSE },
+	{ SQ_SV("regsvcs.exe"),         SQ_HOME_LOOSE },
+	{ SQ_SV("ieexec.exe"),          SQ_HOME_LOOSE },
 };
 
 /* Imports of genuine builds of regsvr32: Windows 10 (17763 and 18362, 64 bit; 17763 and 14393, 32
@@ -78,9 +78,14 @@ static const char *const stores[] = {
 
 static const struct known *find_program(struct sq_sv name)
 {
-	for (size_t i = 0; i < SQ_LEN(programs); i++)
-		if (sq_sv_ieq(name, sq_sv_of(programs[i].program)))
+	for (size_t i = 0; i < SQ_LEN(programs); i++) {
+		struct sq_sv known = programs[i].program;
+
+		if (known.n == name.n &&
+		    sq_lower((unsigned char)name.p[0]) == (unsigned char)known.p[0] &&
+		    sq_sv_ieq(name, known))
 			return &programs[i];
+	}
 	return NULL;
 }
 
@@ -116,11 +121,15 @@ static bool is_register_server(struct sq_sv description)
 
 static bool has_imphash(struct sq_sv hashes)
 {
-	size_t at = sq_sv_ifind(hashes, SQ_SV("IMPHASH="));
+	const struct sq_sv name = SQ_SV("IMPHASH=");
+	size_t at = hashes.n - name.n - 32;
 
+	/* Sysmon writes it last. */
+	if (hashes.n < name.n + 32 || !sq_sv_istarts(sq_sv_skip(hashes, at), name))
+		at = sq_sv_ifind(hashes, name);
 	if (at == SIZE_MAX)
 		return false;
-	hashes = sq_sv_first(sq_sv_skip(hashes, at + 8), 32);
+	hashes = sq_sv_first(sq_sv_skip(hashes, at + name.n), 32);
 	for (size_t i = 0; i < SQ_LEN(imphashes); i++)
 		if (sq_sv_ieq(hashes, sq_sv_of(imphashes[i])))
 			return true;
@@ -188,15 +197,78 @@ static bool is_moved(const struct known *k, const struct sq_winpath *image)
 	       !(sq_sv_eq(folder, SQ_SV("c:\\windows")) || in_system(folder, NULL));
 }
 
+/* How many bytes from the front are a name that needs no resolving. */
+static size_t plain_name(struct sq_sv v)
+{
+	size_t n = 0;
+
+	while (n < v.n && ((v.p[n] >= 'a' && v.p[n] <= 'z') || sq_is_digit(v.p[n]) ||
+	                   v.p[n] == '-' || v.p[n] == '_'))
+		n++;
+	return n;
+}
+
+/* "c:\windows\system32\cmd.exe" and its like: the most images by far, and nothing to resolve. */
+static bool is_plain(struct sq_sv image, struct sq_winpath *ret)
+{
+	static const struct {
+		struct sq_sv folder;
+		enum sq_place place;
+		bool deeper; /* what lies in its folders is no different */
+	} folders[] = {
+		{ SQ_SV("c:\\windows\\system32\\windowspowershell\\v1.0\\"), SQ_PLACE_SYSTEM,
+		  false },
+		{ SQ_SV("c:\\windows\\system32\\wbem\\"), SQ_PLACE_SYSTEM, false },
+		{ SQ_SV("c:\\windows\\system32\\"), SQ_PLACE_SYSTEM, false },
+		{ SQ_SV("c:\\windows\\syswow64\\"), SQ_PLACE_SYSTEM, false },
+		{ SQ_SV("c:\\windows\\"), SQ_PLACE_WINDOWS, false },
+		{ SQ_SV("c:\\program files\\"), SQ_PLACE_PROGRAM_FILES, true },
+		{ SQ_SV("c:\\program files (x86)\\"), SQ_PLACE_PROGRAM_FILES, true },
+	};
+
+	for (size_t i = 0; i < SQ_LEN(folders); i++) {
+		struct sq_sv name = sq_sv_skip(image, folders[i].folder.n);
+		size_t n;
+
+		if (!sq_sv_starts(image, folders[i].folder))
+			continue;
+		/* Names of folders may hold blanks, as long as they do not end in one. */
+		while (n = plain_name(name),
+		       folders[i].deeper && n && n + 1 < name.n &&
+		               (name.p[n] == '\\' || (name.p[n] == ' ' && name.p[n + 1] != '\\')))
+			name = sq_sv_skip(name, n + 1);
+		if (n == 0 || !sq_sv_eq(sq_sv_skip(name, n), SQ_SV(".exe")))
+			return false;
+		while (name.p[-1] != '\\') { /* back over the blanks of the last name */
+			name.p--;
+			name.n++;
+			n++;
+		}
+		*ret = (struct sq_winpath){ .path = image,
+			                    .name = name,
+			                    .stem = { name.p, n },
+			                    .extension = sq_sv_skip(name, n + 1),
+			                    .place = folders[i].place };
+		return true;
+	}
+	return false;
+}
+
+void sq_image_fold(struct sq_arena *arena, struct sq_sv image, struct sq_winpath *ret)
+{
+	if (!is_plain(image, ret))
+		(void)sq_winpath_fold(arena, image, ret);
+}
+
 void sq_identity_find(const struct sq_event *ev, struct sq_arena *arena, struct sq_sv image,
                       bool is_start, struct sq_identity *ret)
 {
 	const struct known *original = is_start ? by_resource(ev) : NULL, *named;
 
 	*ret = (struct sq_identity){ 0 };
-	(void)sq_winpath_fold(arena, image, &ret->image);
+	sq_image_fold(arena, image, &ret->image);
 	named = find_program(ret->image.name);
-	ret->program = original ? sq_sv_of(original->program) : ret->image.name;
+	ret->program = original ? original->program : ret->image.name;
 	/* A file called like one program of Windows that is another is both in disguise. */
 	ret->renamed = original && image.n && original != named;
 	if (original || named)

@@ -10,6 +10,10 @@
 #include "lib/derive/winpath.h"
 #include "lib/model/event.h"
 
+/** sq_winpath_fold() for the path of a program that runs: the same answer, sooner for the usual
+ *  ones. */
+void sq_image_fold(struct sq_arena *arena, struct sq_sv image, struct sq_winpath *ret);
+
 struct sq_identity {
 	struct sq_winpath image;
 	struct sq_sv program; /* "regsvr32.exe"; the image's name when nothing says otherwise */

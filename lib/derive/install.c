@@ -84,29 +84,30 @@ static bool is_known_scheme(struct sq_sv before)
 	return false;
 }
 
+/* Does a URL begin before the colon at `at`? */
+static bool is_url_at(struct sq_sv text, size_t at)
+{
+	struct sq_sv before = { text.p, at }, after = sq_sv_skip(text, at + 1);
+
+	if (sq_sv_iends(before, SQ_SV("script")))
+		return true;
+	if (after.n == 0 || !is_separator(after.p[0]))
+		return false;
+	if (is_known_scheme(before))
+		return true;
+	/* "://" behind anything but the single letter of a drive. */
+	return after.n > 1 && after.p[0] == '/' && after.p[1] == '/' &&
+	       !(at >= 1 && is_letter(text.p[at - 1]) && (at == 1 || !is_letter(text.p[at - 2])));
+}
+
 bool sq_install_has_url(struct sq_sv text)
 {
-	if (sq_sv_ifind(text, SQ_SV("script:")) != SIZE_MAX)
-		return true;
-	for (size_t at = 0; at < text.n; at++) {
-		struct sq_sv before = { text.p, at }, after = sq_sv_skip(text, at + 1);
-		size_t colon = sq_sv_chr(sq_sv_skip(text, at), ':');
+	const char *end = text.p + text.n;
+	const char *at = text.n ? memchr(text.p, ':', text.n) : NULL;
 
-		if (colon == SIZE_MAX)
-			return false;
-		at += colon;
-		before.n = at;
-		after = sq_sv_skip(text, at + 1);
-		if (after.n == 0 || !is_separator(after.p[0]))
-			continue;
-		if (is_known_scheme(before))
+	for (; at; at = memchr(at + 1, ':', (size_t)(end - at) - 1))
+		if (is_url_at(text, (size_t)(at - text.p)))
 			return true;
-		/* "://" behind anything but the single letter of a drive. */
-		if (after.n > 1 && after.p[0] == '/' && after.p[1] == '/' &&
-		    !(at >= 1 && is_letter(text.p[at - 1]) &&
-		      (at == 1 || !is_letter(text.p[at - 2]))))
-			return true;
-	}
 	return false;
 }
 

@@ -360,8 +360,14 @@ static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_
 		named = true;
 		look_at_command(&l, command_at(l.text, at));
 	}
-	look_for_moniker(&l);
-	look_without_name(&l);
+	/* "scrobj" and "script:" begin alike, and what has neither is not worth more than its
+	 * variables. */
+	if (sq_sv_find(l.text, SQ_SV("scr")) != SIZE_MAX) {
+		look_for_moniker(&l);
+		look_without_name(&l);
+	} else if (has_variable(l.text)) {
+		look_without_name(&l);
+	}
 	if (l.found & ~BIT(REGSVR32) || named)
 		look_for_split(&l, folded);
 	if (named) /* then these say nothing new */

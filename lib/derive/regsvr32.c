@@ -157,12 +157,10 @@ static bool is_scrobj(struct sq_arena *arena, struct sq_sv token)
 
 static bool is_library(struct sq_sv token)
 {
-	static const char *const ends[] = { ".dll", ".ocx", ".ax", ".cpl" };
+	struct sq_sv end = sq_sv_skip(token, token.n < 4 ? token.n : token.n - 4);
 
-	for (size_t i = 0; i < SQ_LEN(ends); i++)
-		if (sq_sv_iends(token, sq_sv_of(ends[i])))
-			return true;
-	return false;
+	return sq_sv_eq(end, SQ_SV(".dll")) || sq_sv_eq(end, SQ_SV(".ocx")) ||
+	       sq_sv_eq(end, SQ_SV(".cpl")) || sq_sv_ends(token, SQ_SV(".ax"));
 }
 
 /* Whole letters are what write-ups show, so two of them are enough; words ("-silent
