@@ -4,11 +4,13 @@ better, no lawful library makes an ordinary registration look worse.
 SQUIBLY_SEED sets the seed, which is printed; SQUIBLY_LONG makes many more lines.
 """
 import collections
+import glob
 import json
 import os
 import random
+import re
 
-from harness import LONG, Case, main, scan
+from harness import LONG, SOURCE, Case, main, scan
 
 LEVELS = ["none", "informational", "low", "medium", "high", "critical"]
 REGSVR32 = "C:\\Windows\\System32\\regsvr32.exe"
@@ -228,6 +230,19 @@ class Pack(Case):
             for text, level in zip(line, levels(line, image=image)):
                 with self.subTest(text):
                     self.assertGreaterEqual(level, LEVELS.index("high"))
+
+    def test_the_table_of_rules_is_complete_and_true(self):
+        folder = os.path.join(SOURCE, "patterns")
+        with open(os.path.join(folder, "README.md"), encoding="utf-8") as f:
+            told = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| ([a-z]+) \|$", f.read(), re.M)
+        rules = []
+        for path in sorted(glob.glob(os.path.join(folder, "regsvr32", "*.yml"))) + \
+                sorted(glob.glob(os.path.join(folder, "neighbours", "*.yml"))):
+            with open(path, encoding="utf-8") as f:
+                text = f.read()
+            title = re.search(r"^title: '(.*)'$", text, re.M).group(1).replace("''", "'")
+            rules.append((os.path.basename(path)[:-4], title, re.search(r"^level: (\w+)$", text, re.M).group(1)))
+        self.assertEqual(told, rules)
 
 
 if __name__ == "__main__":
