@@ -215,6 +215,34 @@ class Pack(Case):
                 with self.subTest(f"{line} below {parent}"):
                     self.assertLessEqual(level, LEVELS.index("low"))
 
+    def test_no_rule_leaves_to_another_what_that_one_does_not_tell(self):
+        """Rules exclude what more serious ones tell of. Whatever stands beside a sign, it is told."""
+        signs = [  # a word of the command line, and the least level that it must give
+            ("/i:http://files.example.net/a", "high"), ("-i:\\\\203.0.113.7\\p\\a.sct", "high"),
+            ("/i:\\\\h@SSL\\DavWWWRoot\\a", "critical"), ("C:\\Users\\Public\\a.dll", "high"),
+            ("C:\\ProgramData\\x.jpg", "high"), ("\\\\203.0.113.7\\p\\a.dll", "high"), ("\\\\fs-09\\apps\\a.dll", "medium"),
+            ("notes.txt", "high"), ("C:\\Tools\\log.png", "high"), ("C:\\ProgramData\\a.txt:b.dll", "high"),
+            ("/i:shellcode,a.b64 rs.dll", "high"), ("/i:C:\\Users\\Public\\a.sct scrobj.dll", "high"),
+            ("C:\\ProgramData\\Contoso\\acro", "high"), ("E:\\setup\\a.ocx F:\\b.dll", "low"), ("\u200bx.dll", "high")]
+        beside = ["/s", "/u", "/n", "-silent", "/i:user", '/i:"C:\\Program Files\\Contoso\\part.wsc"', "/i", "wuapi.dll", "scrobj.dll",
+                  '"C:\\Program Files\\Contoso\\a.dll"', "C:\\Windows\\System32\\x.dll", "D:\\build\\y.dll", "b.dll",
+                  "C:\\Users\\m.rossi\\AppData\\Local\\Temp\\is-AB12C.tmp\\pen.ocx", "E:\\c.ax",
+                  "C:\\Users\\m.rossi\\AppData\\Local\\Microsoft\\OneDrive\\24.2\\FileSyncShell64.dll"]
+        parents = [CMD, EXPLORER, "C:\\Windows\\System32\\msiexec.exe", "C:\\Windows\\System32\\svchost.exe", "",
+                   "C:\\Program Files (x86)\\Contoso\\lob.exe", "C:\\Program Files\\Java\\bin\\java.exe",
+                   "C:\\VS\\MSBuild.exe", "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe", REGSVR32,
+                   "C:\\Users\\m.rossi\\AppData\\Local\\Temp\\is-77T1Q.tmp\\PenSetup.tmp"]
+        for parent in parents:
+            rows = []
+            for _ in range(ROUNDS * 5):
+                sign, least = self.rng.choice(signs)
+                words = [sign] + self.rng.sample(beside, self.rng.randrange(5))
+                self.rng.shuffle(words)
+                rows.append(("regsvr32 " + " ".join(words), least))
+            for (line, least), level in zip(rows, levels([x for x, _ in rows], parent=parent)):
+                with self.subTest(f"{line} below {parent}"):
+                    self.assertGreaterEqual(level, LEVELS.index(least))
+
     def test_a_launcher_hides_nothing(self):
         base = written(ATTACKS[0], [], self.rng)
         for image, line in {
