@@ -11,7 +11,7 @@ enum {
 	/* What Hyperscan may have to write out, so that a set is compiled in seconds whatever its
 	 * rules say: of one expression, and of all of a set together (beyond their own length). */
 	SQ_UNROLLED_MAX = 4096,
-	SQ_UNROLLED_ALL_MAX = 100000,
+	SQ_UNROLLED_ALL_MAX = 20000,
 	SQ_CHECKED_LENGTH = 4096, /* texts of wildcards are always taken, unless they are long */
 };
 
