@@ -38,16 +38,41 @@ static bool stands(struct sq_sv text, size_t at, struct sq_sv word)
 	return rest.n == 0 || !(is_word(rest.p[0]) || rest.p[0] == '-');
 }
 
-/* Position of `word` standing by itself from `from` on, or SIZE_MAX. */
-static size_t find_word(struct sq_sv text, size_t from, struct sq_sv word)
+/* A word, and the byte of it that is rare in command lines: memchr() for that is many times faster
+ * than looking for the word. */
+struct rare {
+	struct sq_sv word;
+	size_t at;
+};
+
+static const struct rare regsvr32 = { SQ_SV("regsvr32"), 6 };
+static const struct rare scrobj = { SQ_SV("scrobj"), 5 };
+static const struct rare script = { SQ_SV("script:"), 6 };
+
+/* Position of `what` from `from` on, or SIZE_MAX. */
+static size_t find_rare(struct sq_sv text, size_t from, const struct rare *what)
+{
+	char c = what->word.p[what->at];
+
+	for (size_t i = from + what->at; i < text.n; i++) {
+		const char *p = memchr(text.p + i, c, text.n - i);
+
+		if (!p)
+			return SIZE_MAX;
+		i = (size_t)(p - text.p);
+		if (sq_sv_starts(sq_sv_skip(text, i - what->at), what->word))
+			return i - what->at;
+	}
+	return SIZE_MAX;
+}
+
+/* Position of a word standing by itself from `from` on, or SIZE_MAX. */
+static size_t find_word(struct sq_sv text, size_t from, const struct rare *what)
 {
 	for (;;) {
-		size_t at = sq_sv_find(sq_sv_skip(text, from), word);
+		size_t at = find_rare(text, from, what);
 
-		if (at == SIZE_MAX)
-			return SIZE_MAX;
-		at += from;
-		if (stands(text, at, word))
+		if (at == SIZE_MAX || stands(text, at, what->word))
 			return at;
 		from = at + 1;
 	}
@@ -128,6 +153,9 @@ static bool has_switch(struct sq_sv text, char letter)
  * count, too, but only beside something worse. */
 static bool has_variable(struct sq_sv text)
 {
+	if (!text.n || (!memchr(text.p, '%', text.n) && !memchr(text.p, '$', text.n) &&
+	                !memchr(text.p, '!', text.n)))
+		return false;
 	for (size_t i = 0; i + 1 < text.n; i++) {
 		char c = text.p[i];
 		size_t end;
@@ -235,7 +263,7 @@ static void look_at_command(struct look *l, struct sq_sv command)
 		l->found |= BIT(URL);
 	if (kinds & remote)
 		l->found |= BIT(UNC);
-	if (find_word(behind, 0, SQ_SV("scrobj")) != SIZE_MAX &&
+	if (find_word(behind, 0, &scrobj) != SIZE_MAX &&
 	    (kinds || has_switch(behind, 'i') || has_switch(behind, 'n') || has_variable(behind)))
 		l->found |= BIT(SCROBJ);
 	look_at_paths(l, behind);
@@ -246,14 +274,14 @@ static void look_without_name(struct look *l)
 {
 	const uint32_t remote =
 		1u << SQ_INSTALL_URL | 1u << SQ_INSTALL_UNC | 1u << SQ_INSTALL_WEBDAV;
-	bool scrobj = find_word(l->text, 0, SQ_SV("scrobj")) != SIZE_MAX;
+	bool engine = find_word(l->text, 0, &scrobj) != SIZE_MAX;
 	uint32_t kinds = install_kinds(l, l->text);
 
-	if (scrobj && kinds & remote)
+	if (engine && kinds & remote)
 		l->found |= BIT(URL_SCROBJ);
-	else if (scrobj && kinds)
+	else if (engine && kinds)
 		l->found |= BIT(PATH_SCROBJ);
-	if ((scrobj || kinds & remote) && has_variable(l->text) &&
+	if ((engine || kinds & remote) && has_variable(l->text) &&
 	    (kinds || has_switch(l->text, 'i') || has_switch(l->text, 'n')))
 		l->found |= BIT(VARIABLE);
 }
@@ -296,15 +324,27 @@ static void look_for_split(struct look *l, struct sq_sv folded)
 	}
 }
 
-/* What PowerShell takes away and cmd.exe does not: single quotes, backticks, and a plus sign
- * between two texts. Commas between arguments become blanks. In place. */
-static struct sq_sv powershell_plain(struct sq_arena *arena, struct sq_sv v)
+/* Are texts put together with a plus sign? Base64 holds many signs, but none behind a quote. */
+static bool joins_texts(struct sq_sv folded)
+{
+	const char *end = folded.p + folded.n;
+	const char *at = folded.n ? memchr(folded.p, '+', folded.n) : NULL;
+
+	for (; at; at = memchr(at + 1, '+', (size_t)(end - at) - 1))
+		if (at > folded.p && memchr("'\") ", at[-1], 4))
+			return true;
+	return false;
+}
+
+/* What PowerShell takes away and cmd.exe does not: single quotes, backticks, and, when it `joins`
+ * texts, plus signs with the blanks around them. Commas between arguments become blanks. */
+static struct sq_sv powershell_plain(struct sq_arena *arena, struct sq_sv v, bool joins)
 {
 	char *to;
 	size_t n = 0;
 
-	if (!memchr(v.p, '\'', v.n) && !memchr(v.p, '`', v.n) && !memchr(v.p, ',', v.n) &&
-	    !memchr(v.p, '+', v.n))
+	if (!v.n ||
+	    (!joins && !memchr(v.p, '\'', v.n) && !memchr(v.p, '`', v.n) && !memchr(v.p, ',', v.n)))
 		return v;
 	to = sq_arena_bytes(arena, v.n);
 	if (!to)
@@ -314,8 +354,12 @@ static struct sq_sv powershell_plain(struct sq_arena *arena, struct sq_sv v)
 
 		if (c == '\'' || c == '`')
 			continue;
-		if (c == '+' && n && is_word(to[n - 1]) && (is_word(next) || next == '\''))
+		if (c == '+' && joins) {
+			while (n && to[n - 1] == ' ')
+				n--;
+			i += next == ' ';
 			continue;
+		}
 		if (c == ',' && n && (next == '/' || next == '-' || next == '\'' || next == ' '))
 			c = ' ';
 		to[n++] = c;
@@ -349,10 +393,11 @@ static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_
 	bool named = false;
 	size_t at = 0;
 
-	l.text = powershell_plain(arena, sq_cmdline_plain(arena, folded, tricks));
+	l.text = powershell_plain(arena, sq_cmdline_plain(arena, folded, tricks),
+	                          joins_texts(folded));
 	command = l.text;
 	for (int i = 0; i < PLAIN_ROUNDS; i++, at++) {
-		at = find_word(l.text, at, SQ_SV("regsvr32"));
+		at = find_word(l.text, at, &regsvr32);
 		if (at == SIZE_MAX)
 			break;
 		if (!named)
@@ -360,14 +405,10 @@ static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_
 		named = true;
 		look_at_command(&l, command_at(l.text, at));
 	}
-	/* "scrobj" and "script:" begin alike, and what has neither is not worth more than its
-	 * variables. */
-	if (sq_sv_find(l.text, SQ_SV("scr")) != SIZE_MAX) {
+	if (find_rare(l.text, 0, &script) != SIZE_MAX)
 		look_for_moniker(&l);
+	if (find_rare(l.text, 0, &scrobj) != SIZE_MAX || has_variable(l.text))
 		look_without_name(&l);
-	} else if (has_variable(l.text)) {
-		look_without_name(&l);
-	}
 	if (l.found & ~BIT(REGSVR32) || named)
 		look_for_split(&l, folded);
 	if (named) /* then these say nothing new */

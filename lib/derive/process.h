@@ -43,7 +43,9 @@ static inline void sq_derive_and(struct sq_event *ev, uint32_t field, bool so)
 /** Add a value to a list of distinct ones, at most SQ_DERIVED_VALUES_MAX; empty is no value. */
 static inline void sq_derive_list(struct sq_event *ev, uint32_t field, struct sq_sv value)
 {
-	if (value.n)
+	if (value.n && !sq_event_has(ev, field))
+		sq_event_set(ev, field, value);
+	else if (value.n)
 		(void)sq_event_add_once(ev, field, value, SQ_DERIVED_VALUES_MAX);
 }
 

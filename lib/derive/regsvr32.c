@@ -147,7 +147,7 @@ static bool is_scrobj(struct sq_arena *arena, struct sq_sv token)
 	bool is;
 
 	/* The name must stand in it, whole or short: no need to fold every path. */
-	if (sq_sv_find(token, SQ_SV("scr")) == SIZE_MAX)
+	if (!token.n || !memchr(token.p, 'j', token.n))
 		return false;
 	is = sq_winpath_fold(arena, token, &path) && sq_winpath_names(&path, SQ_SV("scrobj"));
 	if (!arena->overflow)
