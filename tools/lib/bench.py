@@ -1,5 +1,6 @@
 """The measurements of tools/bench. bench.py SHARED ROUNDS, from the top of the source tree."""
 import datetime
+import gzip
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ import time
 SHARED, ROUNDS = sys.argv[1], int(sys.argv[2])
 TICKS = os.sysconf("SC_CLK_TCK")
 BAR_SCAN, BAR_RSYSLOG, BAR_RSS_MIB, BAR_START_MS = 0.7, 3.0, 64, 100
+BAR_DERIVED = 0.25
 RSYSLOG_CONF = """module(load="imptcp")
 module(load="mmjsonparse")
 global(maxMessageSize="1m" workDirectory="{folder}")
@@ -79,6 +81,31 @@ def scan(corpus, size, folder):
           f"{events / min(squibly):.0f} events/s")
     print(f"  ratio {ratio:.2f} (bar {BAR_SCAN}: {verdict(ratio >= BAR_SCAN)})\n")
     return events
+
+
+def process_events(folder, corpus):
+    """Two files: the corpus once, and that with the labelled starts of processes in two shapes."""
+    real, both = os.path.join(folder, "real.ndjson"), os.path.join(folder, "both.ndjson")
+    with open(real, "wb") as f:
+        subprocess.run([corpus, "-n", "1"], stdout=f, check=True)
+    shutil.copyfile(real, both)
+    with open(both, "ab") as f:
+        for shape in ("nxlog", "winlogbeat"):
+            with gzip.open(os.path.join(SHARED, "labelled", f"commandlines.{shape}.jsonl.gz")) as labelled:
+                shutil.copyfileobj(labelled, f)
+    return real, both
+
+
+def derived(folder):
+    print("derived fields of the start of a process against reading it, CPU nanoseconds an event")
+    for name, path in zip(("the corpus", "with labelled attacks"),
+                          process_events(folder, os.path.join(SHARED, "tools", "corpus"))):
+        _, run = timed(["build/tests/bench/derive_cost", path])
+        events, read, derive = (int(n) for n in run.stdout.split())
+        ratio = derive / read
+        print(f"  {name:22} {events:6} events   read {read:6}   derive {derive:6}   {100 * ratio:.0f} % "
+              f"(bar {100 * BAR_DERIVED:.0f} %: {verdict(ratio <= BAR_DERIVED)})")
+    print()
 
 
 def wait_port(port, process):
@@ -231,6 +258,7 @@ def main():
             while f.read(1 << 24):
                 pass
         events = scan(corpus, size, folder)
+        derived(folder)
         daemon(corpus, events, folder)
         start(folder)
     finally:
