@@ -8,7 +8,7 @@
 #include "lib/model/collect.h"
 #include "lib/text/json.h"
 
-enum { SQ_WALK_DEPTH_MAX = 256, SQ_WALK_MEMO = 256, SQ_WALK_MEMO_KEY = 44 };
+enum { SQ_WALK_DEPTH_MAX = 256, SQ_WALK_MEMO = 512, SQ_WALK_MEMO_KEY = 44 };
 
 /** Where the value to come will go. */
 struct sq_target {
