@@ -328,7 +328,8 @@ static int64_t find_rule(const struct explain *e, const struct sq_ruleset *rs)
 
 static int explain_files(struct explain *e, struct sq_ruleset *rs, char **paths, int n)
 {
-	struct cli_run_opts opts = { .pipeline = { .observer = { .version = SQ_VERSION } },
+	struct cli_run_opts opts = { .pipeline = { .observer = { .version = SQ_VERSION },
+		                                   .derive_all = true },
 		                     .max_record = 1024 * 1024,
 		                     .see = see,
 		                     .ctx = e };

@@ -115,7 +115,8 @@ static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits
 /* Run the events of RULE + suffix. @return how many there are, or -ENOENT, or another errno */
 static int run_beside(struct test *t, struct sq_ruleset *rs, const char *rule, const char *suffix)
 {
-	struct cli_run_opts opts = { .pipeline = { .observer = { .version = SQ_VERSION } },
+	struct cli_run_opts opts = { .pipeline = { .observer = { .version = SQ_VERSION },
+		                                   .derive_all = true },
 		                     .max_record = 1024 * 1024,
 		                     .see = see,
 		                     .ctx = t };

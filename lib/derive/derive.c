@@ -1,5 +1,7 @@
 #include "lib/derive/derive.h"
 
+#include <assert.h>
+
 #include "lib/derive/identity.h"
 #include "lib/derive/launch.h"
 #include "lib/derive/places.h"
@@ -9,60 +11,120 @@
 /* Values of one field that are read each by itself: more is nobody's event. */
 enum { READINGS_MAX = 4 };
 
-/* Who carries commands for others. */
-#define SHELLS "cmd.exe powershell.exe pwsh.exe bash.exe wsl.exe conhost.exe explorer.exe "
-#define STARTERS                                                                                   \
-	"wmic.exe schtasks.exe sc.exe reg.exe at.exe bitsadmin.exe winrs.exe pcalua.exe "          \
-	"forfiles.exe ftp.exe runas.exe rundll32.exe psexec.exe psexec64.exe msdt.exe "            \
-	"scriptrunner.exe "
-#define SCRIPT_HOSTS "mshta.exe wscript.exe cscript.exe "
-
-/* Who loads or runs what it is given. */
-#define LOADERS                                                                                    \
-	"rundll32.exe msiexec.exe odbcconf.exe cmstp.exe installutil.exe regasm.exe regsvcs.exe "  \
-	"msbuild.exe hh.exe control.exe msdt.exe certutil.exe certoc.exe mavinject.exe "           \
-	"presentationhost.exe ieexec.exe msxsl.exe xwizard.exe infdefaultinstall.exe "             \
-	"register-cimprovider.exe wuauclt.exe "
-
-/* Who takes arguments of all kinds from people, so that a look of them says nothing: shells and
- * launchers (whose commands are read anyway), browsers, editors, and tools that search. */
-#define READERS                                                                                    \
-	"chrome.exe msedge.exe firefox.exe iexplore.exe opera.exe brave.exe notepad.exe "          \
-	"notepad++.exe code.exe devenv.exe winword.exe wordpad.exe write.exe vim.exe gvim.exe "    \
-	"git.exe findstr.exe find.exe grep.exe rg.exe where.exe curl.exe wget.exe"
-
-struct program {
-	const char *names; /* blanks between; NULL: any program but those that it ends with */
-	const char *but;
-	sq_program_fn *derive;
+/* The argument models: a program's is one file, one bit here, one row in each table below. */
+enum {
+	SQ_MODEL_REGSVR32 = 1u << 0,
+	SQ_MODEL_SHAPE = 1u << 1,
+	SQ_MODEL_LAUNCH = 1u << 2,
+	SQ_MODEL_RUNDLL32 = 1u << 3,
+	SQ_MODEL_PLACES = 1u << 4,
 };
 
-/* A program's argument model is one file and one row here. */
-static const struct program programs[] = {
-	{ "regsvr32.exe", NULL, sq_regsvr32_derive },
-	{ NULL, SHELLS STARTERS SCRIPT_HOSTS READERS, sq_regsvr32_shape },
-	{ SHELLS STARTERS SCRIPT_HOSTS, NULL, sq_launch_derive },
-	{ "rundll32.exe", NULL, sq_rundll32_derive },
-	{ LOADERS STARTERS SCRIPT_HOSTS, NULL, sq_places_derive },
+static sq_program_fn *const models[] = {
+	sq_regsvr32_derive, sq_regsvr32_shape, sq_launch_derive,
+	sq_rundll32_derive, sq_places_derive,
 };
 
-static bool is_in(const char *names, struct sq_sv name)
+/* clang-format off */
+static const struct {
+	struct sq_sv name;
+	unsigned models;
+} programs[] = {
+	{ SQ_SV("regsvr32.exe"), SQ_MODEL_REGSVR32 },
+	{ SQ_SV("rundll32.exe"), SQ_MODEL_RUNDLL32 | SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	/* Shells. */
+	{ SQ_SV("cmd.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("powershell.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("pwsh.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("bash.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("wsl.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("conhost.exe"), SQ_MODEL_LAUNCH },
+	{ SQ_SV("explorer.exe"), SQ_MODEL_LAUNCH },
+	/* Who starts, or stores, what it is given. */
+	{ SQ_SV("wmic.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("schtasks.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("sc.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("reg.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("at.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("bitsadmin.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("winrs.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("pcalua.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("forfiles.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("ftp.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("runas.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("psexec.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("psexec64.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("msdt.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("scriptrunner.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("mshta.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("wscript.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("cscript.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	/* Who loads what it is given. */
+	{ SQ_SV("msiexec.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("odbcconf.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("cmstp.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("installutil.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("regasm.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("regsvcs.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("msbuild.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("hh.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("control.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("certutil.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("certoc.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("mavinject.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("presentationhost.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("ieexec.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("msxsl.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("xwizard.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("infdefaultinstall.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("register-cimprovider.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("wuauclt.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	/* Browsers, editors, and tools that search or fetch: they take arguments of all kinds from
+	 * people, so that the look of those says nothing. */
+	{ SQ_SV("chrome.exe"), 0 },
+	{ SQ_SV("msedge.exe"), 0 },
+	{ SQ_SV("firefox.exe"), 0 },
+	{ SQ_SV("iexplore.exe"), 0 },
+	{ SQ_SV("opera.exe"), 0 },
+	{ SQ_SV("brave.exe"), 0 },
+	{ SQ_SV("notepad.exe"), 0 },
+	{ SQ_SV("notepad++.exe"), 0 },
+	{ SQ_SV("code.exe"), 0 },
+	{ SQ_SV("devenv.exe"), 0 },
+	{ SQ_SV("winword.exe"), 0 },
+	{ SQ_SV("wordpad.exe"), 0 },
+	{ SQ_SV("write.exe"), 0 },
+	{ SQ_SV("vim.exe"), 0 },
+	{ SQ_SV("gvim.exe"), 0 },
+	{ SQ_SV("git.exe"), 0 },
+	{ SQ_SV("findstr.exe"), 0 },
+	{ SQ_SV("find.exe"), 0 },
+	{ SQ_SV("grep.exe"), 0 },
+	{ SQ_SV("rg.exe"), 0 },
+	{ SQ_SV("where.exe"), 0 },
+	{ SQ_SV("curl.exe"), 0 },
+	{ SQ_SV("wget.exe"), 0 },
+};
+/* clang-format on */
+
+static unsigned models_of(struct sq_sv program)
 {
-	struct sq_sv rest = sq_sv_of(names);
+	for (size_t i = 0; i < SQ_LEN(programs); i++) {
+		struct sq_sv name = programs[i].name;
 
-	while (rest.n) {
-		struct sq_sv one = sq_sv_cut(&rest, ' ');
-
-		/* Most names differ in the first letter. */
-		if (one.n == name.n && one.n && one.p[0] == name.p[0] && sq_sv_eq(one, name))
-			return true;
+		if (name.n == program.n && name.p[0] == program.p[0] && sq_sv_eq(name, program))
+			return programs[i].models;
 	}
-	return false;
+	return SQ_MODEL_SHAPE;
 }
 
-static bool applies(const struct program *row, struct sq_sv program)
+/* Does the program lie where only administrators write? */
+static bool is_installed(const struct sq_event *ev)
 {
-	return row->names ? is_in(row->names, program) : !is_in(row->but, program);
+	struct sq_sv place = sq_event_get(ev, SQ_F_D_PLACE);
+
+	return sq_sv_eq(place, SQ_SV("program_files")) || sq_sv_eq(place, SQ_SV("system")) ||
+	       sq_sv_eq(place, SQ_SV("windows"));
 }
 
 static struct sq_sv folded_of(struct sq_event *ev, struct sq_arena *a, struct sq_sv raw,
@@ -83,13 +145,12 @@ static void put_tricks(struct sq_event *ev, uint32_t tricks)
 			sq_derive_list(ev, SQ_F_D_TRICK, sq_sv_of(sq_trick_name((enum sq_trick)t)));
 }
 
-/* An event may say several images: each is told, and the first that is not what it seems decides
- * which program is taken. */
-static struct sq_sv put_image(struct sq_event *ev, struct sq_arena *a, uint32_t field,
-                              bool is_start, uint32_t *tricks)
+/* An event may say several images: each is told, and the arguments are read as any of them would.
+ */
+static void put_image(struct sq_event *ev, struct sq_arena *a, uint32_t field, bool is_start,
+                      uint32_t *tricks)
 {
 	const struct sq_value *v = &ev->values[field];
-	struct sq_sv program = { "", 0 };
 
 	for (int i = 0; v && i < READINGS_MAX; v = sq_event_next(ev, v), i++) {
 		struct sq_identity id;
@@ -104,10 +165,7 @@ static struct sq_sv put_image(struct sq_event *ev, struct sq_arena *a, uint32_t 
 		sq_derive_or(ev, SQ_F_D_MOVED, id.moved);
 		if (is_start)
 			sq_derive_or(ev, SQ_F_D_RENAMED, id.renamed);
-		if (program.n == 0 || id.renamed)
-			program = id.program;
 	}
-	return program;
 }
 
 static void put_parent(struct sq_event *ev, struct sq_arena *a)
@@ -120,7 +178,7 @@ static void put_parent(struct sq_event *ev, struct sq_arena *a)
 
 		if (v->kind < SQ_VALUE_TEXT || v->n == 0)
 			continue;
-		(void)sq_winpath_fold(a, folded_of(ev, a, sq_value_sv(v), &tricks), &path);
+		sq_image_fold(a, folded_of(ev, a, sq_value_sv(v), &tricks), &path);
 		sq_derive_list(ev, SQ_F_D_PARENT_NAME, path.name);
 		sq_derive_list(ev, SQ_F_D_PARENT_PLACE, sq_sv_of(sq_place_name(path.place)));
 	}
@@ -152,12 +210,45 @@ static void put_arguments(struct sq_event *ev, struct sq_arena *a, const struct 
 	put_count(ev, a, n);
 }
 
+/* An event without an image: the line says who it is for, with or without ".exe". */
+static void put_program(struct sq_event *ev, struct sq_arena *a, struct sq_sv argv0)
+{
+	struct sq_identity id;
+	char *name;
+
+	sq_identity_find(ev, a, argv0, true, &id);
+	if (id.program.n && id.image.extension.n == 0) {
+		name = sq_arena_bytes(a, id.program.n + 4);
+		if (!name)
+			return;
+		memcpy(name, id.program.p, id.program.n);
+		memcpy(name + id.program.n, ".exe", 4);
+		id.program = (struct sq_sv){ name, id.program.n + 4 };
+	}
+	sq_derive_list(ev, SQ_F_D_PROGRAM, id.program);
+}
+
+/* The models of all programs that the event names. */
+static unsigned models_for(const struct sq_event *ev)
+{
+	const struct sq_value *v = &ev->values[SQ_F_D_PROGRAM];
+	unsigned wanted = 0;
+
+	if (v->kind == SQ_VALUE_ABSENT)
+		return SQ_MODEL_SHAPE;
+	for (; v; v = sq_event_next(ev, v))
+		wanted |= models_of(sq_value_sv(v));
+	if (wanted != SQ_MODEL_REGSVR32 && !is_installed(ev)) /* a copy may bear any name */
+		wanted |= SQ_MODEL_SHAPE;
+	return wanted;
+}
+
 /* One command line. @return tricks seen */
-static uint32_t read_line(struct sq_event *ev, struct sq_arena *a, struct sq_sv raw,
-                          struct sq_sv program)
+static uint32_t read_line(struct sq_event *ev, struct sq_arena *a, struct sq_sv raw)
 {
 	struct sq_process p = { .ev = ev, .arena = a };
 	struct sq_cmdline cmd;
+	unsigned wanted;
 
 	p.line = folded_of(ev, a, raw, &p.tricks);
 	if (sq_sv_trim(p.line).n == 0)
@@ -167,9 +258,12 @@ static uint32_t read_line(struct sq_event *ev, struct sq_arena *a, struct sq_sv 
 	p.cmd = &cmd;
 	p.tricks |= cmd.tricks;
 	sq_derive_list(ev, SQ_F_D_LINE, cmd.joined);
-	for (size_t i = 0; i < SQ_LEN(programs); i++)
-		if (applies(&programs[i], program))
-			programs[i].derive(&p);
+	if (!sq_event_has(ev, SQ_F_D_PROGRAM))
+		put_program(ev, a, cmd.argv0);
+	wanted = models_for(ev);
+	for (size_t i = 0; i < SQ_LEN(models); i++)
+		if (wanted >> i & 1)
+			models[i](&p);
 	put_arguments(ev, a, &cmd);
 	return p.tricks;
 }
@@ -178,12 +272,12 @@ static void derive_process(struct sq_event *ev, struct sq_arena *a)
 {
 	const struct sq_value *v = &ev->values[SQ_F_COMMAND_LINE];
 	uint32_t tricks = 0;
-	struct sq_sv program = put_image(ev, a, SQ_F_IMAGE, true, &tricks);
 
+	put_image(ev, a, SQ_F_IMAGE, true, &tricks);
 	put_parent(ev, a);
 	for (int i = 0; v && i < READINGS_MAX; v = sq_event_next(ev, v), i++)
 		if (v->kind >= SQ_VALUE_TEXT && v->n)
-			tricks |= read_line(ev, a, sq_value_sv(v), program);
+			tricks |= read_line(ev, a, sq_value_sv(v));
 	put_tricks(ev, tricks);
 }
 
@@ -221,19 +315,41 @@ static void derive_image(struct sq_event *ev, struct sq_arena *a)
 	for (size_t i = 0; i < SQ_LEN(fields); i++) {
 		if (!sq_event_get(ev, fields[i]).n)
 			continue;
-		(void)put_image(ev, a, fields[i], false, &tricks);
+		put_image(ev, a, fields[i], false, &tricks);
 		put_tricks(ev, tricks);
 		return;
 	}
 }
 
-void sq_derive(struct sq_event *ev, struct sq_arena *a)
+#define BIT(field) (UINT64_C(1) << (SQ_F_D_##field - SQ_F_PRODUCED))
+
+static_assert(SQ_F_CANONICAL - SQ_F_PRODUCED < 64, "a bit for each derived field");
+
+/* What is made together, and for the sake of which fields. */
+enum part { PROCESS = 1u << 0, IMAGE = 1u << 1, STORED = 1u << 2 };
+
+static const uint64_t image_fields =
+	BIT(PATH) | BIT(NAME) | BIT(PLACE) | BIT(PROGRAM) | BIT(MOVED) | BIT(TRICK);
+static const uint64_t stored_fields = BIT(LAUNCH_COMMAND) | BIT(LAUNCH_CARRIES) | BIT(TRICK);
+
+static bool to_make(struct sq_event *ev, enum part part, bool wanted)
+{
+	if (!wanted || ev->derived & part)
+		return false;
+	ev->derived |= part;
+	return true;
+}
+
+void sq_derive(struct sq_event *ev, struct sq_arena *a, uint64_t wanted)
 {
 	if (ev->category == SQ_CATEGORY_PROCESS_CREATION) {
-		derive_process(ev, a);
+		if (to_make(ev, PROCESS, wanted != 0))
+			derive_process(ev, a);
 	} else {
-		derive_image(ev, a);
-		derive_stored(ev, a);
+		if (to_make(ev, IMAGE, wanted & image_fields))
+			derive_image(ev, a);
+		if (to_make(ev, STORED, wanted & stored_fields))
+			derive_stored(ev, a);
 	}
 	if (a->overflow)
 		ev->flags |= SQ_EVENT_OVERFLOW;

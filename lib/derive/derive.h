@@ -9,6 +9,16 @@
 
 #include "lib/model/event.h"
 
-/** Add the derived fields (SQ_DERIVED in lib/model/field.h) that apply to `ev`. What does not fit
- *  into the arena or the event's table is left out, and SQ_EVENT_OVERFLOW set. */
-void sq_derive(struct sq_event *ev, struct sq_arena *a);
+/** All of them, as `wanted` below. */
+#define SQ_DERIVE_ALL UINT64_MAX
+
+/**
+ * Add the derived fields (SQ_DERIVED in lib/model/field.h) that apply to `ev`.
+ *
+ * @param wanted  those that somebody asks for, bit per row of SQ_DERIVED: parts of which no field
+ *                is wanted are not made. What has been made is not made again, so that a caller
+ *                may ask for more later.
+ *
+ * What does not fit into the arena or the event's table is left out, and SQ_EVENT_OVERFLOW set.
+ */
+void sq_derive(struct sq_event *ev, struct sq_arena *a, uint64_t wanted);

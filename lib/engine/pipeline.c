@@ -216,6 +216,20 @@ static void count_event(struct sq_counters *c, const struct sq_pipeline *pl, uin
 	c->unknown_shape += ev->event_id == 0;
 }
 
+/* Make the derived fields that rules ask for, and run the rules. An alert tells all of them. */
+static bool match(const struct run *r)
+{
+	struct sq_pipeline *pl = r->pl;
+
+	sq_derive(&pl->event, &r->b->arena,
+	          pl->opts.derive_all ? SQ_DERIVE_ALL
+	                              : sq_matcher_derived(pl->matcher, &pl->event));
+	if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) == 0)
+		return false;
+	sq_derive(&pl->event, &r->b->arena, SQ_DERIVE_ALL);
+	return true;
+}
+
 /* Match one event and write its alerts. @return false: they do not fit beside what is there; the
  * event is to be run again when that has been delivered */
 static bool run_event(const struct run *r)
@@ -226,11 +240,7 @@ static bool run_event(const struct run *r)
 
 	pl->hits.n = 0;
 	pl->hits.capped = false;
-	/* Whoever watches is shown everything; else only an event that a rule may match is worth
-	 * it. */
-	if (pl->see || sq_matcher_wants(pl->matcher, &pl->event))
-		sq_derive(&pl->event, &r->b->arena);
-	if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) > 0) {
+	if (match(r)) {
 		wanted = wanted_hits(pl);
 		written = encode_hits(r, WHOLE);
 		if (written < wanted && !is_empty(before)) {
@@ -329,10 +339,7 @@ static bool salvage(const struct run *r, const struct sq_syslog *header)
 			return false;
 		if (round == 1) /* as it was read: run_event() derives for itself */
 			break;
-		if (!sq_matcher_wants(pl->matcher, &pl->event))
-			return false;
-		sq_derive(&pl->event, &r->b->arena);
-		if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) == 0)
+		if (!match(r))
 			return false;
 	}
 	return true;

@@ -16,6 +16,7 @@ struct sq_pipeline_opts {
 	uint8_t formats;   /* bit per enum sq_format to encode */
 	uint8_t datagram_formats; /* of those, the ones that go out as datagrams too */
 	bool dead_letters;        /* write malformed records into the batch */
+	bool derive_all; /* make every derived field of every event, for who looks at them */
 };
 
 struct sq_pipeline;

@@ -91,6 +91,7 @@ struct sq_event {
 	struct sq_sv *all; /* every scalar of the record, for keyword rules; only when asked for */
 	uint32_t n_all;
 	uint32_t flags;    /* enum sq_event_flag */
+	uint32_t derived;  /* private to lib/derive: which parts have been made */
 	uint32_t event_id; /* 0: none */
 	enum sq_category category;
 	const char *shape; /* which producer's shape: "nxlog", "winlogbeat7" ...; static text */

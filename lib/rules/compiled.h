@@ -13,6 +13,7 @@
 struct sq_route {
 	uint64_t *rules;  /* bit per rule */
 	uint64_t *groups; /* bit per group of the plan */
+	uint64_t derived; /* bit per derived field that a rule asks for */
 	bool any;
 };
 

@@ -86,6 +86,18 @@ bool sq_matcher_wants(const struct sq_matcher *m, const struct sq_event *ev)
 	return false;
 }
 
+uint64_t sq_matcher_derived(const struct sq_matcher *m, const struct sq_event *ev)
+{
+	const struct sq_ruleset *rs = m->rs;
+	uint64_t derived = rs->by_category[ev->category].derived;
+
+	for (uint32_t i = 0; i < rs->n_channels; i++) {
+		if (rs->channels[i].route.derived && in_channel(ev, rs->channels[i].channel))
+			derived |= rs->channels[i].route.derived;
+	}
+	return derived;
+}
+
 static void choose_routes(struct sq_matcher *m)
 {
 	const struct sq_ruleset *rs = m->rs;

@@ -77,54 +77,70 @@ static struct sq_route *channel_route(struct sq_ruleset *rs, struct sq_sv channe
 	return route_init(&list->route, rs) ? &list->route : NULL;
 }
 
-static void route_add(struct sq_route *route, uint32_t rule, const uint64_t *groups, uint32_t words)
+/* What the rules of one event need: see struct sq_route. */
+struct needs {
+	uint64_t *groups;
+	uint64_t derived;
+};
+
+static void route_add(struct sq_route *route, uint32_t rule, const struct needs *needs,
+                      uint32_t words)
 {
 	route->any = true;
 	sq_bit_set(route->rules, rule);
 	for (uint32_t w = 0; w < words; w++)
-		route->groups[w] |= groups[w];
+		route->groups[w] |= needs->groups[w];
+	route->derived |= needs->derived;
 }
 
-static void rule_groups(const struct sq_ruleset *rs, const struct sq_op *op, uint64_t *groups)
+static void rule_needs(const struct sq_ruleset *rs, const struct sq_op *op, struct needs *needs)
 {
+	for (uint32_t w = 0; w < rs->group_words; w++)
+		needs->groups[w] = 0;
+	needs->derived = 0;
 	for (; op->kind != SQ_OP_END; op++) {
-		if (op->kind == SQ_OP_PRED && rs->plan.preds[op->arg].scanned)
-			sq_bit_set(groups, rs->plan.preds[op->arg].group);
+		const struct sq_planned *p;
+
+		if (op->kind != SQ_OP_PRED)
+			continue;
+		p = &rs->plan.preds[op->arg];
+		if (p->scanned)
+			sq_bit_set(needs->groups, p->group);
+		if (p->pred->field >= 0 && sq_field_is_derived((uint32_t)p->pred->field))
+			needs->derived |= UINT64_C(1) << (p->pred->field - SQ_F_PRODUCED);
 	}
 }
 
 static int make_routes(struct sq_ruleset *rs)
 {
-	uint64_t *groups = new_bits(rs->group_words);
+	struct needs needs = { .groups = new_bits(rs->group_words) };
 	int r = -ENOMEM;
 
 	for (uint32_t c = 0; c < SQ_CATEGORIES; c++) {
 		if (!route_init(&rs->by_category[c], rs))
 			goto out;
 	}
-	for (uint32_t i = 0; groups && i < rs->rules.n; i++) {
+	for (uint32_t i = 0; needs.groups && i < rs->rules.n; i++) {
 		const struct sq_logsource *ls = &rs->rules.list[i]->logsource;
 
 		if (ls->never)
 			continue;
-		for (uint32_t w = 0; w < rs->group_words; w++)
-			groups[w] = 0;
-		rule_groups(rs, rs->conds.ops + rs->programs[i], groups);
+		rule_needs(rs, rs->conds.ops + rs->programs[i], &needs);
 		for (const char *const *name = ls->channels; name && *name; name++) {
 			struct sq_route *route = channel_route(rs, sq_sv_of(*name));
 
 			if (!route)
 				goto out;
-			route_add(route, i, groups, rs->group_words);
+			route_add(route, i, &needs, rs->group_words);
 		}
 		for (uint32_t c = 0; !ls->channels && c < SQ_CATEGORIES; c++) {
 			if (!ls->categories || ls->categories >> c & 1)
-				route_add(&rs->by_category[c], i, groups, rs->group_words);
+				route_add(&rs->by_category[c], i, &needs, rs->group_words);
 		}
 	}
-	r = groups ? 0 : -ENOMEM;
+	r = needs.groups ? 0 : -ENOMEM;
 out:
-	free(groups);
+	free(needs.groups);
 	return r;
 }
 

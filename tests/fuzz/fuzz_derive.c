@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ARENA = 1 << 20 };
+enum { ARENA = 1 << 17 };
 
 /* A sum over all that was derived, which reads all of it. */
 static uint64_t sum_of(const struct sq_event *ev)
@@ -40,7 +40,7 @@ static uint64_t run(struct sq_sv image, struct sq_sv text, uint8_t how, size_t c
 	} else {
 		sq_event_set(&ev, fields[how % SQ_LEN(fields)], text);
 	}
-	sq_derive(&ev, &a);
+	sq_derive(&ev, &a, SQ_DERIVE_ALL);
 	sum = sum_of(&ev);
 	sq_arena_fini(&a);
 	return sum;

@@ -1,6 +1,10 @@
 #include "tests/support/test.h"
 
 #include "lib/derive/derive.h"
+#include "lib/derive/fold.h"
+#include "lib/derive/launch.h"
+#include "lib/derive/winpath.h"
+#include "tests/unit/derive/derived.h"
 
 static void every_derived_field_is_described(void **state)
 {
@@ -15,10 +19,102 @@ static void every_derived_field_is_described(void **state)
 	assert_int_equal(n, SQ_F_CANONICAL - SQ_F_PRODUCED);
 }
 
+static char *read_manual(void)
+{
+	const char *top = getenv("SQ_SOURCE_DIR");
+	char path[4096], *text = calloc(1, 1u << 20);
+	FILE *f;
+
+	assert_non_null(text);
+	(void)snprintf(path, sizeof(path), "%s/docs/rules.md", top ? top : ".");
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_true(fread(text, 1, (1u << 20) - 1, f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void assert_row(const char *text, const char *name, const char *says)
+{
+	char row[512];
+
+	(void)snprintf(row, sizeof(row), "| `%s` | %s", name, says);
+	if (!strstr(text, row))
+		fail_msg("docs/rules.md has no row \"%s\"", row);
+}
+
+static void the_manual_names_every_field_and_value(void **state)
+{
+#define ROW(e, name, help) name,
+	static const char *const carries[] = { SQ_CARRIES(ROW) };
+#undef ROW
+	char *text = read_manual();
+
+	(void)state;
+	for (size_t i = 0; sq_field_derived(i); i++)
+		assert_row(text, sq_field_derived(i)->name, sq_field_derived(i)->says);
+	for (unsigned t = 0; t < SQ_TRICK_N; t++)
+		assert_row(text, sq_trick_name((enum sq_trick)t), "");
+	for (unsigned p = 0; p < SQ_PLACE_N; p++)
+		assert_row(text, sq_place_name((enum sq_place)p), "");
+	for (size_t i = 0; i < SQ_LEN(carries); i++)
+		assert_row(text, carries[i], "");
+	free(text);
+}
+
+static void an_event_that_says_nothing_gets_nothing(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < SQ_CATEGORIES; c++) {
+		struct derived d;
+
+		derived_init(&d);
+		d.ev.category = (enum sq_category)c;
+		sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
+		for (uint32_t i = 0; i < SQ_F_CANONICAL; i++)
+			assert_false(sq_event_has(&d.ev, i));
+		assert_int_equal(d.arena.used, 0);
+		derived_fini(&d);
+	}
+}
+
+static void values_are_added_in_order_and_bounded(void **state)
+{
+	struct derived d;
+
+	(void)state;
+	derived_init(&d);
+	for (int i = 0; i < SQ_EVENT_MORE_MAX + 1; i++) {
+		assert_true(sq_event_add(&d.ev, SQ_F_D_TRICK, SQ_SV("x")));
+		if (i == 3)
+			assert_true(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("a"), 2));
+	}
+	assert_false(sq_event_add(&d.ev, SQ_F_D_TRICK, SQ_SV("x")));
+	assert_true(d.ev.flags & SQ_EVENT_OVERFLOW);
+	derived_fini(&d);
+
+	derived_init(&d);
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("a"), 2));
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_TRICK, SQ_SV("t"), 2));
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("a"), 2));
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_TRICK, SQ_SV("u"), 2));
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("b"), 2));
+	assert_false(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("c"), 2));
+	assert_true(sq_event_add_once(&d.ev, SQ_F_D_NAME, SQ_SV("b"), 2));
+	assert_string_equal(derived_text(&d, "squibly.image_name"), "a|b");
+	assert_string_equal(derived_text(&d, "squibly.trick"), "t|u");
+	sq_event_set(&d.ev, SQ_F_D_NAME, SQ_SV("only"));
+	assert_string_equal(derived_text(&d, "squibly.image_name"), "only");
+	derived_fini(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_derived_field_is_described),
+		cmocka_unit_test(the_manual_names_every_field_and_value),
+		cmocka_unit_test(an_event_that_says_nothing_gets_nothing),
+		cmocka_unit_test(values_are_added_in_order_and_bounded),
 	};
 
 	return cmocka_run_group_tests_name("derive/derive", tests, NULL, NULL);

