@@ -217,7 +217,7 @@ static void put_program(struct sq_event *ev, struct sq_arena *a, struct sq_sv ar
 	char *name;
 
 	sq_identity_find(ev, a, argv0, true, &id);
-	if (id.program.n && id.image.extension.n == 0) {
+	if (id.program.n && id.program.p == id.image.name.p && id.image.extension.n == 0) {
 		name = sq_arena_bytes(a, id.program.n + 4);
 		if (!name)
 			return;
