@@ -1,100 +1,20 @@
-#include "tests/support/test.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "daemon/input/tcp.h"
-#include "tests/support/fake_dispatch.h"
-#include "tests/support/run_loop.h"
-
-struct world {
-	uv_loop_t loop;
-	struct sqd_dispatch d;
-	struct sqd_input_tcp_cfg cfg;
-	struct sqd_input *in;
-	struct sq_counters counts;
-	uint16_t port;
-	bool closed;
-	unsigned want; /* records, or whatever a test counts */
-	uint64_t *counter;
-};
-
-static void on_closed(struct sqd_input *in)
-{
-	struct world *w = in->ctx;
-
-	assert_false(w->closed);
-	assert_int_equal(in->open_handles, 0);
-	w->closed = true;
-}
+#include "tests/support/input_world.h"
 
 static void make(struct world *w)
 {
-	*w = (struct world){ .d = { .limits = { .chunk = 512 * 1024,
-		                                .records = 64,
-		                                .origins = 8,
-		                                .arena = 4096,
-		                                .out = 4096 },
-		                    .free = FAKE_BATCHES } };
-	uv_loop_init(&w->loop);
-	assert_int_equal(sq_opt_defaults(sqd_input_tcp.opts, &w->cfg), 0);
-	w->cfg.listen = strdup("127.0.0.1:0");
-	w->cfg.max_record = 64 * 1024;
-	w->in = calloc(1, sqd_input_tcp.size);
-	w->in->ops = &sqd_input_tcp;
-	w->in->cfg = &w->cfg;
-	w->in->loop = &w->loop;
-	w->in->dispatch = &w->d;
-	w->in->counts = &w->counts;
-	w->in->closed = on_closed;
-	w->in->ctx = w;
-	w->in->inherited_fd = -1;
-}
-
-static void start(struct world *w)
-{
-	struct sq_err err = { 0 };
-
-	if (sqd_input_tcp.start(w->in, &err) < 0)
-		fail_msg("%s", err.text);
-	w->port = (uint16_t)strtoul(strrchr(w->in->name, ':') + 1, NULL, 10);
-	assert_true(w->port > 0);
-}
-
-static bool is_closed(void *ctx)
-{
-	struct world *w = ctx;
-
-	return w->closed;
-}
-
-static void end(struct world *w)
-{
-	sqd_input_tcp.stop(w->in);
-	sqd_dispatch_seal(&w->d);
-	fake_dispatch_settle(&w->d);
-	sqd_input_tcp.close(w->in);
-	run_until(&w->loop, is_closed, w);
-	fake_dispatch_forget(&w->d);
-	sq_opt_free(sqd_input_tcp.opts, &w->cfg);
-	free(w->in);
-	assert_int_equal(uv_loop_close(&w->loop), 0);
+	world_make(w, &sqd_input_tcp);
+	w->cfg.tcp.listen = strdup("127.0.0.1:0");
+	w->cfg.tcp.max_record = 64 * 1024;
 }
 
 static int dial(struct world *w)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(w->port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
+	return world_dial(w, SOCK_STREAM);
 }
 
 static void say_n(int fd, const char *p, size_t n)
@@ -105,37 +25,6 @@ static void say_n(int fd, const char *p, size_t n)
 static void say(int fd, const char *text)
 {
 	say_n(fd, text, strlen(text));
-}
-
-/* Seals whatever is open, as the end of a loop turn does. */
-static bool have_records(void *ctx)
-{
-	struct world *w = ctx;
-
-	if (w->d.open && w->d.open->n_records)
-		sqd_dispatch_seal(&w->d);
-	return w->d.n >= w->want;
-}
-
-static bool counted(void *ctx)
-{
-	struct world *w = ctx;
-
-	return *w->counter >= w->want;
-}
-
-static void wait_records(struct world *w, unsigned n)
-{
-	w->want = n;
-	run_until(&w->loop, have_records, w);
-	assert_int_equal(w->d.n, n);
-}
-
-static void wait_count(struct world *w, uint64_t *counter, unsigned n)
-{
-	w->counter = counter;
-	w->want = n;
-	run_until(&w->loop, counted, w);
 }
 
 /* The peer has closed: reading gives an end or a reset. */
@@ -169,7 +58,7 @@ static void records_arrive_with_their_peer(void **state SQ_UNUSED)
 	int fd;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
 	snprintf(peer, sizeof(peer), "127.0.0.1:%u", ntohs(me.sin_port));
@@ -185,7 +74,7 @@ static void records_arrive_with_their_peer(void **state SQ_UNUSED)
 	assert_int_equal(w.counts.connections, 1);
 	assert_int_equal(w.counts.bytes_in, 25);
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 static void a_stream_cut_at_every_byte_gives_the_same_records(void **state SQ_UNUSED)
@@ -197,7 +86,7 @@ static void a_stream_cut_at_every_byte_gives_the_same_records(void **state SQ_UN
 	struct world w;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	for (size_t cut = 1; cut < sizeof(stream) - 1; cut++) {
 		int fd = dial(&w);
 
@@ -212,7 +101,7 @@ static void a_stream_cut_at_every_byte_gives_the_same_records(void **state SQ_UN
 		fake_dispatch_settle(&w.d);
 		close(fd);
 	}
-	end(&w);
+	world_end(&w);
 }
 
 /* 300 KiB of records of 1 KiB, into batches of 64 records: none may be lost, doubled or torn. */
@@ -230,7 +119,7 @@ static void many_records_fill_many_batches(void **state SQ_UNUSED)
 		memcpy(all + (size_t)i * SIZE + SIZE - 3, "\"}\n", 3);
 	}
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
@@ -249,7 +138,7 @@ static void many_records_fill_many_batches(void **state SQ_UNUSED)
 	}
 	assert_true(w.d.opened >= N / 64);
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 static void a_long_record_in_small_pieces_is_whole(void **state SQ_UNUSED)
@@ -265,7 +154,7 @@ static void a_long_record_in_small_pieces_is_whole(void **state SQ_UNUSED)
 	memcpy(rec + SIZE - 2, "\"}", 2);
 	rec[SIZE] = '\n';
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	for (size_t at = 0; at < sizeof(rec); at += 1000) {
 		size_t n = sizeof(rec) - at < 1000 ? sizeof(rec) - at : 1000;
@@ -280,7 +169,7 @@ static void a_long_record_in_small_pieces_is_whole(void **state SQ_UNUSED)
 	assert_memory_equal(w.d.records[0], rec, SIZE);
 	assert_string_equal(w.d.records[1], "{\"next\":1}");
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 static void an_oversized_record_is_one_count_and_the_next_is_intact(void **state SQ_UNUSED)
@@ -293,7 +182,7 @@ static void an_oversized_record_is_one_count_and_the_next_is_intact(void **state
 	memcpy(big, "{\"k\":\"", 6);
 	memcpy(big + sizeof(big) - 3, "\"}\n", 3);
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	for (size_t at = 0; at < sizeof(big); at += 20 * 1024) {
 		say_n(fd, big + at, 20 * 1024);
@@ -305,7 +194,7 @@ static void an_oversized_record_is_one_count_and_the_next_is_intact(void **state
 	assert_int_equal(w.counts.oversized, 1);
 	assert_int_equal(w.counts.received, 2);
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 static void the_end_of_a_stream_ends_its_last_record(void **state SQ_UNUSED)
@@ -314,7 +203,7 @@ static void the_end_of_a_stream_ends_its_last_record(void **state SQ_UNUSED)
 	int fd;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	say(fd, "{\"a\":1}\n{\"last\":1}");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
@@ -326,7 +215,7 @@ static void the_end_of_a_stream_ends_its_last_record(void **state SQ_UNUSED)
 	close(fd);
 	wait_records(&w, 3); /* given on as it is, to be counted as malformed */
 	assert_string_equal(w.d.records[2], "{\"cut\":");
-	end(&w);
+	world_end(&w);
 }
 
 static void foreign_protocols_are_told_apart_and_the_listener_lives(void **state SQ_UNUSED)
@@ -338,7 +227,7 @@ static void foreign_protocols_are_told_apart_and_the_listener_lives(void **state
 	int fd;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	say_n(fd, tls, sizeof(tls) - 1);
 	expect_hangup(&w, fd);
@@ -357,7 +246,7 @@ static void foreign_protocols_are_told_apart_and_the_listener_lives(void **state
 	say(fd, "{}\n");
 	wait_records(&w, 1);
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_UNUSED)
@@ -369,7 +258,7 @@ static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_
 
 	make(&w);
 	w.d.free = 2; /* two batches of 64 records */
-	start(&w);
+	world_start(&w);
 	for (size_t i = 0; i < SQ_LEN(fds); i++)
 		fds[i] = dial(&w);
 	for (int n = 0; n < N; n++) {
@@ -412,7 +301,7 @@ static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_
 		assert_int_equal(next, N);
 		close(fds[c]);
 	}
-	end(&w);
+	world_end(&w);
 }
 
 static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_UNUSED)
@@ -421,7 +310,7 @@ static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_
 	int fd;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	say(fd, "{\"a\":1}\n");
 	close(fd);
@@ -435,7 +324,7 @@ static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_
 	assert_false(w.closed);
 	sqd_dispatch_seal(&w.d);
 	fake_dispatch_settle(&w.d); /* ASan sees it if the receipt is gone */
-	run_until(&w.loop, is_closed, &w);
+	run_until(&w.loop, world_is_closed, &w);
 	fake_dispatch_forget(&w.d);
 	sq_opt_free(sqd_input_tcp.opts, &w.cfg);
 	free(w.in);
@@ -448,8 +337,8 @@ static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
 	int a, b;
 
 	make(&w);
-	w.cfg.max_connections = 1;
-	start(&w);
+	w.cfg.tcp.max_connections = 1;
+	world_start(&w);
 	a = dial(&w);
 	wait_count(&w, &w.counts.connections, 1);
 	b = dial(&w);
@@ -464,7 +353,7 @@ static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
 	say(b, "{}\n");
 	wait_records(&w, 2);
 	close(b);
-	end(&w);
+	world_end(&w);
 }
 
 static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UNUSED)
@@ -473,14 +362,14 @@ static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UN
 	int fd;
 
 	make(&w);
-	w.cfg.idle = 50;
-	start(&w);
+	w.cfg.tcp.idle = 50;
+	world_start(&w);
 	fd = dial(&w);
 	say(fd, "{\"whole\":1}"); /* no line end: given on when it is closed */
 	wait_count(&w, &w.counts.connections_idle, 1);
 	expect_hangup(&w, fd);
 	wait_records(&w, 1);
-	end(&w);
+	world_end(&w);
 }
 
 static void without_descriptors_accepting_rests_and_goes_on(void **state SQ_UNUSED)
@@ -490,7 +379,7 @@ static void without_descriptors_accepting_rests_and_goes_on(void **state SQ_UNUS
 	int fds[4];
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	for (size_t i = 0; i < SQ_LEN(fds); i++)
 		fds[i] = dial(&w);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -508,7 +397,7 @@ static void without_descriptors_accepting_rests_and_goes_on(void **state SQ_UNUS
 		close(fds[i]);
 	}
 	wait_records(&w, 4);
-	end(&w);
+	world_end(&w);
 }
 
 static void what_is_unfinished_when_stopping_is_counted(void **state SQ_UNUSED)
@@ -517,7 +406,7 @@ static void what_is_unfinished_when_stopping_is_counted(void **state SQ_UNUSED)
 	int a, b, c;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	a = dial(&w);
 	b = dial(&w);
 	c = dial(&w);
@@ -537,7 +426,7 @@ static void what_is_unfinished_when_stopping_is_counted(void **state SQ_UNUSED)
 	close(a);
 	close(b);
 	close(c);
-	end(&w);
+	world_end(&w);
 }
 
 static void records_that_find_no_batch_before_the_end_are_counted(void **state SQ_UNUSED)
@@ -547,7 +436,7 @@ static void records_that_find_no_batch_before_the_end_are_counted(void **state S
 
 	make(&w);
 	w.d.free = 1;
-	start(&w);
+	world_start(&w);
 	fd = dial(&w);
 	for (int i = 0; i < 100; i++)
 		say(fd, "{}\n");
@@ -561,7 +450,7 @@ static void records_that_find_no_batch_before_the_end_are_counted(void **state S
 	sqd_input_tcp.close(w.in);
 	assert_int_equal(w.counts.received, 64 + w.counts.dropped_shutdown);
 	assert_true(w.counts.dropped_shutdown > 0);
-	end(&w);
+	world_end(&w);
 }
 
 static void a_bad_address_and_a_taken_port_say_so(void **state SQ_UNUSED)
@@ -570,20 +459,20 @@ static void a_bad_address_and_a_taken_port_say_so(void **state SQ_UNUSED)
 	struct world w, other;
 
 	make(&w);
-	start(&w);
+	world_start(&w);
 	make(&other);
-	free(other.cfg.listen);
-	assert_true(asprintf(&other.cfg.listen, "127.0.0.1:%u", w.port) > 0);
+	free(other.cfg.tcp.listen);
+	assert_true(asprintf(&other.cfg.tcp.listen, "127.0.0.1:%u", w.port) > 0);
 	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EADDRINUSE);
-	assert_non_null(strstr(err.text, other.cfg.listen));
-	end(&other);
+	assert_non_null(strstr(err.text, other.cfg.tcp.listen));
+	world_end(&other);
 	make(&other);
-	free(other.cfg.listen);
-	other.cfg.listen = strdup("localhost:5170");
+	free(other.cfg.tcp.listen);
+	other.cfg.tcp.listen = strdup("localhost:5170");
 	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "not an IP address"));
-	end(&other);
-	end(&w);
+	world_end(&other);
+	world_end(&w);
 }
 
 static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
@@ -593,9 +482,9 @@ static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
 	int four, six;
 
 	make(&w);
-	free(w.cfg.listen);
-	w.cfg.listen = strdup("*:0");
-	start(&w);
+	free(w.cfg.tcp.listen);
+	w.cfg.tcp.listen = strdup("*:0");
+	world_start(&w);
 	four = dial(&w);
 	say(four, "{}\n");
 	wait_records(&w, 1);
@@ -612,7 +501,7 @@ static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
 	if (six >= 0)
 		close(six);
 	close(four);
-	end(&w);
+	world_end(&w);
 }
 
 int main(void)

@@ -1,92 +1,24 @@
-#include "tests/support/test.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <zlib.h>
 
-#include "daemon/input/udp.h"
-#include "tests/support/fake_dispatch.h"
-#include "tests/support/run_loop.h"
-
-struct world {
-	uv_loop_t loop;
-	struct sqd_dispatch d;
-	struct sqd_input_udp_cfg cfg;
-	struct sqd_input *in;
-	struct sq_counters counts;
-	bool closed;
-	unsigned want;
-	uint64_t *counter;
-	int fd; /* the sender's */
-};
-
-static void on_closed(struct sqd_input *in)
-{
-	struct world *w = in->ctx;
-
-	assert_false(w->closed);
-	assert_int_equal(in->open_handles, 0);
-	w->closed = true;
-}
+#include "tests/support/input_world.h"
 
 static void make(struct world *w)
 {
-	*w = (struct world){ .d = { .limits = { .chunk = 512 * 1024,
-		                                .records = 64,
-		                                .origins = 8,
-		                                .arena = 4096,
-		                                .out = 4096 },
-		                    .free = FAKE_BATCHES } };
-	uv_loop_init(&w->loop);
-	assert_int_equal(sq_opt_defaults(sqd_input_udp.opts, &w->cfg), 0);
-	w->cfg.listen = strdup("127.0.0.1:0");
-	w->cfg.max_record = 100 * 1024;
-	w->in = calloc(1, sqd_input_udp.size);
-	w->in->ops = &sqd_input_udp;
-	w->in->cfg = &w->cfg;
-	w->in->loop = &w->loop;
-	w->in->dispatch = &w->d;
-	w->in->counts = &w->counts;
-	w->in->closed = on_closed;
-	w->in->ctx = w;
-	w->in->inherited_fd = -1;
+	world_make(w, &sqd_input_udp);
+	w->cfg.udp.listen = strdup("127.0.0.1:0");
+	w->cfg.udp.max_record = 100 * 1024;
 }
 
 static void start(struct world *w)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET };
-	struct sq_err err = { 0 };
-
-	if (sqd_input_udp.start(w->in, &err) < 0)
-		fail_msg("%s", err.text);
-	to.sin_port = htons((uint16_t)strtoul(strrchr(w->in->name, ':') + 1, NULL, 10));
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(w->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	world_start(w);
+	w->fd = world_dial(w, SOCK_DGRAM);
 }
 
-static bool is_closed(void *ctx)
+static void expect_count(struct world *w, uint64_t *counter, unsigned n)
 {
-	struct world *w = ctx;
-
-	return w->closed;
-}
-
-static void end(struct world *w)
-{
-	sqd_input_udp.stop(w->in);
-	sqd_dispatch_seal(&w->d);
-	fake_dispatch_settle(&w->d);
-	sqd_input_udp.close(w->in);
-	run_until(&w->loop, is_closed, w);
-	fake_dispatch_forget(&w->d);
-	sq_opt_free(sqd_input_udp.opts, &w->cfg);
-	free(w->in);
-	if (w->fd > 0)
-		close(w->fd);
-	assert_int_equal(uv_loop_close(&w->loop), 0);
+	wait_count(w, counter, n);
+	assert_int_equal(*counter, n);
 }
 
 static void say_n(struct world *w, const void *p, size_t n)
@@ -97,37 +29,6 @@ static void say_n(struct world *w, const void *p, size_t n)
 static void say(struct world *w, const char *text)
 {
 	say_n(w, text, strlen(text));
-}
-
-static bool have_records(void *ctx)
-{
-	struct world *w = ctx;
-
-	if (w->d.open && w->d.open->n_records)
-		sqd_dispatch_seal(&w->d);
-	return w->d.n >= w->want;
-}
-
-static void wait_records(struct world *w, unsigned n)
-{
-	w->want = n;
-	run_until(&w->loop, have_records, w);
-	assert_int_equal(w->d.n, n);
-}
-
-static bool counted(void *ctx)
-{
-	struct world *w = ctx;
-
-	return *w->counter >= w->want;
-}
-
-static void wait_count(struct world *w, uint64_t *counter, unsigned n)
-{
-	w->counter = counter;
-	w->want = n;
-	run_until(&w->loop, counted, w);
-	assert_int_equal(*counter, n);
 }
 
 static size_t zipped(const char *text, size_t n, unsigned char *to, size_t cap)
@@ -159,7 +60,7 @@ static void one_datagram_is_one_record(void **state SQ_UNUSED)
 	assert_string_equal(w.d.records[3], "{\"d\":4}\n{\"e\":5}");
 	assert_memory_equal(w.d.peers[3], "127.0.0.1:", 10);
 	assert_int_equal(w.counts.received, 4);
-	end(&w);
+	world_end(&w);
 }
 
 static void two_senders_keep_their_names(void **state SQ_UNUSED)
@@ -182,7 +83,7 @@ static void two_senders_keep_their_names(void **state SQ_UNUSED)
 	assert_string_equal(w.d.peers[0], w.d.peers[2]);
 	assert_string_not_equal(w.d.peers[0], w.d.peers[1]);
 	close(other);
-	end(&w);
+	world_end(&w);
 }
 
 static void compressed_datagrams_are_unpacked_or_counted(void **state SQ_UNUSED)
@@ -205,7 +106,7 @@ static void compressed_datagrams_are_unpacked_or_counted(void **state SQ_UNUSED)
 	assert_string_equal(w.d.records[1], "{\"after\":1}");
 	assert_int_equal(w.counts.dropped_inflate, 2);
 	assert_int_equal(w.counts.received, 4);
-	end(&w);
+	world_end(&w);
 }
 
 static void chunks_are_put_together(void **state SQ_UNUSED)
@@ -250,8 +151,8 @@ static void chunks_are_put_together(void **state SQ_UNUSED)
 	part[10] = 2;
 	part[2] = 'z';
 	say_n(&w, part, 20);
-	wait_count(&w, &w.counts.dropped_chunks, 1);
-	end(&w);
+	expect_count(&w, &w.counts.dropped_chunks, 1);
+	world_end(&w);
 }
 
 static void a_chunk_left_alone_is_counted_at_the_end(void **state SQ_UNUSED)
@@ -266,8 +167,8 @@ static void a_chunk_left_alone_is_counted_at_the_end(void **state SQ_UNUSED)
 	      "\x00\x02"
 	      "half",
 	      16);
-	wait_count(&w, &w.counts.bytes_in, 16);
-	end(&w);
+	expect_count(&w, &w.counts.bytes_in, 16);
+	world_end(&w);
 	assert_int_equal(w.counts.dropped_chunks, 1);
 	assert_int_equal(w.counts.received, 1);
 }
@@ -278,7 +179,7 @@ static void a_datagram_longer_than_its_buffer_is_counted(void **state SQ_UNUSED)
 	struct world w;
 
 	make(&w);
-	w.cfg.max_datagram = 512;
+	w.cfg.udp.max_datagram = 512;
 	start(&w);
 	memset(big, 'x', sizeof(big));
 	say_n(&w, big, 513);
@@ -287,7 +188,7 @@ static void a_datagram_longer_than_its_buffer_is_counted(void **state SQ_UNUSED)
 	assert_int_equal(w.d.lengths[0], 512);
 	assert_int_equal(w.counts.dropped_truncated, 1);
 	assert_int_equal(w.counts.received, 2);
-	end(&w);
+	world_end(&w);
 }
 
 static void the_longest_datagram_fits_unless_the_record_may_not(void **state SQ_UNUSED)
@@ -301,15 +202,15 @@ static void the_longest_datagram_fits_unless_the_record_may_not(void **state SQ_
 	say_n(&w, big, sizeof(big));
 	wait_records(&w, 1);
 	assert_int_equal(w.d.lengths[0], sizeof(big));
-	end(&w);
+	world_end(&w);
 	make(&w);
-	w.cfg.max_record = 1024;
+	w.cfg.udp.max_record = 1024;
 	start(&w);
 	say_n(&w, big, 1025);
 	say_n(&w, big, 1024);
 	wait_records(&w, 1);
 	assert_int_equal(w.counts.oversized, 1);
-	end(&w);
+	world_end(&w);
 }
 
 static void without_batches_datagrams_wait_and_none_is_lost(void **state SQ_UNUSED)
@@ -343,7 +244,7 @@ static void without_batches_datagrams_wait_and_none_is_lost(void **state SQ_UNUS
 	}
 	assert_int_equal(w.counts.received, N);
 	assert_int_equal(w.counts.kernel_dropped, 0);
-	end(&w);
+	world_end(&w);
 }
 
 static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
@@ -354,13 +255,13 @@ static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
 
 	memset(text, 'x', sizeof(text));
 	make(&w);
-	w.cfg.receive_buffer = 8 * 1024;
+	w.cfg.udp.receive_buffer = 8 * 1024;
 	start(&w);
 	for (int i = 0; i < N; i++)
 		say_n(&w, text, sizeof(text)); /* nobody reads: most of them are dropped */
 	for (int i = 0; i < 100; i++) {
 		uv_run(&w.loop, UV_RUN_NOWAIT);
-		(void)have_records(&w);
+		(void)world_has_records(&w);
 		fake_dispatch_settle(&w.d);
 	}
 	/* No datagram has told of those that were lost after it: the kernel was asked. */
@@ -373,7 +274,7 @@ static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
 	/* What lay in the socket was never taken in; what it could not hold is counted. */
 	assert_true(w.counts.kernel_dropped > N);
 	assert_true(w.counts.received + w.counts.kernel_dropped < 2 * N);
-	end(&w);
+	world_end(&w);
 }
 
 static void a_failed_start_closes_too(void **state SQ_UNUSED)
@@ -382,11 +283,11 @@ static void a_failed_start_closes_too(void **state SQ_UNUSED)
 	struct world w;
 
 	make(&w);
-	free(w.cfg.listen);
-	w.cfg.listen = strdup("nonsense");
+	free(w.cfg.udp.listen);
+	w.cfg.udp.listen = strdup("nonsense");
 	assert_int_equal(sqd_input_udp.start(w.in, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "nonsense"));
-	end(&w);
+	world_end(&w);
 }
 
 int main(void)
