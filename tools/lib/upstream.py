@@ -9,6 +9,7 @@ import socketserver
 import sys
 
 COLOURS = {"critical": "1;37;41", "high": "31", "medium": "33", "low": "36"}
+TITLE = 58  # columns
 colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -16,6 +17,10 @@ def get(alert, *path):
     for name in path:
         alert = alert.get(name, {}) if isinstance(alert, dict) else {}
     return alert if isinstance(alert, str) else ""
+
+
+def short(text, width):
+    return text if len(text) <= width else text[:width - 3] + "..."
 
 
 def show(alert):
@@ -27,7 +32,7 @@ def show(alert):
     host = get(alert, "host", "name").split(".")[0]
     what = get(alert, "process", "command_line") or get(alert, "process", "executable")
     what = "".join(c if c.isprintable() else "?" for c in what)
-    print(f"  {time}  {painted} {host:<8} {get(alert, 'rule', 'name'):<58} {what}", flush=True)
+    print(f"  {time}  {painted} {host:<8} {short(get(alert, 'rule', 'name'), TITLE):<{TITLE}}  {what}", flush=True)
 
 
 class Receiver(socketserver.StreamRequestHandler):
