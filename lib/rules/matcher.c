@@ -73,19 +73,6 @@ static bool in_channel(const struct sq_event *ev, struct sq_sv channel)
 	return false;
 }
 
-bool sq_matcher_wants(const struct sq_matcher *m, const struct sq_event *ev)
-{
-	const struct sq_ruleset *rs = m->rs;
-
-	if (rs->by_category[ev->category].any)
-		return true;
-	for (uint32_t i = 0; i < rs->n_channels; i++) {
-		if (in_channel(ev, rs->channels[i].channel))
-			return true;
-	}
-	return false;
-}
-
 uint64_t sq_matcher_derived(const struct sq_matcher *m, const struct sq_event *ev)
 {
 	const struct sq_ruleset *rs = m->rs;

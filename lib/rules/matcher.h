@@ -49,7 +49,3 @@ uint64_t sq_matcher_take_fallbacks(struct sq_matcher *m);
 /** Derived fields (bit per row of SQ_DERIVED) that rules of the event's log source ask for: what
  *  must be made before sq_matcher_run(). */
 uint64_t sq_matcher_derived(const struct sq_matcher *m, const struct sq_event *ev);
-
-/** Some rule of the set may match events like this one (its log source fits). Cheap; false means
- *  that sq_matcher_run() would find nothing. */
-bool sq_matcher_wants(const struct sq_matcher *m, const struct sq_event *ev);

@@ -69,8 +69,6 @@ static void expect_in(struct both *b, enum sq_category c, const struct field *fi
 			(void)snprintf(got + len, sizeof(got) - len, "%.*s ", SQ_SV_ARG(t));
 		}
 		assert_string_equal(got, want);
-		if (hits.n)
-			assert_true(sq_matcher_wants(b->m[i], &ev));
 		hand_event_fini(&ev);
 	}
 }
@@ -210,22 +208,42 @@ static void a_second_channel_hides_nothing(void **state)
 	done(&b);
 }
 
-static void events_of_no_source_are_not_wanted(void **state)
+static void derived_rules(struct sq_rules *r)
 {
-	struct sq_event ev;
+	static const char *const security[] = { "Security", NULL };
+	struct sq_rule *rule;
+
+	rule = hand_rule(r, "process", is(r, SQ_F_D_PROGRAM, "*a*"));
+	rule->logsource.categories = UINT64_C(1) << SQ_CATEGORY_PROCESS_CREATION;
+	rule = hand_rule(r, "excluding", hand_not(r, is(r, SQ_F_D_TRICK, "*a*")));
+	rule->logsource.categories = UINT64_C(1) << SQ_CATEGORY_PROCESS_CREATION;
+	rule = hand_rule(r, "security", is(r, SQ_F_D_NAME, "*a*"));
+	rule->logsource.channels = security;
+	rule = hand_rule(r, "registry", is(r, SQ_F_IMAGE, "*a*"));
+	rule->logsource.categories = UINT64_C(1) << SQ_CATEGORY_REGISTRY_SET;
+}
+
+static void derived_fields_are_asked_for_by_the_rules_of_a_log_source(void **state)
+{
+	const uint64_t process = UINT64_C(1) << (SQ_F_D_PROGRAM - SQ_F_PRODUCED) |
+	                         UINT64_C(1) << (SQ_F_D_TRICK - SQ_F_PRODUCED);
+	const uint64_t security = UINT64_C(1) << (SQ_F_D_NAME - SQ_F_PRODUCED);
 	struct both b;
 
 	(void)state;
-	build(&b, source_rules, 0);
-	ev = hand_event(sq_ruleset_fields(b.rs[0]));
-	assert_false(sq_matcher_wants(b.m[0], &ev));
-	ev.category = SQ_CATEGORY_PROCESS_CREATION;
-	assert_true(sq_matcher_wants(b.m[0], &ev));
-	ev.category = SQ_CATEGORY_DNS_QUERY;
-	assert_false(sq_matcher_wants(b.m[0], &ev));
-	hand_value(&ev, SQ_F_CHANNEL, SQ_VALUE_TEXT, SQ_SV("SeCuRiTy"));
-	assert_true(sq_matcher_wants(b.m[0], &ev));
-	hand_event_fini(&ev);
+	build(&b, derived_rules, 0);
+	for (int i = 0; i < 2; i++) {
+		struct sq_event ev = hand_event(sq_ruleset_fields(b.rs[i]));
+
+		assert_true(sq_matcher_derived(b.m[i], &ev) == 0);
+		ev.category = SQ_CATEGORY_REGISTRY_SET;
+		assert_true(sq_matcher_derived(b.m[i], &ev) == 0);
+		ev.category = SQ_CATEGORY_PROCESS_CREATION;
+		assert_true(sq_matcher_derived(b.m[i], &ev) == process);
+		hand_value(&ev, SQ_F_CHANNEL, SQ_VALUE_TEXT, SQ_SV("SeCuRiTy"));
+		assert_true(sq_matcher_derived(b.m[i], &ev) == (process | security));
+		hand_event_fini(&ev);
+	}
 	done(&b);
 }
 
@@ -415,7 +433,7 @@ int main(void)
 		cmocka_unit_test(negation_over_several_values_means_none_of_them),
 		cmocka_unit_test(rules_see_only_their_log_source),
 		cmocka_unit_test(a_second_channel_hides_nothing),
-		cmocka_unit_test(events_of_no_source_are_not_wanted),
+		cmocka_unit_test(derived_fields_are_asked_for_by_the_rules_of_a_log_source),
 		cmocka_unit_test(predicates_that_hyperscan_has_no_part_in_still_run),
 		cmocka_unit_test(keywords_look_at_every_value),
 		cmocka_unit_test(tells_what_matched),
