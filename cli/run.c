@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 
 /* Read so much at a time: small enough to be still in the cache when it is parsed. */
 enum { BLOCK = 256 * 1024, RECORDS = 8192, ARENA = 2 * 1024 * 1024, OUT = 1024 * 1024 };

@@ -13,7 +13,7 @@
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "lib/base/outbuf.h"
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 
 static const char help[] =
 	"Usage: squibly send [OPTION]... HOST:PORT [FILE]...\n\n"

@@ -230,6 +230,7 @@ int sqd_dispatch_origin(struct sqd_dispatch *d, struct sq_batch *b, struct sqd_r
                         const char *peer)
 {
 	uint32_t n = b->n_origins;
+	int r;
 
 	sq_assert(b == d->open);
 	for (uint32_t i = 0; i < n && i < ORIGINS_LOOKED_AT; i++) {
@@ -238,7 +239,10 @@ int sqd_dispatch_origin(struct sqd_dispatch *d, struct sq_batch *b, struct sqd_r
 		if (o->receipt == receipt && strncmp(o->peer, peer, sizeof(o->peer) - 1) == 0)
 			return (int)(n - 1 - i);
 	}
-	return sq_batch_origin(b, receipt, peer);
+	r = sq_batch_origin(b, receipt, peer);
+	if (r >= 0)
+		b->origins[r].identity = receipt->identity;
+	return r;
 }
 
 struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d)

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "lib/base/base.h"
+#include "lib/model/batch.h"
 
 struct sqd_receipt;
 
@@ -15,8 +15,10 @@ struct sqd_receipt;
 typedef void sqd_receipt_settled_fn(struct sqd_receipt *r);
 
 struct sqd_receipt {
-	uint64_t unsettled;              /* records in batches not yet delivered */
-	sqd_receipt_settled_fn *settled; /* NULL: nobody waits */
+	uint64_t unsettled;                 /* records in batches not yet delivered */
+	sqd_receipt_settled_fn *settled;    /* NULL: nobody waits */
+	const struct sq_identity *identity; /* of the sender; NULL: nothing was proved */
+	bool until_sent; /* the sender will be told: settled only when the outputs have sent */
 };
 
 static inline void sqd_receipt_owe(struct sqd_receipt *r, uint32_t n)

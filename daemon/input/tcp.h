@@ -1,4 +1,4 @@
-/* The input over TCP. Records are cut by lib/text/frame.h; many listeners may run side by side. */
+/* The input over TCP. Records are cut by lib/wire/frame.h; many listeners may run side by side. */
 #pragma once
 
 #include "daemon/flow/input.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/input/put.h"
-#include "lib/text/syslog.h"
+#include "lib/wire/syslog.h"
 
 enum {
 	READ_MIN = 64 * 1024, /* bytes of room for one read */

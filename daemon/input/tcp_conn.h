@@ -4,7 +4,7 @@
 #include "daemon/base/listen.h"
 #include "daemon/base/log.h"
 #include "daemon/input/tcp.h"
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 
 struct sqd_tcp_conn {
 	struct sqd_receipt receipt;

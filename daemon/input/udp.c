@@ -21,7 +21,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/input/put.h"
-#include "lib/text/gelf.h"
+#include "lib/wire/gelf.h"
 
 enum {
 	BURST = 64,           /* datagrams taken at once */

@@ -11,9 +11,19 @@
 #include "lib/base/counters.h"
 #include "lib/base/outbuf.h"
 
+/** Who a sender has proved to be. Its owner (a connection) keeps it, unchanged, as long as records
+ *  of it are unsettled. Texts are terminated, cut when too long, and "" when there is nothing. */
+struct sq_identity {
+	char user[64];     /* name that belongs to the token or password that was shown */
+	char subject[256]; /* of the client's certificate, RFC 2253: "CN=ws-7,O=Example" */
+	char names[512];   /* its subject alternative names: "DNS:ws-7.example.org, IP:192.0.2.7" */
+	char proxy[64];    /* address of the proxy that told us the peer's */
+};
+
 /** Who sent some of the records. */
 struct sq_origin {
 	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
+	const struct sq_identity *identity; /* NULL: nothing was proved */
 	uint32_t n;    /* records of this origin in the batch: what the receipt is owed */
 	char peer[64]; /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
 };

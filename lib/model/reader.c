@@ -7,7 +7,7 @@
 #include "lib/model/eventxml.h"
 #include "lib/model/semantics.h"
 #include "lib/model/walk.h"
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 #include "lib/text/jsonclose.h"
 
 enum {

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "lib/model/event.h"
-#include "lib/text/syslog.h"
+#include "lib/wire/syslog.h"
 
 struct sq_reader_opts {
 	uint32_t max_depth; /* of JSON; deeper records are malformed. 0 = 64 */

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "lib/model/collect.h"
-#include "lib/text/syslog.h"
+#include "lib/wire/syslog.h"
 
 /** Event id, category, the meaning of 4688 and Sysmon 1, time, host. */
 void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 
 enum { MAX_RECORD = 64 };
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "lib/text/gelf.h"
+#include "lib/wire/gelf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include "lib/model/reader.h"
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 #include "lib/text/json.h"
 
 enum { FILE_MAX = 64 << 20, EXPECTED = 20 };

@@ -1,4 +1,4 @@
-#include "lib/text/gelf.h"
+#include "lib/wire/gelf.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "lib/text/syslog.h"
+#include "lib/wire/syslog.h"
 
 #include "lib/base/time.h"
 

@@ -3,9 +3,9 @@
 
 #include <sys/stat.h>
 
-#include "lib/text/frame.h"
-#include "lib/text/gelf.h"
-#include "lib/text/syslog.h"
+#include "lib/wire/frame.h"
+#include "lib/wire/gelf.h"
+#include "lib/wire/syslog.h"
 
 #define BOM "\xef\xbb\xbf"
 #define IN(text)                                                                                   \

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "lib/text/frame.h"
+#include "lib/wire/frame.h"
 
 enum { MAX_RECORD = 24, EVENTS_MAX = 64 };
 

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "lib/text/gelf.h"
+#include "lib/wire/gelf.h"
 #include "tests/support/fault_alloc.h"
 
 enum { MAX_RECORD = 4096, SECOND = 1000000000 };
