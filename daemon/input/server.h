@@ -1,0 +1,142 @@
+/* What the inputs over streams (tcp, beats, http) share: a listener and its connections.
+ *
+ *   socket ──▶ PROXY header ──▶ TLS ──▶ plain bytes ──▶ the protocol (struct sqd_protocol)
+ *
+ * The listener accepts, bounds, pauses and ends connections; the bytes of a connection reach its
+ * protocol as plain bytes, wherever they came from: TCP or a unix socket, with or without TLS, with
+ * or without a PROXY header. A protocol asks for nothing of that.
+ *
+ * A protocol is given bytes by a pair of calls, room() and take(), so that the bytes of a plain
+ * connection are read straight to where they are wanted, those of TLS are decrypted there.
+ *
+ * Main loop only.
+ */
+#pragma once
+
+#include "daemon/base/listen.h"
+#include "daemon/base/log.h"
+#include "daemon/flow/input.h"
+#include "lib/host/tls.h"
+
+/** Options of every stream input; their rows: SQD_SERVER_OPTS. First member of the kind's cfg. */
+struct sqd_server_cfg {
+	char *listen; /* "127.0.0.1:5170", "unix:/run/squiblyd/events.sock" */
+	uint32_t max_connections;
+	uint32_t backlog;
+	uint64_t idle;           /* milliseconds; 0 = never */
+	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice */
+	struct sq_opt_strs
+		proxy_from; /* "192.0.2.0/24", "unix": their connections begin with PROXY */
+	uint64_t handshake; /* milliseconds for PROXY header and TLS together */
+	struct sq_tls_server_cfg tls; /* no certificate: no TLS */
+};
+
+struct sqd_conn;
+
+/** What one kind of stream input does with its connections. All are required. */
+struct sqd_protocol {
+	size_t size; /* of the struct that begins with struct sqd_conn; zeroed */
+	/** Bytes may come now: peer and identity are known. 0, or a negative errno: closed. */
+	int (*open)(struct sqd_conn *c);
+	/** Where plain bytes may be put, at least SQD_CONN_ROOM of them. {NULL, 0}: nowhere now, no
+	 *  batch is free; the connection is held until resume(). Followed at once by take(). */
+	struct sqd_room (*room)(struct sqd_conn *c);
+	/** The first `n` bytes of that room have been filled. May hold, write, finish or close. */
+	void (*take)(struct sqd_conn *c, size_t n);
+	/** Nothing more will come: 0 the peer ended its stream, else a negative errno (logged and
+	 *  counted already). What is there is made records; the protocol calls sqd_conn_close(),
+	 *  now or when it is done. */
+	void (*end)(struct sqd_conn *c, int why);
+	/** Batches are free: go on with what was put aside. @return 0, or -EAGAIN: used up again */
+	int (*resume)(struct sqd_conn *c);
+	/** The daemon stops: nothing more is read; put what is there into batches. Connections stay
+	 *  until close(), so that what is settled meanwhile can still be acknowledged. */
+	void (*stop)(struct sqd_conn *c);
+	/** About once a second, and while inputs are paused too: keep-alives and deadlines. */
+	void (*tick)(struct sqd_conn *c, uint64_t now_ms);
+	/** The connection has been closed: count what is lost, free what the protocol owns but for
+	 *  what receipts still need. */
+	void (*closed)(struct sqd_conn *c);
+	/** Its memory goes now; nothing refers to it any more. */
+	void (*freed)(struct sqd_conn *c);
+};
+
+struct sqd_room {
+	char *p;
+	size_t n;
+};
+
+enum {
+	SQD_CONN_ROOM = 64 * 1024,         /* bytes of room at least */
+	SQD_CONN_UNSENT_MAX = 1024 * 1024, /* bytes that may wait to be sent to a peer */
+};
+
+struct sqd_server;
+
+/** One connection. Members are for the protocol to read; what changes them are the functions. */
+struct sqd_conn {
+	struct sqd_server *server;
+	struct sqd_conn *next, *prev; /* in server->conns */
+	struct sqd_receipt receipt;   /* for protocols that need one for all; keeps the memory */
+	char peer[SQD_ADDR_TEXT]; /* the client's address, told by a PROXY header if there is one */
+	struct sq_identity *identity; /* NULL: nothing proved; allocated when there is something */
+	uint64_t last_ms;             /* loop time of the last bytes from the peer */
+	unsigned kept;                /* sqd_conn_keep() less sqd_conn_let_go() */
+	bool held;                    /* the protocol wants no bytes now */
+	bool ended;                   /* end() was called */
+	bool closing;
+	struct sqd_stream *stream; /* private to stream.c */
+};
+
+/** The kind's own cfg, for its protocol. */
+const void *sqd_conn_cfg(const struct sqd_conn *c);
+struct sqd_input *sqd_conn_input(const struct sqd_conn *c);
+struct sq_counters *sqd_conn_counts(const struct sqd_conn *c);
+
+/** A buffer of SQD_CONN_SCRATCH bytes that all connections of the loop share: valid from room() to
+ *  the end of take(). For protocols that do not read straight into a batch. */
+enum { SQD_CONN_SCRATCH = 128 * 1024 };
+struct sqd_room sqd_conn_scratch(struct sqd_conn *c);
+
+/** Take no bytes until sqd_conn_unhold(). May be called from take(). */
+void sqd_conn_hold(struct sqd_conn *c);
+/** room() and take() may be called again, not from inside. */
+void sqd_conn_unhold(struct sqd_conn *c);
+
+/** No batch is free: hold, and be resumed with all connections of the input. */
+void sqd_conn_starved(struct sqd_conn *c);
+
+/** Send bytes (copied; TLS encrypts them). @return 0, or -ENOBUFS: SQD_CONN_UNSENT_MAX would be
+ *  exceeded, nothing was taken (the peer does not read; close it), -EPIPE: closing, -ENOMEM */
+int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes) SQ_MUST_CHECK;
+size_t sqd_conn_unsent(const struct sqd_conn *c);
+
+/** Send what is unsent, end the stream in order (close_notify), then close; a deadline is kept. */
+void sqd_conn_finish(struct sqd_conn *c);
+/** Close now. The memory stays until nothing is kept and the receipt is settled. */
+void sqd_conn_close(struct sqd_conn *c);
+/** Close for an error of the peer: counted as connections_failed, and one limited log line
+ *  "INPUT: PEER TEXT; closing". */
+void sqd_conn_fail(struct sqd_conn *c, const char *text);
+
+/** Something outside refers to the connection (a window, a request). */
+void sqd_conn_keep(struct sqd_conn *c);
+/** May free it. */
+void sqd_conn_let_go(struct sqd_conn *c);
+
+/* ---- the operations of struct sqd_input, for kinds that are a server and nothing else ---- */
+
+struct sqd_server {
+	struct sqd_input base;
+	const struct sqd_protocol *protocol;
+	void *lists; /* private to server.c */
+};
+
+/* A kind's own struct begins with struct sqd_server and its start() sets `protocol`, then calls
+ * sqd_server_start(); the others are used as they are. */
+int sqd_server_start(struct sqd_input *in, struct sq_err *err) SQ_MUST_CHECK;
+void sqd_server_pause(struct sqd_input *in);
+void sqd_server_resume(struct sqd_input *in);
+void sqd_server_stop(struct sqd_input *in);
+void sqd_server_reload(struct sqd_input *in);
+void sqd_server_close(struct sqd_input *in);
