@@ -37,12 +37,63 @@ struct sq_tls_client_cfg {
 	char *ciphers;
 };
 
+extern const struct sq_opt_enum sq_tls_versions[];       /* "1.2", "1.3" */
+extern const struct sq_opt_enum sq_tls_client_choices[]; /* "none", "optional", "required" */
+
+/* clang-format off */
+#define SQ_TLS_SERVER_OPTS(type, member)                                                            \
+	{ "tls_certificate", SQ_OPT_STR, .offset = offsetof(type, member.certificate),              \
+	  .doc = "File of our certificate and its chain (PEM): turns TLS on." },                    \
+	{ "tls_key", SQ_OPT_STR, .offset = offsetof(type, member.key),                              \
+	  .doc = "File of the certificate's private key (PEM, without password); absent: it is in " \
+		 "the file of the certificate." },                                                  \
+	{ "tls_clients", SQ_OPT_ENUM, .offset = offsetof(type, member.clients),                     \
+	  .enums = sq_tls_client_choices, .def = "none",                                            \
+	  .doc = "Certificates of clients: not asked for, checked when shown, or required." },      \
+	{ "tls_client_ca", SQ_OPT_STR, .offset = offsetof(type, member.client_ca),                  \
+	  .doc = "File of the authorities (PEM) that sign certificates of clients." },              \
+	{ "tls_client_names", SQ_OPT_STRS, .offset = offsetof(type, member.client_names),           \
+	  .doc = "A client's certificate must bear one of these names (common name, DNS name, "     \
+		 "address, URI or mail): [ws-7.example.org, \"*.clients.example.org\"]; none: any." }, \
+	{ "tls_min_version", SQ_OPT_ENUM, .offset = offsetof(type, member.min_version),             \
+	  .enums = sq_tls_versions, .def = "1.2",                                                   \
+	  .doc = "Oldest version of TLS that is spoken." },                                         \
+	{ "tls_ciphers", SQ_OPT_STR, .offset = offsetof(type, member.ciphers),                      \
+	  .doc = "Ciphers of TLS 1.2 as OpenSSL names them; absent: the strong ones (ECDHE with "   \
+		 "AES-GCM or ChaCha20)." }
+
+#define SQ_TLS_CLIENT_OPTS(type, member)                                                            \
+	{ "tls", SQ_OPT_BOOL, .offset = offsetof(type, member.on), .def = "false",                  \
+	  .doc = "Speak TLS." },                                                                    \
+	{ "tls_ca", SQ_OPT_STR, .offset = offsetof(type, member.ca),                                \
+	  .doc = "File of the authorities (PEM) that are trusted to sign the peer's certificate; "  \
+		 "absent: those of the system." },                                                  \
+	{ "tls_verify", SQ_OPT_BOOL, .offset = offsetof(type, member.verify), .def = "true",        \
+	  .doc = "Check the peer's certificate and its name; without, anybody may pose as it." },   \
+	{ "tls_name", SQ_OPT_STR, .offset = offsetof(type, member.name),                            \
+	  .doc = "Name that the peer's certificate must bear; absent: the host of the address." },  \
+	{ "tls_certificate", SQ_OPT_STR, .offset = offsetof(type, member.certificate),              \
+	  .doc = "File of our own certificate and its chain (PEM), for peers that want one." },     \
+	{ "tls_key", SQ_OPT_STR, .offset = offsetof(type, member.key),                              \
+	  .doc = "File of its private key (PEM, without password); absent: it is in the file of "   \
+		 "the certificate." },                                                              \
+	{ "tls_min_version", SQ_OPT_ENUM, .offset = offsetof(type, member.min_version),             \
+	  .enums = sq_tls_versions, .def = "1.2",                                                   \
+	  .doc = "Oldest version of TLS that is spoken." },                                         \
+	{ "tls_ciphers", SQ_OPT_STR, .offset = offsetof(type, member.ciphers),                      \
+	  .doc = "Ciphers of TLS 1.2 as OpenSSL names them; absent: the strong ones (ECDHE with "   \
+		 "AES-GCM or ChaCha20)." }
+/* clang-format on */
+
 struct sq_tls_ctx;
 struct sq_tls;
 
 /** Read files, check that they fit each other. NULL with `err`, which names file and cause. */
 struct sq_tls_ctx *sq_tls_server_new(const struct sq_tls_server_cfg *cfg, struct sq_err *err);
 struct sq_tls_ctx *sq_tls_client_new(const struct sq_tls_client_cfg *cfg, struct sq_err *err);
+/** What a person should know of the files that were read (the certificate has expired, or will
+ *  within two weeks); "" when there is nothing. */
+const char *sq_tls_ctx_warning(const struct sq_tls_ctx *ctx);
 struct sq_tls_ctx *sq_tls_ctx_ref(struct sq_tls_ctx *ctx);
 /** NULL is fine. */
 void sq_tls_ctx_unref(struct sq_tls_ctx *ctx);
