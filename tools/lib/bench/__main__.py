@@ -1,0 +1,52 @@
+"""The measurements of tools/bench. bench SHARED ROUNDS [NAME...], from the top of the source tree."""
+import datetime
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import daemon
+import scan
+import wire
+from common import ROUNDS, SHARED, cpu_name
+
+NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk")
+
+
+def main():
+    wanted = sys.argv[3:] or NAMES
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        raise SystemExit(f"bench: there is no {unknown[0]} ({', '.join(NAMES)})")
+    folder = tempfile.mkdtemp(prefix="squibly-bench-")
+    try:
+        corpus = os.path.join(folder, "corpus.ndjson")
+        with open(corpus, "wb") as f:
+            subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", "10"], stdout=f, check=True)
+        size = os.path.getsize(corpus)
+        print(f"tools/bench {ROUNDS}: {datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %z}, {cpu_name()}, "
+              f"{os.cpu_count()} CPUs, Linux {platform.release()}; {size / 1e6:.0f} MB; best of {ROUNDS}\n")
+        with open(corpus, "rb") as f:  # into the page cache
+            events = sum(1 for _ in f)
+        run = {
+            "scan": lambda: scan.scan(corpus, size, events, folder),
+            "pack": lambda: scan.pack(corpus, folder),
+            "derived": lambda: scan.derived(folder),
+            "tcp": lambda: daemon.tcp(corpus, events, folder),
+            "start": lambda: daemon.start(folder),
+            "lumberjack": lambda: wire.lumberjack(corpus, events, folder),
+            "tls": lambda: wire.tls(corpus, size, events, folder),
+            "idle": lambda: wire.idle(folder),
+            "bulk": lambda: wire.bulk(corpus, events, folder),
+        }
+        for name in NAMES:
+            if name in wanted:
+                run[name]()
+                sys.stdout.flush()
+    finally:
+        shutil.rmtree(folder)
+
+
+main()
