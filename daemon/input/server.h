@@ -16,15 +16,17 @@
 #include "daemon/base/listen.h"
 #include "daemon/base/log.h"
 #include "daemon/flow/input.h"
+#include "daemon/input/cutter.h"
 #include "lib/host/tls.h"
 
-/** Options of every stream input; their rows: SQD_SERVER_OPTS. First member of the kind's cfg. */
+/** Options of every stream input. First member of the kind's cfg; their rows: SQD_SERVER_OPTS. */
 struct sqd_server_cfg {
 	char *listen; /* "127.0.0.1:5170", "unix:/run/squiblyd/events.sock" */
 	uint32_t max_connections;
 	uint32_t backlog;
 	uint64_t idle;           /* milliseconds; 0 = never */
 	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice */
+	uint64_t send_timeout;   /* milliseconds that what we send may lie unread */
 	struct sq_opt_strs
 		proxy_from; /* "192.0.2.0/24", "unix": their connections begin with PROXY */
 	uint64_t handshake; /* milliseconds for PROXY header and TLS together */
@@ -33,37 +35,39 @@ struct sqd_server_cfg {
 
 struct sqd_conn;
 
-/** What one kind of stream input does with its connections. All are required. */
+/** What one kind of stream input does with its connections. All are required. Between open() and
+ *  closed(), and at no other time, the other ones are called. */
 struct sqd_protocol {
 	size_t size; /* of the struct that begins with struct sqd_conn; zeroed */
-	/** Bytes may come now: peer and identity are known. 0, or a negative errno: closed. */
+	/** Bytes may come now: peer and identity are known. 0, or a negative errno: it is closed,
+	 * and of all calls only freed() follows. */
 	int (*open)(struct sqd_conn *c);
-	/** Where plain bytes may be put, at least SQD_CONN_ROOM of them. {NULL, 0}: nowhere now, no
-	 *  batch is free; the connection is held until resume(). Followed at once by take(). */
+	/** Where plain bytes may be put, at least SQD_CONN_ROOM of them. {NULL, 0}: nowhere, since
+	 *  the protocol has just called sqd_conn_starved(), hold, close or fail. Followed at once
+	 * by take(), or by nothing when there was nothing to be read. */
 	struct sqd_room (*room)(struct sqd_conn *c);
-	/** The first `n` bytes of that room have been filled. May hold, write, finish or close. */
+	/** The first `n` bytes of that room have been filled, n > 0. May hold, write, finish,
+	 * close. */
 	void (*take)(struct sqd_conn *c, size_t n);
-	/** Nothing more will come: 0 the peer ended its stream, else a negative errno (logged and
-	 *  counted already). What is there is made records; the protocol calls sqd_conn_close(),
-	 *  now or when it is done. */
+	/** Nothing more will come: 0 the peer ended its stream, or was idle; else a negative errno
+	 *  (logged and counted already). What is there is made records; the protocol calls
+	 *  sqd_conn_close() or _finish(), now or when it is done. May come while held or starved.
+	 */
 	void (*end)(struct sqd_conn *c, int why);
-	/** Batches are free: go on with what was put aside. @return 0, or -EAGAIN: used up again */
+	/** Batches are free: go on with what was put aside. @return 0, or -EAGAIN: used up again,
+	 * and sqd_conn_starved() has been called again */
 	int (*resume)(struct sqd_conn *c);
 	/** The daemon stops: nothing more is read; put what is there into batches. Connections stay
 	 *  until close(), so that what is settled meanwhile can still be acknowledged. */
 	void (*stop)(struct sqd_conn *c);
-	/** About once a second, and while inputs are paused too: keep-alives and deadlines. */
+	/** Once a second or more often, and while inputs are paused too: keep-alives and deadlines.
+	 */
 	void (*tick)(struct sqd_conn *c, uint64_t now_ms);
 	/** The connection has been closed: count what is lost, free what the protocol owns but for
-	 *  what receipts still need. */
+	 *  what receipts still need. Nothing may be called on it but let_go(). */
 	void (*closed)(struct sqd_conn *c);
 	/** Its memory goes now; nothing refers to it any more. */
 	void (*freed)(struct sqd_conn *c);
-};
-
-struct sqd_room {
-	char *p;
-	size_t n;
 };
 
 enum {
@@ -83,9 +87,9 @@ struct sqd_conn {
 	uint64_t last_ms;             /* loop time of the last bytes from the peer */
 	unsigned kept;                /* sqd_conn_keep() less sqd_conn_let_go() */
 	bool held;                    /* the protocol wants no bytes now */
-	bool ended;                   /* end() was called */
+	bool ended;                   /* end() was called, or the connection finishes */
 	bool closing;
-	struct sqd_stream *stream; /* private to stream.c */
+	struct sqd_stream *stream; /* private to conn.c and stream.c */
 };
 
 /** The kind's own cfg, for its protocol. */
@@ -100,36 +104,80 @@ struct sqd_room sqd_conn_scratch(struct sqd_conn *c);
 
 /** Take no bytes until sqd_conn_unhold(). May be called from take(). */
 void sqd_conn_hold(struct sqd_conn *c);
-/** room() and take() may be called again, not from inside. */
+/** room() and take() will be called again, from the loop and not from inside. */
 void sqd_conn_unhold(struct sqd_conn *c);
 
-/** No batch is free: hold, and be resumed with all connections of the input. */
+/** No batch is free: no connection of the input is read until resume(). */
 void sqd_conn_starved(struct sqd_conn *c);
 
-/** Send bytes (copied; TLS encrypts them). @return 0, or -ENOBUFS: SQD_CONN_UNSENT_MAX would be
- *  exceeded, nothing was taken (the peer does not read; close it), -EPIPE: closing, -ENOMEM */
+/** Send bytes (copied; TLS encrypts them), at once if the kernel takes them. Each call is a system
+ *  call: an answer is best given whole. @return 0, or -ENOBUFS: SQD_CONN_UNSENT_MAX would be
+ *  exceeded, nothing was taken (the peer does not read; fail it), -EPIPE: closing or broken,
+ *  -ENOMEM. Never calls the protocol from inside. */
 int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes) SQ_MUST_CHECK;
+/** Bytes that wait for the peer to read. */
 size_t sqd_conn_unsent(const struct sqd_conn *c);
 
-/** Send what is unsent, end the stream in order (close_notify), then close; a deadline is kept. */
+/** Send what is unsent, end the stream in order (close_notify, FIN), wait for the peer to do the
+ *  same so that it reads our last word, then close; within a deadline. No bytes are taken any more.
+ */
 void sqd_conn_finish(struct sqd_conn *c);
-/** Close now. The memory stays until nothing is kept and the receipt is settled. */
+/** Close now: closed() is called from inside. The memory stays until nothing is kept and the
+ *  receipt is settled. */
 void sqd_conn_close(struct sqd_conn *c);
 /** Close for an error of the peer: counted as connections_failed, and one limited log line
  *  "INPUT: PEER TEXT; closing". */
 void sqd_conn_fail(struct sqd_conn *c, const char *text);
 
-/** Something outside refers to the connection (a window, a request). */
+/** Something outside refers to the connection (a window, a request). While it is kept it does not
+ *  count as idle. */
 void sqd_conn_keep(struct sqd_conn *c);
-/** May free it. */
+/** May free it: the last thing that is done with it. */
 void sqd_conn_let_go(struct sqd_conn *c);
 
 /* ---- the operations of struct sqd_input, for kinds that are a server and nothing else ---- */
 
+/** Rows of an option table: `member` is the struct sqd_server_cfg in the kind's `type`. */
+#define SQD_SERVER_AT(type, member, name) .offset = offsetof(type, member.name)
+/* clang-format off */
+#define SQD_SERVER_OPTS(type, member)                                                              \
+	{ "listen", SQ_OPT_STR, SQD_SERVER_AT(type, member, listen), .required = true,             \
+	  .doc = "Address and port: 127.0.0.1:5170, [::1]:5170, 0.0.0.0:5170 for every IPv4 address, [::]:5170 " \
+		 "for every IPv6 address, *:5170 for both." },                                     \
+	{ "max_connections", SQ_OPT_U32, SQD_SERVER_AT(type, member, max_connections),             \
+	  .min = 1, .max = 65536, .def = "1024",                                                   \
+	  .doc = "Connections at one time; further ones are closed at once and counted." },        \
+	{ "idle", SQ_OPT_MSEC, SQD_SERVER_AT(type, member, idle),                                  \
+	  .min = 0, .max = 7 * 86400000, .def = "0",                                               \
+	  .doc = "Close a connection that has said nothing for so long; 0 means never." },         \
+	{ "receive_buffer", SQ_OPT_BYTES, SQD_SERVER_AT(type, member, receive_buffer),             \
+	  .min = 0, .max = 256 << 20, .def = "0",                                                  \
+	  .doc = "Receive buffer of the kernel for each connection; 0 leaves the choice to it, which is best." }, \
+	{ "backlog", SQ_OPT_U32, SQD_SERVER_AT(type, member, backlog),                             \
+	  .min = 1, .max = 65535, .def = "128",                                                    \
+	  .doc = "Connections that the kernel keeps until they are accepted." }
+/* clang-format on */
+
 struct sqd_server {
 	struct sqd_input base;
 	const struct sqd_protocol *protocol;
-	void *lists; /* private to server.c */
+
+	/* The rest is private to server.c, conn.c and stream.c. */
+	struct sqd_conn *conns;
+	uint32_t n_conns; /* that are not closing */
+	int fd;           /* listening; -1 = none */
+	uv_poll_t poll;
+	uv_timer_t retry; /* accept again after descriptors ran out */
+	uv_timer_t tick;  /* runs while there are connections */
+	uv_idle_t go;     /* runs while `going` is not empty */
+	struct sqd_stream *going;
+	char *scratch; /* SQD_CONN_SCRATCH bytes, once somebody has asked for them */
+	bool started;  /* the handles above are open */
+	bool paused;   /* no batch is free: no connection is read */
+	bool stopped;  /* stop() was called */
+	bool closing;
+	unsigned walking; /* somebody walks `conns`: free nothing */
+	struct sqd_log_limit failed_limit, ended_limit, refused_limit, accept_limit;
 };
 
 /* A kind's own struct begins with struct sqd_server and its start() sets `protocol`, then calls
