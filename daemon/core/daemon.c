@@ -6,11 +6,11 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
+#include "daemon/base/passed.h"
 #include "daemon/core/daemon_private.h"
 
 enum {
 	PULSE_MS = 10000,
-	NAMES_MAX_BYTES = 4096,
 };
 
 /* ---- what the parts call ---- */
@@ -226,41 +226,32 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 	return sqd_reload_first(d->reload, &d->rules, err);
 }
 
-/* Position of `name` in a list with colons between, or -1. */
-static int name_index(const char *names, const char *name)
-{
-	struct sq_sv rest = sq_sv_of(names);
-
-	for (int i = 0; rest.n; i++)
-		if (sq_sv_eq(sq_sv_cut(&rest, ':'), sq_sv_of(name)))
-			return i;
-	return -1;
-}
-
 /* The socket that systemd passes for this input: the one it names, else one with its address. */
-static int inherited(struct sqd_passed *passed, const char *names,
-                     const struct sqd_config_item *item, struct sq_err *err)
+static int inherited(struct sqd_passed *passed, const struct sqd_config_item *item,
+                     struct sq_err *err)
 {
-	const char *listen = sqd_config_text(item, "listen");
-	int type = strcmp(item->input_ops->kind, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM;
-	int i, fd;
+	const char *listen = sqd_config_text(item, "listen"), *name = item->input->socket;
+	bool datagrams = strcmp(item->input_ops->kind, "udp") == 0;
+	int type = datagrams ? SOCK_DGRAM : SOCK_STREAM, fd;
 
-	if (!item->input->socket)
+	if (!name)
 		return listen ? sqd_passed_take(passed, listen, type) : -1;
-	i = name_index(names, item->input->socket);
-	if (i < 0 || i >= (int)passed->n || passed->fds[i] < 0)
-		return sq_err_set(err, -ENOENT, "input %s: systemd passed no socket named \"%s\"",
-		                  item->input_ops->kind, item->input->socket);
-	fd = passed->fds[i];
-	passed->fds[i] = -1;
+	fd = sqd_passed_take_named(passed, name, type);
+	if (fd == -EPROTOTYPE)
+		return sq_err_set(err, fd,
+		                  "input %s: the socket \"%s\" that systemd passed is none of %s",
+		                  item->input_ops->kind, name, datagrams ? "datagrams" : "streams");
+	if (fd < 0)
+		return sq_err_set(err, fd, "input %s: systemd passed no socket named \"%s\"",
+		                  item->input_ops->kind, name);
 	return fd;
 }
 
 static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
-                       struct sqd_passed *passed, const char *names, struct sq_err *err)
+                       struct sqd_passed *passed, struct sq_err *err)
 {
 	struct sqd_daemon_input *slot = &d->inputs[d->n_inputs];
-	int fd = inherited(passed, names, item, err);
+	int fd = inherited(passed, item, err);
 
 	if (fd < -1)
 		return fd;
@@ -288,13 +279,10 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 static int start_inputs(struct sqd_daemon *d, struct sq_err *err)
 {
 	const struct sqd_config_list *list = &d->cfg->inputs;
-	const char *env = getenv("LISTEN_FDNAMES");
-	char names[NAMES_MAX_BYTES];
 	struct sqd_passed passed = { 0 };
 	unsigned left;
 	int r = 0;
 
-	snprintf(names, sizeof(names), "%s", env ? env : "");
 	(void)sqd_passed_read(&passed);
 	d->inputs = calloc(list->n + 1, sizeof(*d->inputs));
 	if (!d->inputs)
@@ -303,7 +291,7 @@ static int start_inputs(struct sqd_daemon *d, struct sq_err *err)
 	for (int named = 1; named >= 0; named--)
 		for (size_t i = 0; i < list->n && !r; i++)
 			if (!!list->items[i].input->socket == named)
-				r = start_input(d, &list->items[i], &passed, names, err);
+				r = start_input(d, &list->items[i], &passed, err);
 	left = sqd_passed_close(&passed);
 	if (left && !r)
 		sqd_log(SQD_LOG_WARNING, "%u sockets that systemd passed fit no input; ignoring",

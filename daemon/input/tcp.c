@@ -209,10 +209,10 @@ static int tcp_start(struct sqd_input *base, struct sq_err *err)
 		                .receive_buffer = cfg->receive_buffer,
 		                .inherited_fd = base->inherited_fd };
 	uint64_t every = cfg->idle / 4;
-	char bound[SQD_ADDR_TEXT];
+	char bound[SQD_BOUND_TEXT];
 	int r;
 
-	in->fd = sqd_listen_open(&l, bound, NULL, err);
+	in->fd = sqd_listen_open(&l, bound, NULL, NULL, err);
 	if (in->fd < 0)
 		return sq_err_wrap(err, in->fd, "tcp input");
 	snprintf(base->name, sizeof(base->name), "tcp %s", bound);

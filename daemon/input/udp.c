@@ -402,11 +402,11 @@ static int open_socket(struct udp_input *u, struct sq_err *err)
 		                .type = SOCK_DGRAM,
 		                .receive_buffer = cfg->receive_buffer,
 		                .inherited_fd = u->base.inherited_fd };
-	char bound[SQD_ADDR_TEXT];
+	char bound[SQD_BOUND_TEXT];
 	uint64_t got = 0;
 	int on = 1;
 
-	u->fd = sqd_listen_open(&l, bound, &got, err);
+	u->fd = sqd_listen_open(&l, bound, &got, NULL, err);
 	if (u->fd < 0)
 		return sq_err_wrap(err, u->fd, "udp input");
 	snprintf(u->base.name, sizeof(u->base.name), "udp %s", bound);
