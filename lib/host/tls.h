@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "lib/base/err.h"
 #include "lib/model/batch.h"
 #include "lib/text/opt.h"
@@ -85,6 +87,18 @@ extern const struct sq_opt_enum sq_tls_client_choices[]; /* "none", "optional", 
 		 "AES-GCM or ChaCha20)." }
 /* clang-format on */
 
+/** Do the options ask for TLS? @return 1, 0, or -EINVAL: there are keys without the one that turns
+ *  TLS on, which would be plain text where somebody believes it is not; `err` names the key */
+int sq_tls_server_wanted(const struct sq_tls_server_cfg *cfg, struct sq_err *err) SQ_MUST_CHECK;
+int sq_tls_client_wanted(const struct sq_tls_client_cfg *cfg, struct sq_err *err) SQ_MUST_CHECK;
+
+/** A stream that begins so begins with TLS: for ports where plain text is expected. */
+static inline bool sq_tls_is_hello(struct sq_sv head)
+{
+	return head.n >= 3 && head.p[0] == 0x16 && head.p[1] == 3 && head.p[2] >= 0 &&
+	       head.p[2] <= 4;
+}
+
 struct sq_tls_ctx;
 struct sq_tls;
 
@@ -114,14 +128,20 @@ int sq_tls_handshake(struct sq_tls *t) SQ_MUST_CHECK;
 /** Plain bytes into `to`. @return how many, 0: more ciphertext is needed; -EPIPE: the peer ended
  *  the session in order (close_notify); another errno: see sq_tls_why() */
 ssize_t sq_tls_read(struct sq_tls *t, char *to, size_t room) SQ_MUST_CHECK;
-/** Encrypt all of `bytes`. @return 0 or a negative errno */
+/** Encrypt all of `bytes`. @return 0; -ENOBUFS: more than SQ_TLS_UNSENT_MAX would be unsent,
+ * nothing was taken and the session goes on; another negative errno: it is over */
+enum { SQ_TLS_UNSENT_MAX = 4 * 1024 * 1024 };
 int sq_tls_write(struct sq_tls *t, struct sq_sv bytes) SQ_MUST_CHECK;
 /** Say close_notify. */
 void sq_tls_end(struct sq_tls *t);
 
-/** Ciphertext to be sent; and so many bytes of it have been. */
+/** Ciphertext to be sent, valid until the next call that changes the session; and so many bytes of
+ *  it have been. The memory is freed when all have. */
 struct sq_sv sq_tls_unsent(const struct sq_tls *t);
 void sq_tls_sent(struct sq_tls *t, size_t n);
+/** The same for who sends later: the unsent bytes as `*ret` with the memory they lie in, which the
+ *  caller frees. NULL: there are none. */
+char *sq_tls_take(struct sq_tls *t, struct sq_sv *ret);
 
 /** The reason of the last failure, for a person; one sentence, no line end. */
 const char *sq_tls_why(const struct sq_tls *t);
