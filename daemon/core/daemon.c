@@ -75,6 +75,8 @@ static void on_signal(void *ctx, enum sqd_signal what)
 
 			out->ops->reopen(out);
 		}
+		for (size_t i = 0; i < d->n_inputs; i++)
+			d->inputs[i].in->ops->reload(d->inputs[i].in);
 		sqd_reload_request(d->reload);
 		return;
 	case SQD_SIGNAL_COUNTERS:

@@ -32,6 +32,9 @@ struct sqd_input_ops {
 	/** Accept nothing new and read nothing more; flush what was read into batches. Connections
 	 *  stay until their receipts are settled. */
 	void (*stop)(struct sqd_input *in);
+	/** What was read from files at the start (certificates) is read anew; when that fails, the
+	 *  old stays and the reason is logged. Not after stop(). */
+	void (*reload)(struct sqd_input *in);
 	/** Close every handle; `closed` is called once, later, also when start() had failed. It
 	 * waits until every receipt is settled. */
 	void (*close)(struct sqd_input *in);

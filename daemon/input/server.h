@@ -26,6 +26,7 @@ struct sqd_server_cfg {
 	uint32_t backlog;
 	uint64_t idle;           /* milliseconds; 0 = never */
 	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice */
+	char *socket_mode;       /* of the file of a unix socket, octal */
 	uint64_t send_timeout;   /* milliseconds that what we send may lie unread */
 	struct sq_opt_strs
 		proxy_from; /* "192.0.2.0/24", "unix": their connections begin with PROXY */
@@ -143,7 +144,7 @@ void sqd_conn_let_go(struct sqd_conn *c);
 #define SQD_SERVER_OPTS(type, member)                                                              \
 	{ "listen", SQ_OPT_STR, SQD_SERVER_AT(type, member, listen), .required = true,             \
 	  .doc = "Address and port: 127.0.0.1:5170, [::1]:5170, 0.0.0.0:5170 for every IPv4 address, [::]:5170 " \
-		 "for every IPv6 address, *:5170 for both." },                                     \
+		 "for every IPv6 address, *:5170 for both; or a unix socket: unix:/run/squiblyd/events.sock." },                                     \
 	{ "max_connections", SQ_OPT_U32, SQD_SERVER_AT(type, member, max_connections),             \
 	  .min = 1, .max = 65536, .def = "1024",                                                   \
 	  .doc = "Connections at one time; further ones are closed at once and counted." },        \
@@ -155,7 +156,11 @@ void sqd_conn_let_go(struct sqd_conn *c);
 	  .doc = "Receive buffer of the kernel for each connection; 0 leaves the choice to it, which is best." }, \
 	{ "backlog", SQ_OPT_U32, SQD_SERVER_AT(type, member, backlog),                             \
 	  .min = 1, .max = 65535, .def = "128",                                                    \
-	  .doc = "Connections that the kernel keeps until they are accepted." }
+	  .doc = "Connections that the kernel keeps until they are accepted." },                   \
+	{ "send_timeout", SQ_OPT_MSEC, SQD_SERVER_AT(type, member, send_timeout),                  \
+	  .min = 10, .max = 3600000, .def = "1min",                                                \
+	  .doc = "Close a connection whose peer leaves unread for so long what we send." },             \
+	SQD_SOCKET_MODE_OPT(type, member.socket_mode)
 /* clang-format on */
 
 struct sqd_server {
@@ -164,8 +169,9 @@ struct sqd_server {
 
 	/* The rest is private to server.c, conn.c and stream.c. */
 	struct sqd_conn *conns;
-	uint32_t n_conns; /* that are not closing */
-	int fd;           /* listening; -1 = none */
+	uint32_t n_conns;            /* that are not closing */
+	int fd;                      /* listening; -1 = none */
+	struct sqd_listen_file file; /* of a unix socket */
 	uv_poll_t poll;
 	uv_timer_t retry; /* accept again after descriptors ran out */
 	uv_timer_t tick;  /* runs while there are connections */

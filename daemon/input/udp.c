@@ -515,6 +515,10 @@ static void udp_close(struct sqd_input *base)
 	uv_close((uv_handle_t *)&u->expire, on_handle_closed);
 }
 
+static void udp_reload(struct sqd_input *in SQ_UNUSED)
+{
+}
+
 const struct sqd_input_ops sqd_input_udp = {
 	.kind = "udp",
 	.size = sizeof(struct udp_input),
@@ -524,5 +528,6 @@ const struct sqd_input_ops sqd_input_udp = {
 	.pause = udp_pause,
 	.resume = udp_resume,
 	.stop = udp_stop,
+	.reload = udp_reload,
 	.close = udp_close,
 };

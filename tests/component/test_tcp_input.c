@@ -8,7 +8,7 @@
 static void make(struct world *w)
 {
 	world_make(w, &sqd_input_tcp);
-	w->cfg.tcp.listen = strdup("127.0.0.1:0");
+	w->cfg.tcp.server.listen = strdup("127.0.0.1:0");
 	w->cfg.tcp.max_record = 64 * 1024;
 }
 
@@ -337,7 +337,7 @@ static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
 	int a, b;
 
 	make(&w);
-	w.cfg.tcp.max_connections = 1;
+	w.cfg.tcp.server.max_connections = 1;
 	world_start(&w);
 	a = dial(&w);
 	wait_count(&w, &w.counts.connections, 1);
@@ -362,7 +362,7 @@ static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UN
 	int fd;
 
 	make(&w);
-	w.cfg.tcp.idle = 50;
+	w.cfg.tcp.server.idle = 50;
 	world_start(&w);
 	fd = dial(&w);
 	say(fd, "{\"whole\":1}"); /* no line end: given on when it is closed */
@@ -461,14 +461,14 @@ static void a_bad_address_and_a_taken_port_say_so(void **state SQ_UNUSED)
 	make(&w);
 	world_start(&w);
 	make(&other);
-	free(other.cfg.tcp.listen);
-	assert_true(asprintf(&other.cfg.tcp.listen, "127.0.0.1:%u", w.port) > 0);
+	free(other.cfg.tcp.server.listen);
+	assert_true(asprintf(&other.cfg.tcp.server.listen, "127.0.0.1:%u", w.port) > 0);
 	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EADDRINUSE);
-	assert_non_null(strstr(err.text, other.cfg.tcp.listen));
+	assert_non_null(strstr(err.text, other.cfg.tcp.server.listen));
 	world_end(&other);
 	make(&other);
-	free(other.cfg.tcp.listen);
-	other.cfg.tcp.listen = strdup("localhost:5170");
+	free(other.cfg.tcp.server.listen);
+	other.cfg.tcp.server.listen = strdup("localhost:5170");
 	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "not an IP address"));
 	world_end(&other);
@@ -482,8 +482,8 @@ static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
 	int four, six;
 
 	make(&w);
-	free(w.cfg.tcp.listen);
-	w.cfg.tcp.listen = strdup("*:0");
+	free(w.cfg.tcp.server.listen);
+	w.cfg.tcp.server.listen = strdup("*:0");
 	world_start(&w);
 	four = dial(&w);
 	say(four, "{}\n");

@@ -1,0 +1,304 @@
+/* The listener of stream inputs: accepts, limits, pauses and ends connections.
+ *
+ * It accepts on a socket of its own (daemon/base/listen.h) that libuv only polls. libuv's own
+ * uv_listen() would, when descriptors run out, close what waits without a word.
+ */
+#include "daemon/input/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/input/stream.h"
+
+enum {
+	ACCEPTS_AT_ONCE = 64,  /* then others have their turn */
+	ACCEPT_RETRY_MS = 250, /* rest after running out of descriptors or memory */
+	TICK_MIN_MS = 10,      /* how often deadlines are looked at: a quarter of the shortest, */
+	TICK_MAX_MS = 1000,    /* within these */
+};
+
+static struct sqd_server *self(struct sqd_input *in)
+{
+	return SQ_CONTAINER(in, struct sqd_server, base);
+}
+
+const struct sqd_server_cfg *sqd_server_cfg(const struct sqd_server *in)
+{
+	return in->base.cfg; /* its first member */
+}
+
+void sqd_server_release(struct sqd_server *in)
+{
+	sq_assert(in->base.open_handles);
+	in->base.open_handles--;
+	if (!in->closing || in->base.open_handles)
+		return;
+	free(in->scratch);
+	in->scratch = NULL;
+	in->base.closed(&in->base); /* last: it frees us */
+}
+
+/* ---- walking over connections ------------------------------------------------------------ */
+
+void sqd_server_walk_begin(struct sqd_server *in)
+{
+	in->walking++;
+	in->base.open_handles++; /* `closed` must not come before the end of the walk */
+}
+
+void sqd_server_walk_end(struct sqd_server *in)
+{
+	struct sqd_conn *c, *next;
+
+	in->walking--;
+	for (c = in->walking ? NULL : in->conns; c; c = next) {
+		next = c->next;
+		sqd_conn_reap(c);
+	}
+	sqd_server_release(in);
+}
+
+void sqd_server_pause(struct sqd_input *base)
+{
+	struct sqd_server *in = self(base);
+
+	if (in->paused)
+		return;
+	in->paused = true;
+	for (struct sqd_conn *c = in->conns; c; c = c->next)
+		sqd_stream_update(c);
+}
+
+void sqd_server_resume(struct sqd_input *base)
+{
+	struct sqd_server *in = self(base);
+
+	if (!in->paused)
+		return;
+	in->paused = false;
+	sqd_server_walk_begin(in);
+	for (struct sqd_conn *c = in->conns; c; c = c->next) {
+		if (sqd_conn_resume(c) == -EAGAIN)
+			break; /* and paused again: the others go on next time */
+	}
+	sqd_server_walk_end(in);
+}
+
+static bool is_idle(const struct sqd_conn *c, uint64_t now_ms)
+{
+	uint64_t idle = sqd_server_cfg(c->server)->idle;
+
+	/* Where it is we who do not listen, or who owe an answer, the peer is not idle. */
+	return idle && now_ms - c->last_ms >= idle && c->stream->phase == SQD_PHASE_OPEN &&
+	       !c->ended && !c->held && !c->kept && !c->server->paused && !c->server->stopped;
+}
+
+static void on_tick(uv_timer_t *t)
+{
+	struct sqd_server *in = t->data;
+	uint64_t now_ms = uv_now(t->loop);
+
+	sqd_server_walk_begin(in);
+	for (struct sqd_conn *c = in->conns; c; c = c->next) {
+		if (!c->closing)
+			sqd_stream_tick(c, now_ms);
+		if (!c->closing && is_idle(c, now_ms)) {
+			in->base.counts->connections_idle++;
+			sqd_conn_ended(c, 0);
+		}
+		if (!c->closing && c->stream->opened)
+			in->protocol->tick(c, now_ms);
+	}
+	if (!in->conns)
+		(void)uv_timer_stop(t);
+	sqd_server_walk_end(in);
+}
+
+/* A quarter of the shortest of the times that are kept. */
+static void start_tick(struct sqd_server *in)
+{
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
+	uint64_t every = cfg->send_timeout;
+
+	if (cfg->idle && cfg->idle < every)
+		every = cfg->idle;
+	every /= 4;
+	if (every < TICK_MIN_MS)
+		every = TICK_MIN_MS;
+	if (every > TICK_MAX_MS)
+		every = TICK_MAX_MS;
+	(void)uv_timer_start(&in->tick, on_tick, every, every);
+}
+
+/* ---- accepting --------------------------------------------------------------------------- */
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void on_retry(uv_timer_t *t)
+{
+	struct sqd_server *in = t->data;
+
+	if (!in->stopped)
+		(void)uv_poll_start(&in->poll, UV_READABLE, on_poll);
+}
+
+/* Descriptors or memory are short. The peers wait in the backlog meanwhile. */
+static void rest(struct sqd_server *in, int why)
+{
+	sqd_log_limited(&in->accept_limit, SQD_LOG_ERROR,
+	                "%s: cannot accept a connection: %s; retrying", in->base.name,
+	                sq_strerror(why));
+	(void)uv_poll_stop(&in->poll);
+	(void)uv_timer_start(&in->retry, on_retry, ACCEPT_RETRY_MS, 0);
+}
+
+/* Errors of the one connection that was waiting: accept(2) says to go on with the next. */
+static bool passing(int code)
+{
+	return code == EINTR || code == ECONNABORTED || code == EPROTO || code == EPERM ||
+	       code == ENETDOWN || code == ENOPROTOOPT || code == EHOSTDOWN || code == ENONET ||
+	       code == EHOSTUNREACH || code == ENETUNREACH || code == EOPNOTSUPP;
+}
+
+/* @return false: nothing more to accept now */
+static bool accept_one(struct sqd_server *in)
+{
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
+	struct sockaddr_storage peer = { 0 };
+	socklen_t len = sizeof(peer);
+	char text[SQD_ADDR_TEXT];
+	int fd, r;
+
+	fd = accept4(in->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0 && passing(errno))
+		return true;
+	if (fd < 0) {
+		if (errno != EAGAIN)
+			rest(in, -errno);
+		return false;
+	}
+	if (in->n_conns >= cfg->max_connections) {
+		in->base.counts->connections_refused++;
+		sqd_log_limited(&in->refused_limit, SQD_LOG_WARNING,
+		                "%s: %s refused: max_connections (%u) are open", in->base.name,
+		                sqd_addr_peer(fd, &peer, text), (unsigned)cfg->max_connections);
+		close(fd);
+		return true;
+	}
+	in->base.counts->connections++;
+	r = sqd_conn_open(in, fd, &peer);
+	if (r == 0) {
+		if (!uv_is_active((uv_handle_t *)&in->tick))
+			start_tick(in);
+		return true;
+	}
+	in->base.counts->connections_failed++;
+	rest(in, r);
+	return false;
+}
+
+static void on_poll(uv_poll_t *h, int status, int events SQ_UNUSED)
+{
+	struct sqd_server *in = h->data;
+
+	if (status < 0) {
+		rest(in, status);
+		return;
+	}
+	for (int i = 0; i < ACCEPTS_AT_ONCE && accept_one(in); i++)
+		;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+int sqd_server_start(struct sqd_input *base, struct sq_err *err)
+{
+	struct sqd_server *in = self(base);
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
+	struct sqd_listen l = { .where = cfg->listen,
+		                .type = SOCK_STREAM,
+		                .backlog = (int)cfg->backlog,
+		                .receive_buffer = cfg->receive_buffer,
+		                .inherited_fd = base->inherited_fd,
+		                .socket_mode = cfg->socket_mode };
+	char bound[SQD_BOUND_TEXT];
+	int r;
+
+	in->fd = sqd_listen_open(&l, bound, NULL, &in->file, err);
+	if (in->fd < 0)
+		return sq_err_wrap(err, in->fd, "%s input", base->ops->kind);
+	snprintf(base->name, sizeof(base->name), "%s %s", base->ops->kind, bound);
+	r = uv_poll_init(base->loop, &in->poll, in->fd);
+	if (r < 0) {
+		sqd_listen_close(in->fd, &in->file);
+		in->fd = -1;
+		return sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r));
+	}
+	(void)uv_timer_init(base->loop, &in->retry); /* these cannot fail */
+	(void)uv_timer_init(base->loop, &in->tick);
+	(void)uv_idle_init(base->loop, &in->go);
+	in->poll.data = in->retry.data = in->tick.data = in->go.data = in;
+	base->open_handles += 4;
+	in->started = true;
+	r = uv_poll_start(&in->poll, UV_READABLE, on_poll);
+	return r < 0 ? sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r)) : 0;
+}
+
+void sqd_server_stop(struct sqd_input *base)
+{
+	struct sqd_server *in = self(base);
+
+	if (in->stopped || !in->started)
+		return;
+	in->stopped = true;
+	(void)uv_poll_stop(&in->poll);
+	(void)uv_timer_stop(&in->retry);
+	sqd_server_walk_begin(in);
+	for (struct sqd_conn *c = in->conns; c; c = c->next)
+		sqd_conn_stop(c);
+	sqd_server_walk_end(in);
+}
+
+void sqd_server_reload(struct sqd_input *base SQ_UNUSED)
+{
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	struct sqd_server *in = h->data;
+
+	if (h == (uv_handle_t *)&in->poll) {
+		sqd_listen_close(in->fd, &in->file);
+		in->fd = -1;
+	}
+	sqd_server_release(in);
+}
+
+/* Also when start() had failed: then there may be nothing to close but the promise to call back. */
+void sqd_server_close(struct sqd_input *base)
+{
+	struct sqd_server *in = self(base);
+
+	if (in->closing)
+		return;
+	sqd_server_stop(base);
+	in->closing = true;
+	sqd_server_walk_begin(in);
+	for (struct sqd_conn *c = in->conns; c; c = c->next)
+		sqd_conn_close(c);
+	if (in->started) {
+		uv_close((uv_handle_t *)&in->poll, on_handle_closed);
+		uv_close((uv_handle_t *)&in->retry, on_handle_closed);
+		uv_close((uv_handle_t *)&in->tick, on_handle_closed);
+		uv_close((uv_handle_t *)&in->go, on_handle_closed);
+	} else {
+		/* `closed` comes later, never from inside: a handle of no other use does that. */
+		(void)uv_timer_init(base->loop, &in->retry);
+		in->retry.data = in;
+		base->open_handles++;
+		uv_close((uv_handle_t *)&in->retry, on_handle_closed);
+	}
+	sqd_server_walk_end(in);
+}

@@ -1,0 +1,418 @@
+#include "daemon/input/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	READ_MAX = 256 * 1024,
+	READS_AT_ONCE = 16, /* then others have their turn */
+	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time */
+	OUT_MIN = 1024,
+};
+
+static const struct sqd_protocol *proto(const struct sqd_conn *c)
+{
+	return c->server->protocol;
+}
+
+static uint64_t now(const struct sqd_conn *c)
+{
+	return uv_now(c->server->base.loop);
+}
+
+/* ---- what is looked for ------------------------------------------------------------------ */
+
+bool sqd_stream_wants(const struct sqd_conn *c)
+{
+	return !c->closing && !c->held && !c->ended && !c->server->paused &&
+	       c->stream->phase == SQD_PHASE_OPEN;
+}
+
+static bool wants_socket(const struct sqd_conn *c)
+{
+	const struct sqd_stream *s = c->stream;
+
+	if (s->eof || s->broken || c->closing)
+		return false;
+	return s->phase != SQD_PHASE_OPEN ||
+	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
+}
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+void sqd_stream_update(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+	int want = 0;
+
+	if (c->closing)
+		return;
+	if (wants_socket(c))
+		want |= UV_READABLE;
+	if (!s->broken && sqd_conn_unsent(c))
+		want |= UV_WRITABLE;
+	if (want == s->polled)
+		return;
+	s->polled = want;
+	if (want)
+		(void)uv_poll_start(&s->poll, want, on_poll); /* the handle is open */
+	else
+		(void)uv_poll_stop(&s->poll);
+}
+
+/* ---- going on without an event ----------------------------------------------------------- */
+
+static void on_go(uv_idle_t *h)
+{
+	struct sqd_server *in = h->data;
+	struct sqd_stream *list = in->going, *s;
+
+	in->going = NULL;
+	(void)uv_idle_stop(h);
+	sqd_server_walk_begin(in);
+	while ((s = list)) {
+		list = s->next_going;
+		s->going = false;
+		if (s->conn->closing)
+			continue;
+		sqd_stream_go(s->conn);
+		sqd_stream_update(s->conn);
+	}
+	sqd_server_walk_end(in);
+}
+
+void sqd_stream_go_soon(struct sqd_conn *c)
+{
+	struct sqd_server *in = c->server;
+
+	if (c->stream->going || c->closing)
+		return;
+	c->stream->going = true;
+	c->stream->next_going = in->going;
+	in->going = c->stream;
+	(void)uv_idle_start(&in->go, on_go);
+}
+
+void sqd_stream_go(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (s->broken) {
+		sqd_stream_lost(c, -EPIPE);
+		return;
+	}
+	if (s->phase == SQD_PHASE_FINISH) {
+		sqd_stream_flush(c);
+		return;
+	}
+	if (s->at_end && sqd_stream_wants(c)) {
+		s->at_end = false;
+		sqd_conn_ended(c, s->why);
+	}
+	if (s->stop_due && !c->closing) {
+		s->stop_due = false;
+		proto(c)->stop(c);
+	}
+}
+
+/* ---- sending ----------------------------------------------------------------------------- */
+
+size_t sqd_conn_unsent(const struct sqd_conn *c)
+{
+	return c->stream->out_len - c->stream->out_at;
+}
+
+static void out_free(struct sqd_stream *s)
+{
+	free(s->out);
+	s->out = NULL;
+	s->out_at = s->out_len = s->out_cap = 0;
+}
+
+int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes)
+{
+	size_t cap = s->out_cap ? s->out_cap : OUT_MIN;
+	char *p;
+
+	if (s->out_at) { /* only what the kernel did not take is here, so this is rare */
+		memmove(s->out, s->out + s->out_at, s->out_len - s->out_at);
+		s->out_len -= s->out_at;
+		s->out_at = 0;
+	}
+	while (cap < s->out_len + bytes.n)
+		cap *= 2;
+	if (cap != s->out_cap) {
+		p = realloc(s->out, cap);
+		if (!p)
+			return -ENOMEM;
+		s->out = p;
+		s->out_cap = cap;
+	}
+	memcpy(s->out + s->out_len, bytes.p, bytes.n);
+	s->out_len += bytes.n;
+	return 0;
+}
+
+/* @return bytes that the kernel took; on an error `broken` */
+static size_t put(struct sqd_conn *c, struct sq_sv bytes)
+{
+	struct sqd_stream *s = c->stream;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < bytes.n && !s->broken) {
+		n = send(s->fd, bytes.p + done, bytes.n - done, MSG_NOSIGNAL);
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN)
+			break;
+		else if (errno != EINTR)
+			s->broken = true;
+	}
+	if (done)
+		s->sent_ms = now(c);
+	return done;
+}
+
+/* Our last word is out: FIN, and the peer's is waited for. */
+static void finished(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (!s->shut && shutdown(s->fd, SHUT_WR) < 0)
+		s->broken = true;
+	s->shut = true;
+	if (s->eof || s->broken)
+		sqd_conn_close(c);
+}
+
+void sqd_stream_flush(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (s->out) {
+		s->out_at += put(c, (struct sq_sv){ s->out + s->out_at, s->out_len - s->out_at });
+		if (s->out_at == s->out_len || s->broken)
+			out_free(s);
+	}
+	if (s->broken)
+		sqd_stream_lost(c, -EPIPE);
+	else if (s->phase == SQD_PHASE_FINISH && !sqd_conn_unsent(c))
+		finished(c);
+}
+
+int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
+{
+	struct sqd_stream *s = c->stream;
+	int r = 0;
+
+	if (c->closing || s->broken || s->phase != SQD_PHASE_OPEN)
+		return -EPIPE;
+	if (sqd_conn_unsent(c) + bytes.n > SQD_CONN_UNSENT_MAX)
+		return -ENOBUFS;
+	if (!sqd_conn_unsent(c)) {
+		s->sent_ms = now(c);
+		bytes = sq_sv_skip(bytes, put(c, bytes));
+	}
+	if (bytes.n && !s->broken)
+		r = sqd_stream_queue(s, bytes);
+	if (s->broken || r < 0) {
+		s->broken = true; /* a part of the bytes is of no use to anybody */
+		sqd_stream_go_soon(c);
+		return r < 0 ? r : -EPIPE;
+	}
+	sqd_stream_update(c);
+	return 0;
+}
+
+/* ---- receiving --------------------------------------------------------------------------- */
+
+void sqd_stream_lost(struct sqd_conn *c, int why)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (why)
+		s->broken = true;
+	s->eof = true;
+	if (s->phase == SQD_PHASE_FINISH) {
+		if (s->shut || s->broken)
+			sqd_conn_close(c);
+		return;
+	}
+	sqd_conn_ended(c, why);
+}
+
+size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n)
+{
+	struct sqd_stream *s = c->stream;
+	ssize_t got;
+
+	do {
+		got = recv(s->fd, to, n, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		c->last_ms = now(c);
+		c->server->base.counts->bytes_in += (uint64_t)got;
+		return (size_t)got;
+	}
+	if (got == 0 || errno != EAGAIN)
+		sqd_stream_lost(c, got ? -errno : 0);
+	return 0;
+}
+
+/* @return true: there may be more */
+static bool read_plain(struct sqd_conn *c)
+{
+	struct sqd_room room = proto(c)->room(c);
+	size_t n;
+
+	if (!room.n || c->closing)
+		return false;
+	if (room.n > READ_MAX)
+		room.n = READ_MAX;
+	n = sqd_stream_recv(c, room.p, room.n);
+	if (!n)
+		return false;
+	c->stream->fresh = false;
+	proto(c)->take(c, n);
+	return n == room.n;
+}
+
+/* The peer still talks, but nobody listens. */
+static bool read_away(struct sqd_conn *c)
+{
+	char away[4096];
+
+	return sqd_stream_recv(c, away, sizeof(away)) == sizeof(away);
+}
+
+static bool read_some(struct sqd_conn *c)
+{
+	switch (c->stream->phase) {
+	case SQD_PHASE_PROXY:
+	case SQD_PHASE_TLS:
+	case SQD_PHASE_OPEN:
+		return read_plain(c);
+	case SQD_PHASE_FINISH:
+		return read_away(c);
+	}
+	return false;
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+	struct sqd_stream *s = h->data;
+	struct sqd_conn *c = s->conn;
+
+	if (status < 0) { /* libuv has stopped polling; the calls below will say why */
+		s->polled = 0;
+		events = UV_READABLE | UV_WRITABLE;
+	}
+	if ((events & UV_WRITABLE) && !c->closing)
+		sqd_stream_flush(c);
+	if (events & UV_READABLE) {
+		s->reading = true;
+		for (int i = 0; i < READS_AT_ONCE && wants_socket(c) && read_some(c); i++)
+			;
+		s->reading = false;
+	}
+	if (status < 0 && !c->closing && !s->eof && !s->broken)
+		sqd_stream_lost(c, -ECONNRESET);
+	sqd_stream_update(c);
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static void comforts(int fd, sa_family_t family)
+{
+	int one = 1, idle = KEEPALIVE_S;
+
+	if (family == AF_UNIX)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	/* Answers are written whole, so nothing is won by waiting for more. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+void sqd_stream_open(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+	int r;
+
+	s->phase = SQD_PHASE_OPEN;
+	s->fresh = true;
+	r = proto(c)->open(c);
+	if (r < 0) {
+		sqd_conn_ended(c, r);
+		return;
+	}
+	s->opened = true;
+	sqd_stream_update(c);
+}
+
+int sqd_stream_begin(struct sqd_conn *c, int fd, const struct sockaddr_storage *peer)
+{
+	struct sqd_stream *s = c->stream;
+	int r = uv_poll_init(c->server->base.loop, &s->poll, fd);
+
+	if (r < 0) {
+		s->fd = -1;
+		close(fd);
+		return r;
+	}
+	s->fd = fd;
+	s->poll.data = s;
+	comforts(fd, peer->ss_family);
+	sqd_stream_open(c);
+	return 0;
+}
+
+void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms)
+{
+	struct sqd_stream *s = c->stream;
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(c->server);
+
+	if (s->phase == SQD_PHASE_FINISH && now_ms >= s->deadline_ms) {
+		sqd_conn_close(c);
+		return;
+	}
+	if (s->phase == SQD_PHASE_OPEN && sqd_conn_unsent(c) &&
+	    now_ms - s->sent_ms >= cfg->send_timeout)
+		sqd_conn_fail(c, "does not read what is sent to it");
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	struct sqd_stream *s = h->data;
+
+	close(s->fd);
+	s->fd = -1;
+	s->closed = true;
+	sqd_conn_reap(s->conn);
+}
+
+void sqd_stream_close(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream, **at;
+
+	for (at = &c->server->going; s->going && *at; at = &(*at)->next_going) {
+		if (*at != s)
+			continue;
+		*at = s->next_going;
+		break;
+	}
+	s->going = false;
+	out_free(s);
+	if (s->fd >= 0) {
+		uv_close((uv_handle_t *)&s->poll, on_closed);
+		return;
+	}
+	/* There never was a handle; our caller opens us, so nobody else holds us. */
+	s->closed = true;
+	sqd_conn_reap(c);
+}

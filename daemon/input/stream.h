@@ -1,0 +1,93 @@
+/* The socket of a connection, up to plain bytes. Private to server.c, conn.c and stream*.c.
+ *
+ *   PROXY ──▶ TLS ──▶ OPEN ──▶ FINISH ──▶ closed
+ *
+ * PROXY and TLS are passed over by connections that have none. Only OPEN knows the protocol. The
+ * socket is our own and libuv polls it: TCP or unix, reads go wherever the protocol wants them, and
+ * a read that finds no room does not happen.
+ */
+#pragma once
+
+#include "daemon/input/server.h"
+#include "lib/wire/proxy.h"
+
+enum sqd_phase { SQD_PHASE_PROXY, SQD_PHASE_TLS, SQD_PHASE_OPEN, SQD_PHASE_FINISH };
+
+struct sqd_stream {
+	struct sqd_conn *conn;
+	uv_poll_t poll;
+	int fd;
+	int polled; /* events that libuv looks for */
+	enum sqd_phase phase;
+	bool opened;   /* the protocol knows the connection, from open() on */
+	bool fresh;    /* no byte of the stream proper has come */
+	bool reading;  /* sqd_stream_read() or _go() is on the stack */
+	bool eof;      /* the socket gives no more */
+	bool broken;   /* nor takes any */
+	bool shut;     /* FIN was sent */
+	bool closed;   /* libuv has let go of the handle */
+	bool stop_due; /* stop() comes when what was decrypted is taken */
+	bool at_end;   /* end(why) comes when the protocol takes bytes again */
+	int why;
+	bool going; /* in server->going */
+	struct sqd_stream *next_going;
+	uint64_t deadline_ms; /* of PROXY, TLS and FINISH */
+	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */
+	struct sq_proxy_reader *proxy; /* while in PROXY */
+	struct sq_tls *tls;
+	char *saved; /* ciphertext that was not used yet; the session views it */
+	char *out;   /* unsent plain bytes; NULL while there are none */
+	size_t out_at, out_len, out_cap;
+};
+
+/* ---- stream.c ---- */
+
+/** Begin with `fd`, which is taken. @return 0 or a negative errno: the caller closes */
+int sqd_stream_begin(struct sqd_conn *c, int fd, const struct sockaddr_storage *peer) SQ_MUST_CHECK;
+/** PROXY is done or was not there: TLS, or open. */
+void sqd_stream_after_proxy(struct sqd_conn *c);
+/** Bytes may come. */
+void sqd_stream_open(struct sqd_conn *c);
+/** Poll for what is wanted now. */
+void sqd_stream_update(struct sqd_conn *c);
+/** Bytes of the stream proper, or its end, are wanted now. */
+bool sqd_stream_wants(const struct sqd_conn *c);
+/** What is there without a new event: decrypted bytes, an end that was put off. */
+void sqd_stream_go(struct sqd_conn *c);
+/** sqd_stream_go() from the loop, soon. */
+void sqd_stream_go_soon(struct sqd_conn *c);
+/** Send what the kernel takes. */
+void sqd_stream_flush(struct sqd_conn *c);
+/** Put bytes behind what is unsent. @return 0, -ENOMEM */
+int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes) SQ_MUST_CHECK;
+/** The socket is of no more use: negative errno, or 0 for its end. May close. */
+void sqd_stream_lost(struct sqd_conn *c, int why);
+/** recv() into `to`, looking after counters, ends and errors. @return bytes, 0: none now */
+size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n);
+/** A deadline has passed? May close. */
+void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms);
+/** Memory and handle go; sqd_conn_reap() follows. */
+void sqd_stream_close(struct sqd_conn *c);
+
+/* ---- conn.c ---- */
+
+/** Takes `fd`. @return 0 or a negative errno (`fd` is closed then) */
+int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer) SQ_MUST_CHECK;
+/** Free it if nothing holds it any more. This may be the end of its listener too. */
+void sqd_conn_reap(struct sqd_conn *c);
+/** Its stream has ended; a negative errno is counted and logged here. */
+void sqd_conn_ended(struct sqd_conn *c, int why);
+/** @return 0, or -EAGAIN: batches are used up again */
+int sqd_conn_resume(struct sqd_conn *c) SQ_MUST_CHECK;
+void sqd_conn_stop(struct sqd_conn *c);
+/** Allocated when it is asked for; NULL: no memory. */
+struct sq_identity *sqd_conn_prove(struct sqd_conn *c);
+
+/* ---- server.c ---- */
+
+const struct sqd_server_cfg *sqd_server_cfg(const struct sqd_server *in);
+/** A handle or connection of `in` is gone; calls `closed` for the last. */
+void sqd_server_release(struct sqd_server *in);
+/** Nothing is freed in between. */
+void sqd_server_walk_begin(struct sqd_server *in);
+void sqd_server_walk_end(struct sqd_server *in);
