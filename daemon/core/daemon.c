@@ -87,7 +87,10 @@ static void on_signal(void *ctx, enum sqd_signal what)
 
 static void on_pulse(uv_timer_t *t)
 {
-	sqd_daemon_pulse(t->data);
+	struct sqd_daemon *d = t->data;
+
+	sqd_settling_look(d->settling); /* an output that begins to fail does not say so */
+	sqd_daemon_pulse(d);
 }
 
 /* ---- start, in the reverse order of the bytes ---- */
@@ -163,6 +166,12 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			.datagrams = cfg->outputs.items[i].output_ops->datagrams,
 		};
 	}
+	/* What may be dropped when a queue is full holds up nobody's answer. */
+	for (size_t i = 0; routes && i < d->n_outputs; i++)
+		if (routes[i].when_full == SQD_FULL_BLOCK)
+			sqd_settling_await(d->settling, routes[i].queue, true);
+	if (opts.dead_letters)
+		sqd_settling_await(d->settling, opts.dead_letters, false);
 	d->router = routes ? sqd_router_new(&opts) : NULL;
 	free(routes);
 	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
@@ -176,6 +185,7 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.limits = sqd_config_limits(d->cfg),
 		.workers = sqd_config_workers(d->cfg),
 		.totals = &d->counts,
+		.settling = sqd_settling_new(d->cfg->outputs.n + 1),
 		.deliver = on_deliver,
 		.resume = on_resume,
 		.drained = sqd_daemon_drained,
@@ -183,6 +193,9 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.ctx = d,
 	};
 
+	d->settling = opts.settling;
+	if (!d->settling)
+		return sq_err_set(err, -ENOMEM, "receipts: out of memory");
 	d->dispatch = sqd_dispatch_new(&opts, err);
 	return d->dispatch ? 0 : -ENOMEM;
 }

@@ -32,6 +32,7 @@ struct sqd_daemon {
 	uv_loop_t loop;
 
 	struct sq_counters counts; /* what batches and rules counted; inputs have their own */
+	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
 	struct sqd_router *router;
 	struct sqd_reload *reload;

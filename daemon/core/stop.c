@@ -42,6 +42,7 @@ static void on_half_time(uv_timer_t *t)
 	struct sqd_daemon *d = t->data;
 
 	(void)uv_timer_start(t, on_deadline, d->cfg->shutdown_ms - d->cfg->shutdown_ms / 2, 0);
+	sqd_settling_yield(d->settling);
 	sqd_router_yield(d->router);
 	sqd_daemon_progress(d); /* last: it may begin to close */
 }
@@ -79,8 +80,10 @@ void sqd_daemon_progress(void *ctx)
 {
 	struct sqd_daemon *d = ctx;
 
-	if (d->phase == SQD_FLUSHING && sqd_router_idle(d->router))
-		sqd_daemon_close(d);
+	if (d->phase != SQD_FLUSHING || !sqd_router_idle(d->router))
+		return;
+	sqd_settling_look(d->settling); /* nobody waits for an empty queue */
+	sqd_daemon_close(d);
 }
 
 static void on_queue_closed(void *ctx)
@@ -169,6 +172,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 		free(d->inputs[i].in);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
+	sqd_settling_free(d->settling);
 	free(d->inputs);
 	free(d->queues);
 }

@@ -26,6 +26,7 @@ enum { ORIGINS_LOOKED_AT = 16 };
 struct slot {
 	struct sq_batch *batch;
 	enum state state;
+	bool raised; /* a part of it that has been delivered held alerts or dead letters */
 };
 
 struct sqd_dispatch {
@@ -74,11 +75,9 @@ static void absorb(struct sqd_dispatch *d, struct sq_batch *b)
 }
 
 /* Back to the pool. Receipts first: who sent the records may go away now. */
-static void release(struct sqd_dispatch *d, struct sq_batch *b)
+static void release(struct sqd_dispatch *d, struct sq_batch *b, bool raised)
 {
-	for (uint32_t i = 0; i < b->n_origins; i++)
-		if (b->origins[i].receipt && b->origins[i].n)
-			sqd_receipt_settle(b->origins[i].receipt, b->origins[i].n);
+	sqd_settling_batch(d->opts.settling, b, raised);
 	sqd_batchpool_put(&d->pool, b);
 	/* By way of the loop: an input that resumes may want to open a batch at once, and we may
 	 * be deep in somebody's callback. */
@@ -114,12 +113,15 @@ static void advance(struct sqd_dispatch *d)
 
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 {
+	bool raised = b->n_alerts || b->n_dead;
+
 	if (d->halted)
 		return;
 	if (sq_batch_unfinished(b)) {
 		struct slot *s = slot_at(d, d->n_handed - 1);
 
 		sq_assert(d->held && s->batch == b);
+		s->raised |= raised;
 		sq_batch_clear_out(b);
 		d->held = false;
 		d->n_handed--;
@@ -127,10 +129,11 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 		return;
 	}
 	sq_assert(d->n_handed && slot_at(d, 0)->batch == b);
+	raised |= slot_at(d, 0)->raised;
 	d->head = (d->head + 1) % d->opts.batches;
 	d->n_order--;
 	d->n_handed--;
-	release(d, b);
+	release(d, b, raised);
 }
 
 static void check_drained(struct sqd_dispatch *d)
@@ -217,7 +220,7 @@ void sqd_dispatch_seal(struct sqd_dispatch *d)
 	d->open = NULL;
 	if (!b->n_records) { /* at most something was counted */
 		absorb(d, b);
-		release(d, b);
+		release(d, b, false);
 		return;
 	}
 	sq_assert(d->n_order < d->opts.batches);
@@ -272,17 +275,19 @@ void sqd_dispatch_halt(struct sqd_dispatch *d)
 void sqd_dispatch_abandon(struct sqd_dispatch *d)
 {
 	sq_assert(d->halted);
+	if (d->opts.settling)
+		sqd_settling_give_up(d->opts.settling);
 	while (d->n_order) {
 		struct sq_batch *b = slot_at(d, 0)->batch;
 
 		d->head = (d->head + 1) % d->opts.batches;
 		d->n_order--;
 		absorb(d, b);
-		release(d, b);
+		release(d, b, true);
 	}
 	if (d->open) {
 		absorb(d, d->open);
-		release(d, d->open);
+		release(d, d->open, true);
 		d->open = NULL;
 	}
 	d->n_handed = 0;

@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "daemon/flow/receipt.h"
+#include "daemon/flow/settling.h"
 #include "lib/base/err.h"
 #include "lib/model/batch.h"
 
@@ -23,6 +23,9 @@ struct sqd_dispatch_opts {
 	struct sq_batch_limits limits;
 	unsigned workers;
 	struct sq_counters *totals; /* what batches have counted is added here */
+	/* For receipts that are `until_sent`; borrowed until closed. NULL: they are settled like
+	 * the others. */
+	struct sqd_settling *settling;
 
 	/** A batch that a worker has run, in the order in which batches were sealed. Takes it until
 	 *  sqd_dispatch_delivered(), which may be called from inside. */
@@ -42,7 +45,8 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 /** For offering them rules, and for the watchdog. */
 struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d);
 
-/** Everything made of `b` is where it must be: gives the batch back. */
+/** Everything made of `b` is in the queues: settles its receipts, or leaves that to `settling`, and
+ *  gives the batch back. */
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
 
 /** Inputs have stopped: hand on what is open, then call `drained` when all is delivered (perhaps at
@@ -54,7 +58,8 @@ void sqd_dispatch_drain(struct sqd_dispatch *d);
 void sqd_dispatch_halt(struct sqd_dispatch *d);
 
 /** After halt: take all batches back, whoever has them having forgotten them, and settle their
- *  receipts. What of their records was not run is for the caller to count. */
+ *  receipts, and those that wait in `settling`, as lost. What of their records was not run is for
+ * the caller to count. */
 void sqd_dispatch_abandon(struct sqd_dispatch *d);
 
 /** Stop the workers and close; nothing may be on its way. `closed` is called once, later, and the

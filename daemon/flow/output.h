@@ -69,5 +69,6 @@ struct sqd_output {
 	sqd_output_closed_fn *closed;
 	void *ctx; /* the queue */
 	unsigned open_handles;
+	bool failing;        /* a file: the last attempt failed; it is tried again */
 	uint64_t reconnects; /* connections made after the first; for the counters */
 };

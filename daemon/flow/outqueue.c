@@ -27,6 +27,7 @@ struct piece {
 struct sqd_outqueue {
 	struct sqd_output *out;
 	uint64_t max, bytes;
+	uint64_t taken; /* bytes, since the beginning */
 	struct piece *first, *last;
 	struct piece *spare;   /* of PIECE_BYTES, kept so that a quiet queue allocates nothing */
 	bool sending;          /* the output has bytes of the first piece */
@@ -39,6 +40,8 @@ struct sqd_outqueue {
 	struct sqd_outqueue_counts counts;
 	void (*on_room)(void *ctx);
 	void *room_ctx;
+	void (*on_passed)(void *ctx);
+	void *passed_ctx;
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };
@@ -177,6 +180,12 @@ static void tell_room(struct sqd_outqueue *q)
 	q->on_room(q->room_ctx);
 }
 
+static void tell_passed(struct sqd_outqueue *q)
+{
+	if (q->on_passed)
+		q->on_passed(q->passed_ctx);
+}
+
 static void on_sent(struct sqd_output *out, int status)
 {
 	struct sqd_outqueue *q = out->ctx;
@@ -197,12 +206,14 @@ static void on_sent(struct sqd_output *out, int status)
 		q->counts.retries++;
 	}
 	pump(q);
+	tell_passed(q);
 	tell_room(q); /* last: it may push, or begin to end us */
 }
 
 static void on_ready(struct sqd_output *out)
 {
 	pump(out->ctx);
+	tell_passed(out->ctx); /* of what was too long */
 }
 
 int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message)
@@ -246,6 +257,7 @@ int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message)
 	p->len += need;
 	p->messages++;
 	q->bytes += need;
+	q->taken += need;
 	q->counts.queued++;
 	if (q->bytes > q->counts.high_water)
 		q->counts.high_water = q->bytes;
@@ -273,6 +285,12 @@ void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), vo
 	q->room_ctx = ctx;
 }
 
+void sqd_outqueue_on_passed(struct sqd_outqueue *q, void (*on_passed)(void *ctx), void *ctx)
+{
+	q->on_passed = on_passed;
+	q->passed_ctx = ctx;
+}
+
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q)
 {
 	return q->bytes > q->max / 4 * 3;
@@ -296,6 +314,16 @@ struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q)
 uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q)
 {
 	return q->bytes;
+}
+
+uint64_t sqd_outqueue_taken(const struct sqd_outqueue *q)
+{
+	return q->taken;
+}
+
+uint64_t sqd_outqueue_passed(const struct sqd_outqueue *q)
+{
+	return q->taken - q->bytes;
 }
 
 static void on_output_closed(struct sqd_output *out)

@@ -34,6 +34,9 @@ struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max);
  *  empty. May push. */
 void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), void *ctx);
 
+/** Who is told whenever bytes have left the queue, sent or dropped; but not from inside a push. */
+void sqd_outqueue_on_passed(struct sqd_outqueue *q, void (*on_passed)(void *ctx), void *ctx);
+
 /** Copy one message into the queue. @return 0, -ENOSPC: full, -EMSGSIZE: never fits (counted),
  *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */
 int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message) SQ_MUST_CHECK;
@@ -45,6 +48,12 @@ struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q);
 
 /** Bytes held now. */
 uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q);
+
+/** Bytes taken since the beginning, and how many of those are here no more: what was taken up to a
+ *  moment has been sent, or dropped and counted, once `passed` has come to what `taken` was then.
+ *  Neither ever shrinks. */
+uint64_t sqd_outqueue_taken(const struct sqd_outqueue *q);
+uint64_t sqd_outqueue_passed(const struct sqd_outqueue *q);
 
 /** Close the output; what is left is counted as dropped. `closed` is called once, later; then
  *  sqd_outqueue_free() may be. */

@@ -39,7 +39,6 @@ struct file_output {
 	bool wanted; /* send() said -EAGAIN: call `ready` */
 	bool gone;
 	bool reopen_due;
-	bool failing; /* an error has been logged; say when it works again */
 	bool started, closing;
 	struct sq_sv piece; /* p != NULL: `sent` is owed */
 	size_t done;        /* bytes of it that are written */
@@ -156,7 +155,7 @@ static void write_failed(struct file_output *o, int code)
 	}
 	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
 	                sq_strerror(code));
-	o->failing = true;
+	o->base.failing = true;
 	o->state = FILE_RESTING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
 }
@@ -198,9 +197,9 @@ static void on_written(uv_work_t *w, int status)
 		write_failed(o, o->job_result);
 		return;
 	}
-	if (o->failing && o->job_written) {
+	if (o->base.failing && o->job_written) {
 		sqd_log(SQD_LOG_NOTICE, "%s: writing works again", o->base.name);
-		o->failing = false;
+		o->base.failing = false;
 	}
 	if (o->done < o->piece.n) {
 		next_step(o);

@@ -1,0 +1,47 @@
+/* Receipts that are settled only when the alerts of their records have left us.
+ *
+ * A batch whose alerts are in the queues goes back to the pool at once; those of its receipts that
+ * are `until_sent` stay here until every queue that is waited for has passed what it held then:
+ * sent, or dropped for a cause that is counted. So killing this process loses no alert about a
+ * record that was acknowledged.
+ *
+ * Nothing is ever allocated after sqd_settling_new(): a receipt carries its own links, and is here
+ * once at most; the number of places where a queue is looked at is fixed, and when there are more
+ * batches than places, the newest ones share one (they are settled later than they could be, never
+ * sooner). Main loop only.
+ */
+#pragma once
+
+#include "daemon/flow/outqueue.h"
+#include "daemon/flow/receipt.h"
+
+struct sqd_settling;
+
+/** For at most `queues` queues. NULL: out of memory. */
+struct sqd_settling *sqd_settling_new(size_t queues);
+
+/** No receipt may wait any more. The queues may outlive it, if nothing is sent by then. */
+void sqd_settling_free(struct sqd_settling *s);
+
+/**
+ * Wait for `q` too, which is kept until sqd_settling_free(). Becomes its on_passed.
+ * @param patient  wait as long as it takes. false: not while its output is failing, since what it
+ *                 holds is not worth stopping senders for
+ */
+void sqd_settling_await(struct sqd_settling *s, struct sqd_outqueue *q, bool patient);
+
+/** All that was made of `b` is in the queues: settle its receipts, now or when it has been sent.
+ *  `raised`: something was made of it. NULL `s`: now. */
+void sqd_settling_batch(struct sqd_settling *s, const struct sq_batch *b, bool raised);
+
+/** Settle what has been sent; queues call this as they send. */
+void sqd_settling_look(struct sqd_settling *s);
+
+/** On the way down, alerts are being dropped: batches that come from now on are `lost`. */
+void sqd_settling_yield(struct sqd_settling *s);
+
+/** Time is up: settle all that wait, now and from now on, as `lost`. */
+void sqd_settling_give_up(struct sqd_settling *s);
+
+/** Records whose receipts wait here. */
+uint64_t sqd_settling_waiting(const struct sqd_settling *s);
