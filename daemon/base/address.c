@@ -146,6 +146,18 @@ const char *sqd_addr_format_bound(const struct sockaddr_storage *sa, char to[SQD
 	return to;
 }
 
+const char *sqd_addr_format_local(const struct ucred *who, char to[SQD_ADDR_TEXT])
+{
+	if (who->pid > 0)
+		snprintf(to, SQD_ADDR_TEXT, "unix uid %u pid %d", (unsigned)who->uid,
+		         (int)who->pid);
+	else if (who->pid == 0) /* it lives in another PID namespace */
+		snprintf(to, SQD_ADDR_TEXT, "unix uid %u", (unsigned)who->uid);
+	else
+		snprintf(to, SQD_ADDR_TEXT, "unix");
+	return to;
+}
+
 const char *sqd_addr_peer(int fd, const struct sockaddr_storage *sa, char to[SQD_ADDR_TEXT])
 {
 	struct ucred who;
@@ -153,9 +165,5 @@ const char *sqd_addr_peer(int fd, const struct sockaddr_storage *sa, char to[SQD
 
 	if (sa->ss_family != AF_UNIX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
 		return sqd_addr_format(sa, to);
-	if (who.pid > 0)
-		snprintf(to, SQD_ADDR_TEXT, "unix uid %u pid %d", (unsigned)who.uid, (int)who.pid);
-	else /* it lives in another PID namespace */
-		snprintf(to, SQD_ADDR_TEXT, "unix uid %u", (unsigned)who.uid);
-	return to;
+	return sqd_addr_format_local(&who, to);
 }

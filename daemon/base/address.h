@@ -42,6 +42,9 @@ const char *sqd_addr_format(const struct sockaddr_storage *sa, char to[SQD_ADDR_
 /** The same for a socket of ours. @return `to` */
 const char *sqd_addr_format_bound(const struct sockaddr_storage *sa, char to[SQD_BOUND_TEXT]);
 
+/** "unix uid 1000 pid 4242", as far as it is known; a pid of -1: nothing is. @return `to` */
+const char *sqd_addr_format_local(const struct ucred *who, char to[SQD_ADDR_TEXT]);
+
 /** Who is at the other end of the accepted connection `fd`: sqd_addr_format(), but of a unix socket
  *  "unix uid 1000 pid 4242", which the kernel vouches for. @return `to` */
 const char *sqd_addr_peer(int fd, const struct sockaddr_storage *sa, char to[SQD_ADDR_TEXT]);
