@@ -162,6 +162,15 @@ static int no_password(char *to SQ_UNUSED, int room SQ_UNUSED, int writing SQ_UN
 	return -1;
 }
 
+static int no_key(const char *file, struct sq_err *err)
+{
+	if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+		return no_memory(err);
+	return sq_err_set(err, -EINVAL,
+	                  "tls_key: %s: there is no private key (PEM) in it that can be read",
+	                  file);
+}
+
 static int read_key(struct sq_tls_ctx *ctx, const char *file, const char *certificate,
                     struct sq_err *err)
 {
@@ -181,11 +190,8 @@ static int read_key(struct sq_tls_ctx *ctx, const char *file, const char *certif
 			err, -EINVAL,
 			"tls_key: %s: the key is encrypted; it must be there without password",
 			file);
-	else if (!key && at_end())
-		r = sq_err_set(err, -EINVAL, "tls_key: %s: there is no private key (PEM) in it",
-		               file);
 	else if (!key)
-		r = file_failed("tls_key", file, err);
+		r = no_key(file, err);
 	else if (SSL_CTX_use_PrivateKey(ctx->ssl, key) != 1)
 		r = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE
 		            ? no_memory(err)
@@ -246,6 +252,32 @@ static int use_authorities(struct sq_tls_ctx *ctx, const char *key, const char *
 
 /* ---- policy ------------------------------------------------------------------------------ */
 
+/* OpenSSL passes over names that it does not know when there is one that it does; but who wrote
+ * them meant something. */
+static int use_ciphers(struct sq_tls_ctx *ctx, const char *ciphers, struct sq_err *err)
+{
+	struct sq_sv left = sq_sv_of(ciphers ? ciphers : "");
+
+	while (left.n) {
+		struct sq_sv one = sq_sv_cut(&left, ':');
+		char name[128];
+
+		if (!one.n || strchr("!-+@", one.p[0]))
+			continue; /* takes away or sorts */
+		snprintf(name, sizeof(name), "%.*s", SQ_SV_ARG(one));
+		if (SSL_CTX_set_cipher_list(ctx->ssl, name) != 1)
+			return sq_err_set(
+				err, -EINVAL,
+				"tls_ciphers: OpenSSL knows no cipher of TLS 1.2 in \"%s\"", name);
+	}
+	if (SSL_CTX_set_cipher_list(ctx->ssl, ciphers ? ciphers : STRONG_CIPHERS) == 1)
+		return 0;
+	return ciphers ? sq_err_set(err, -EINVAL,
+	                            "tls_ciphers: OpenSSL knows no cipher of TLS 1.2 in \"%s\"",
+	                            ciphers)
+	               : no_memory(err);
+}
+
 static struct sq_tls_ctx *new_ctx(bool server, int min_version, const char *ciphers,
                                   struct sq_err *err)
 {
@@ -274,12 +306,8 @@ static struct sq_tls_ctx *new_ctx(bool server, int min_version, const char *ciph
 	(void)SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx->ssl, 2);
 	SSL_CTX_set_msg_callback(ctx->ssl, sq_tls_on_message);
-	if (SSL_CTX_set_cipher_list(ctx->ssl, ciphers ? ciphers : STRONG_CIPHERS) != 1) {
-		(void)sq_err_set(err, -EINVAL,
-		                 "tls_ciphers: OpenSSL knows no cipher of TLS 1.2 in \"%s\"",
-		                 ciphers ? ciphers : STRONG_CIPHERS);
+	if (use_ciphers(ctx, ciphers, err) < 0)
 		goto fail;
-	}
 	return ctx;
 
 fail:

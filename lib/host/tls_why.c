@@ -114,10 +114,14 @@ int sq_tls_on_verify(int ok, X509_STORE_CTX *store)
 		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 	} else if (error == X509_V_ERR_HOSTNAME_MISMATCH ||
 	           error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		char *address = X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(ssl));
 		const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
-		sq_tls_say(t, "the server's certificate is for another name%s%s (%s)",
-		           name ? " than " : "", name ? name : "", subject);
+		if (!name)
+			name = address ? address : "it was called by";
+		sq_tls_say(t, "the server's certificate is for another name than %s (%s)", name,
+		           subject);
+		OPENSSL_free(address);
 	} else if (error == X509_V_ERR_OUT_OF_MEM) {
 		t->no_memory = true;
 	} else {
@@ -165,14 +169,30 @@ static void say_alert(struct sq_tls *t, int alert)
 	}
 }
 
+/* The first word of TLS among those of the libraries below it; the first of all if there is none.
+ * `*ret_no_memory`: one of them had none. */
+static unsigned long first_reason(bool *ret_no_memory)
+{
+	unsigned long first = 0, code;
+
+	while ((code = ERR_get_error()) != 0) {
+		if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+			*ret_no_memory = true;
+		if (!first ||
+		    (ERR_GET_LIB(first) != ERR_LIB_SSL && ERR_GET_LIB(code) == ERR_LIB_SSL))
+			first = code;
+	}
+	return first;
+}
+
 int sq_tls_explain(struct sq_tls *t)
 {
-	unsigned long code = ERR_peek_error();
+	bool no_memory = false;
+	unsigned long code = first_reason(&no_memory);
 	int reason = ERR_GET_REASON(code);
 	const char *text;
 
-	if (reason == ERR_R_MALLOC_FAILURE ||
-	    ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE) {
+	if (no_memory) {
 		sq_tls_say(t, "out of memory");
 		return -ENOMEM;
 	}
