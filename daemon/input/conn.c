@@ -166,13 +166,13 @@ void sqd_conn_starved(struct sqd_conn *c)
 	sqd_server_pause(&c->server->base);
 }
 
-void sqd_conn_ended(struct sqd_conn *c, int why)
+void sqd_conn_ended(struct sqd_conn *c, int why, bool told)
 {
 	struct sqd_server *in = c->server;
 
 	if (c->closing)
 		return;
-	if (why) {
+	if (why && !told) {
 		in->base.counts->connections_failed++;
 		sqd_log_limited(&in->ended_limit, SQD_LOG_INFO, "%s: %s: %s", in->base.name,
 		                c->peer, sq_strerror(why));
@@ -230,6 +230,8 @@ void sqd_conn_finish(struct sqd_conn *c)
 		sqd_conn_close(c);
 		return;
 	}
+	if (s->tls && s->phase == SQD_PHASE_OPEN)
+		sq_tls_end(s->tls);
 	c->ended = true;
 	s->phase = SQD_PHASE_FINISH;
 	s->deadline_ms = uv_now(c->server->base.loop) + wait;

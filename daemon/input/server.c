@@ -36,7 +36,9 @@ void sqd_server_release(struct sqd_server *in)
 	if (!in->closing || in->base.open_handles)
 		return;
 	free(in->scratch);
-	in->scratch = NULL;
+	free(in->wire);
+	free(in->trusted);
+	sq_tls_ctx_unref(in->tls);
 	in->base.closed(&in->base); /* last: it frees us */
 }
 
@@ -106,7 +108,7 @@ static void on_tick(uv_timer_t *t)
 			sqd_stream_tick(c, now_ms);
 		if (!c->closing && is_idle(c, now_ms)) {
 			in->base.counts->connections_idle++;
-			sqd_conn_ended(c, 0);
+			sqd_conn_ended(c, 0, true);
 		}
 		if (!c->closing && c->stream->opened)
 			in->protocol->tick(c, now_ms);
@@ -124,6 +126,8 @@ static void start_tick(struct sqd_server *in)
 
 	if (cfg->idle && cfg->idle < every)
 		every = cfg->idle;
+	if (cfg->handshake < every)
+		every = cfg->handshake;
 	every /= 4;
 	if (every < TICK_MIN_MS)
 		every = TICK_MIN_MS;
@@ -213,6 +217,31 @@ static void on_poll(uv_poll_t *h, int status, int events SQ_UNUSED)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+/* Files are read here, before the socket is opened. */
+static int prepare(struct sqd_server *in, struct sq_err *err)
+{
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
+	int r;
+
+	in->trusted = calloc(cfg->proxy_from.n + 1, sizeof(*in->trusted));
+	if (!in->trusted)
+		return sq_err_set(err, -ENOMEM, "out of memory");
+	for (; in->n_trusted < cfg->proxy_from.n; in->n_trusted++) {
+		r = sqd_network_parse(cfg->proxy_from.list[in->n_trusted],
+		                      &in->trusted[in->n_trusted], err);
+		if (r < 0)
+			return sq_err_wrap(err, r, "proxy_from");
+	}
+	r = sq_tls_server_wanted(&cfg->tls, err);
+	if (r <= 0)
+		return r;
+	in->wire = malloc(SQD_WIRE_BYTES);
+	if (!in->wire)
+		return sq_err_set(err, -ENOMEM, "out of memory");
+	in->tls = sq_tls_server_new(&cfg->tls, err);
+	return in->tls ? 0 : err && err->code ? err->code : -EINVAL;
+}
+
 int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 {
 	struct sqd_server *in = self(base);
@@ -226,6 +255,10 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	char bound[SQD_BOUND_TEXT];
 	int r;
 
+	in->fd = -1;
+	r = prepare(in, err);
+	if (r < 0)
+		return sq_err_wrap(err, r, "%s input %s", base->ops->kind, cfg->listen);
 	in->fd = sqd_listen_open(&l, bound, NULL, &in->file, err);
 	if (in->fd < 0)
 		return sq_err_wrap(err, in->fd, "%s input", base->ops->kind);
@@ -261,8 +294,24 @@ void sqd_server_stop(struct sqd_input *base)
 	sqd_server_walk_end(in);
 }
 
-void sqd_server_reload(struct sqd_input *base SQ_UNUSED)
+void sqd_server_reload(struct sqd_input *base)
 {
+	struct sqd_server *in = self(base);
+	struct sq_err err = { 0 };
+	struct sq_tls_ctx *anew;
+
+	if (!in->tls || in->stopped)
+		return;
+	anew = sq_tls_server_new(&sqd_server_cfg(in)->tls, &err);
+	if (!anew) {
+		base->counts->tls_reloads_failed++;
+		sqd_log(SQD_LOG_ERROR, "%s: certificate not reloaded: %s; the old one stays",
+		        base->name, err.text);
+		return;
+	}
+	sq_tls_ctx_unref(in->tls); /* sessions keep what they began with */
+	in->tls = anew;
+	sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
 }
 
 static void on_handle_closed(uv_handle_t *h)

@@ -35,6 +35,7 @@ struct sqd_server_cfg {
 };
 
 struct sqd_conn;
+struct sqd_network;
 
 /** What one kind of stream input does with its connections. All are required. Between open() and
  *  closed(), and at no other time, the other ones are called. */
@@ -160,7 +161,14 @@ void sqd_conn_let_go(struct sqd_conn *c);
 	{ "send_timeout", SQ_OPT_MSEC, SQD_SERVER_AT(type, member, send_timeout),                  \
 	  .min = 10, .max = 3600000, .def = "1min",                                                \
 	  .doc = "Close a connection whose peer leaves unread for so long what we send." },             \
-	SQD_SOCKET_MODE_OPT(type, member.socket_mode)
+	SQD_SOCKET_MODE_OPT(type, member.socket_mode),                                             \
+	{ "proxy_from", SQ_OPT_STRS, SQD_SERVER_AT(type, member, proxy_from),                      \
+	  .doc = "Addresses and networks of proxies: [192.0.2.7, 2001:db8::/32, unix]. Their connections must begin " \
+		 "with a PROXY header, version 1 or 2, which tells the client's address; nobody else's may." }, \
+	{ "handshake_timeout", SQ_OPT_MSEC, SQD_SERVER_AT(type, member, handshake),                \
+	  .min = 10, .max = 600000, .def = "10s",                                                  \
+	  .doc = "Close a connection whose PROXY header and TLS handshake take longer." },         \
+	SQ_TLS_SERVER_OPTS(type, member.tls)
 /* clang-format on */
 
 struct sqd_server {
@@ -177,13 +185,17 @@ struct sqd_server {
 	uv_timer_t tick;  /* runs while there are connections */
 	uv_idle_t go;     /* runs while `going` is not empty */
 	struct sqd_stream *going;
+	struct sq_tls_ctx *tls;      /* NULL: no TLS */
+	char *wire;                  /* ciphertext that has come; SQD_WIRE_BYTES */
+	struct sqd_network *trusted; /* connections from there begin with PROXY */
+	size_t n_trusted;
 	char *scratch; /* SQD_CONN_SCRATCH bytes, once somebody has asked for them */
 	bool started;  /* the handles above are open */
 	bool paused;   /* no batch is free: no connection is read */
 	bool stopped;  /* stop() was called */
 	bool closing;
 	unsigned walking; /* somebody walks `conns`: free nothing */
-	struct sqd_log_limit failed_limit, ended_limit, refused_limit, accept_limit;
+	struct sqd_log_limit failed_limit, front_limit, ended_limit, refused_limit, accept_limit;
 };
 
 /* A kind's own struct begins with struct sqd_server and its start() sets `protocol`, then calls

@@ -36,7 +36,7 @@ static bool wants_socket(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	if (s->eof || s->broken || c->closing)
+	if (s->eof || s->broken || c->closing || s->saved)
 		return false;
 	return s->phase != SQD_PHASE_OPEN ||
 	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
@@ -97,6 +97,21 @@ void sqd_stream_go_soon(struct sqd_conn *c)
 	(void)uv_idle_start(&in->go, on_go);
 }
 
+/* What had to wait for the bytes before it. */
+static void after_bytes(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (s->at_end && sqd_stream_wants(c)) {
+		s->at_end = false;
+		sqd_conn_ended(c, s->why, s->why_told);
+	}
+	if (s->stop_due && !s->more && !c->closing) {
+		s->stop_due = false;
+		proto(c)->stop(c);
+	}
+}
+
 void sqd_stream_go(struct sqd_conn *c)
 {
 	struct sqd_stream *s = c->stream;
@@ -109,21 +124,20 @@ void sqd_stream_go(struct sqd_conn *c)
 		sqd_stream_flush(c);
 		return;
 	}
-	if (s->at_end && sqd_stream_wants(c)) {
-		s->at_end = false;
-		sqd_conn_ended(c, s->why);
-	}
-	if (s->stop_due && !c->closing) {
-		s->stop_due = false;
-		proto(c)->stop(c);
-	}
+	s->reading = true;
+	if (s->tls && s->phase == SQD_PHASE_OPEN)
+		sqd_stream_tls_go(c);
+	s->reading = false;
+	after_bytes(c);
 }
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
 size_t sqd_conn_unsent(const struct sqd_conn *c)
 {
-	return c->stream->out_len - c->stream->out_at;
+	const struct sqd_stream *s = c->stream;
+
+	return s->tls ? sq_tls_unsent(s->tls).n : s->out_len - s->out_at;
 }
 
 static void out_free(struct sqd_stream *s)
@@ -190,19 +204,32 @@ static void finished(struct sqd_conn *c)
 		sqd_conn_close(c);
 }
 
+void sqd_stream_push(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	if (s->tls) {
+		sq_tls_sent(s->tls, put(c, sq_tls_unsent(s->tls)));
+		return;
+	}
+	if (!s->out)
+		return;
+	s->out_at += put(c, (struct sq_sv){ s->out + s->out_at, s->out_len - s->out_at });
+	if (s->out_at == s->out_len || s->broken)
+		out_free(s);
+}
+
 void sqd_stream_flush(struct sqd_conn *c)
 {
 	struct sqd_stream *s = c->stream;
 
-	if (s->out) {
-		s->out_at += put(c, (struct sq_sv){ s->out + s->out_at, s->out_len - s->out_at });
-		if (s->out_at == s->out_len || s->broken)
-			out_free(s);
-	}
+	sqd_stream_push(c);
 	if (s->broken)
 		sqd_stream_lost(c, -EPIPE);
 	else if (s->phase == SQD_PHASE_FINISH && !sqd_conn_unsent(c))
 		finished(c);
+	else
+		sqd_stream_update(c);
 }
 
 int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
@@ -214,12 +241,20 @@ int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
 		return -EPIPE;
 	if (sqd_conn_unsent(c) + bytes.n > SQD_CONN_UNSENT_MAX)
 		return -ENOBUFS;
-	if (!sqd_conn_unsent(c)) {
+	if (!sqd_conn_unsent(c))
 		s->sent_ms = now(c);
+	if (s->tls) {
+		r = sq_tls_write(s->tls, bytes);
+		if (r == -ENOBUFS)
+			return r;
+		sqd_stream_push(c);
+	} else if (!s->out) {
 		bytes = sq_sv_skip(bytes, put(c, bytes));
-	}
-	if (bytes.n && !s->broken)
+		if (bytes.n && !s->broken)
+			r = sqd_stream_queue(s, bytes);
+	} else {
 		r = sqd_stream_queue(s, bytes);
+	}
 	if (s->broken || r < 0) {
 		s->broken = true; /* a part of the bytes is of no use to anybody */
 		sqd_stream_go_soon(c);
@@ -243,7 +278,17 @@ void sqd_stream_lost(struct sqd_conn *c, int why)
 			sqd_conn_close(c);
 		return;
 	}
-	sqd_conn_ended(c, why);
+	if (s->phase != SQD_PHASE_OPEN) {
+		sqd_stream_front_lost(c, why);
+		return;
+	}
+	/* Whoever came and went without a byte has asked whether we are there. */
+	if (s->fresh && !s->tls)
+		why = 0;
+	/* Many do not care to end TLS in order; what is cut off shows in the records. */
+	if (!why && s->tls && !s->at_end)
+		sqd_conn_counts(c)->tls_truncated++;
+	sqd_conn_ended(c, why, false);
 }
 
 size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n)
@@ -277,6 +322,10 @@ static bool read_plain(struct sqd_conn *c)
 	n = sqd_stream_recv(c, room.p, room.n);
 	if (!n)
 		return false;
+	if (c->stream->fresh && sqd_stream_is_proxied((struct sq_sv){ room.p, n })) {
+		sqd_stream_unlisted(c);
+		return false;
+	}
 	c->stream->fresh = false;
 	proto(c)->take(c, n);
 	return n == room.n;
@@ -294,9 +343,11 @@ static bool read_some(struct sqd_conn *c)
 {
 	switch (c->stream->phase) {
 	case SQD_PHASE_PROXY:
+		return sqd_stream_proxy_read(c);
 	case SQD_PHASE_TLS:
+		return sqd_stream_tls_read(c);
 	case SQD_PHASE_OPEN:
-		return read_plain(c);
+		return c->stream->tls ? sqd_stream_tls_read(c) : read_plain(c);
 	case SQD_PHASE_FINISH:
 		return read_away(c);
 	}
@@ -319,6 +370,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
 		for (int i = 0; i < READS_AT_ONCE && wants_socket(c) && read_some(c); i++)
 			;
 		s->reading = false;
+		if (!c->closing && s->phase == SQD_PHASE_OPEN)
+			after_bytes(c);
 	}
 	if (status < 0 && !c->closing && !s->eof && !s->broken)
 		sqd_stream_lost(c, -ECONNRESET);
@@ -345,10 +398,9 @@ void sqd_stream_open(struct sqd_conn *c)
 	int r;
 
 	s->phase = SQD_PHASE_OPEN;
-	s->fresh = true;
 	r = proto(c)->open(c);
 	if (r < 0) {
-		sqd_conn_ended(c, r);
+		sqd_conn_ended(c, r, false);
 		return;
 	}
 	s->opened = true;
@@ -367,9 +419,27 @@ int sqd_stream_begin(struct sqd_conn *c, int fd, const struct sockaddr_storage *
 	}
 	s->fd = fd;
 	s->poll.data = s;
+	s->fresh = true;
+	s->deadline_ms = now(c) + sqd_server_cfg(c->server)->handshake;
 	comforts(fd, peer->ss_family);
-	sqd_stream_open(c);
-	return 0;
+	if (!sqd_networks_have(c->server->trusted, c->server->n_trusted, peer)) {
+		sqd_stream_after_proxy(c);
+		return 0;
+	}
+	r = sqd_stream_proxy_begin(c);
+	sqd_stream_update(c);
+	return r;
+}
+
+void sqd_stream_after_proxy(struct sqd_conn *c)
+{
+	c->stream->fresh = true;
+	if (!c->server->tls)
+		sqd_stream_open(c);
+	else if (sqd_stream_tls_begin(c) < 0)
+		sqd_conn_fail(c, "cannot be served: out of memory");
+	else
+		sqd_stream_update(c);
 }
 
 void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms)
@@ -377,8 +447,11 @@ void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms)
 	struct sqd_stream *s = c->stream;
 	const struct sqd_server_cfg *cfg = sqd_server_cfg(c->server);
 
-	if (s->phase == SQD_PHASE_FINISH && now_ms >= s->deadline_ms) {
-		sqd_conn_close(c);
+	if (s->phase != SQD_PHASE_OPEN && now_ms >= s->deadline_ms) {
+		if (s->phase == SQD_PHASE_FINISH)
+			sqd_conn_close(c);
+		else
+			sqd_stream_front_late(c);
 		return;
 	}
 	if (s->phase == SQD_PHASE_OPEN && sqd_conn_unsent(c) &&
@@ -407,6 +480,7 @@ void sqd_stream_close(struct sqd_conn *c)
 		break;
 	}
 	s->going = false;
+	sqd_stream_front_close(c);
 	out_free(s);
 	if (s->fd >= 0) {
 		uv_close((uv_handle_t *)&s->poll, on_closed);

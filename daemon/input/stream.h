@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "daemon/base/network.h"
 #include "daemon/input/server.h"
 #include "lib/wire/proxy.h"
 
@@ -27,9 +28,11 @@ struct sqd_stream {
 	bool shut;     /* FIN was sent */
 	bool closed;   /* libuv has let go of the handle */
 	bool stop_due; /* stop() comes when what was decrypted is taken */
+	bool more;     /* the session may have decrypted bytes to give */
 	bool at_end;   /* end(why) comes when the protocol takes bytes again */
 	int why;
-	bool going; /* in server->going */
+	bool why_told; /* it was counted and logged where it was seen */
+	bool going;    /* in server->going */
 	struct sqd_stream *next_going;
 	uint64_t deadline_ms; /* of PROXY, TLS and FINISH */
 	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */
@@ -69,14 +72,37 @@ void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms);
 /** Memory and handle go; sqd_conn_reap() follows. */
 void sqd_stream_close(struct sqd_conn *c);
 
+/** Send once what is unsent, whatever becomes of it. */
+void sqd_stream_push(struct sqd_conn *c);
+
+/* ---- stream_front.c ---- */
+
+enum { SQD_WIRE_BYTES = 128 * 1024 }; /* of ciphertext at one time: sqd_server.wire */
+
+int sqd_stream_proxy_begin(struct sqd_conn *c) SQ_MUST_CHECK;
+int sqd_stream_tls_begin(struct sqd_conn *c) SQ_MUST_CHECK;
+/** Read the socket. @return true: there may be more */
+bool sqd_stream_proxy_read(struct sqd_conn *c);
+bool sqd_stream_tls_read(struct sqd_conn *c);
+/** Decrypt what has come, as far as the protocol takes it. */
+void sqd_stream_tls_go(struct sqd_conn *c);
+/** The socket ended in PROXY or TLS, or the deadline has passed: say so and close. */
+void sqd_stream_front_lost(struct sqd_conn *c, int why);
+void sqd_stream_front_late(struct sqd_conn *c);
+/** The stream begins with a PROXY header, which nobody asked for. */
+bool sqd_stream_is_proxied(struct sq_sv head);
+void sqd_stream_unlisted(struct sqd_conn *c);
+/** Say close_notify if that is easy; free everything. */
+void sqd_stream_front_close(struct sqd_conn *c);
+
 /* ---- conn.c ---- */
 
 /** Takes `fd`. @return 0 or a negative errno (`fd` is closed then) */
 int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer) SQ_MUST_CHECK;
 /** Free it if nothing holds it any more. This may be the end of its listener too. */
 void sqd_conn_reap(struct sqd_conn *c);
-/** Its stream has ended; a negative errno is counted and logged here. */
-void sqd_conn_ended(struct sqd_conn *c, int why);
+/** Its stream has ended; a negative errno is counted and logged here, unless `told`. */
+void sqd_conn_ended(struct sqd_conn *c, int why, bool told);
 /** @return 0, or -EAGAIN: batches are used up again */
 int sqd_conn_resume(struct sqd_conn *c) SQ_MUST_CHECK;
 void sqd_conn_stop(struct sqd_conn *c);

@@ -41,6 +41,13 @@
 	X(connections_refused, INFO, "Connections closed at once because max_connections was reached") \
 	X(connections_failed,  INFO, "Connections closed for an error or a protocol we do not speak there") \
 	X(connections_idle,    INFO, "Connections closed because they said nothing for too long")      \
+	X(handshake_timeouts,  INFO, "Connections closed because PROXY header and TLS handshake took too long") \
+	X(proxy_failed,        INFO, "Connections closed because of a PROXY header: missing, broken, or not allowed") \
+	X(tls_handshakes,      INFO, "TLS handshakes that succeeded")                                  \
+	X(tls_resumed,         INFO, "TLS handshakes that resumed an earlier session")                 \
+	X(tls_failed,          INFO, "TLS handshakes and sessions that failed")                        \
+	X(tls_truncated,       INFO, "TLS connections ended without saying so first (close_notify)")   \
+	X(tls_reloads_failed,  INFO, "Certificates that could not be read anew; the old one stayed")   \
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \
