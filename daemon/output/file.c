@@ -70,20 +70,38 @@ static struct file_output *self(struct sqd_output *out)
 	return SQ_CONTAINER(out, struct file_output, base);
 }
 
+static bool is_whole(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* A file whose last line has no end, as a killed process leaves it: end that line, so that ours do
+ * not become a part of it. Who may not read the file cannot know, and appends. */
+static void end_torn_line(const char *path, int fd)
+{
+	int in = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char last;
+
+	if (in < 0)
+		return;
+	if (lseek(in, -1, SEEK_END) >= 0 && read(in, &last, 1) == 1 && last != '\n')
+		(void)!write(fd, "\n", 1); /* what fails here fails again with the first alert */
+	close(in);
+}
+
 static int open_file(const char *path)
 {
 	/* O_NONBLOCK: a FIFO without a reader is an error and no endless wait. */
 	int fd =
 		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 
-	return fd < 0 ? -errno : fd;
-}
-
-static bool is_whole(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (fd < 0)
+		return -errno;
+	if (is_whole(fd))
+		end_torn_line(path, fd);
+	return fd;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */

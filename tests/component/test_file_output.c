@@ -141,6 +141,27 @@ static void lines_are_appended(void **state SQ_UNUSED)
 	end(&w);
 }
 
+static void a_torn_line_is_ended_before_ours(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_file);
+	fd = open(w.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "one\nto", 6), 6);
+	start(&w);
+	write_text(&w, SQ_SV("two\n"));
+	expect_file(w.path, "one\nto\ntwo\n");
+	assert_int_equal(pwrite(fd, "o!", 2, 11), 2);
+	w.out->ops->reopen(w.out);
+	assert_int_equal(send_text(&w, SQ_SV("three\n")), -EAGAIN); /* the loop has not run */
+	run_until(&w.loop, is_ready, &w);
+	write_text(&w, SQ_SV("three\n"));
+	expect_file(w.path, "one\nto\ntwo\no!\nthree\n");
+	close(fd);
+	end(&w);
+}
+
 static void one_piece_at_a_time(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -335,6 +356,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_appended),
+		cmocka_unit_test(a_torn_line_is_ended_before_ours),
 		cmocka_unit_test(one_piece_at_a_time),
 		cmocka_unit_test(a_renamed_file_is_left_on_reopen),
 		cmocka_unit_test(a_reopen_during_a_write_comes_after_it),
