@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +22,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: lumber_count ADDRESS")
 		os.Exit(2)
 	}
+	log.SetOutput(io.Discard) // the server tells of each connection
 	s, err := server.ListenAndServe(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lumber_count:", err)
