@@ -1,9 +1,6 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/resource.h>
 
-#include "tests/support/input_world.h"
+#include "tests/support/stream_world.h"
 
 static void make(struct world *w)
 {
@@ -15,36 +12,6 @@ static void make(struct world *w)
 static int dial(struct world *w)
 {
 	return world_dial(w, SOCK_STREAM);
-}
-
-static void say_n(int fd, const char *p, size_t n)
-{
-	assert_int_equal(send(fd, p, n, MSG_NOSIGNAL), n);
-}
-
-static void say(int fd, const char *text)
-{
-	say_n(fd, text, strlen(text));
-}
-
-/* The peer has closed: reading gives an end or a reset. */
-static void expect_hangup(struct world *w, int fd)
-{
-	char c;
-
-	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	for (int i = 0; i < 2000; i++) {
-		ssize_t n = recv(fd, &c, 1, 0);
-
-		if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-			close(fd);
-			return;
-		}
-		assert_true(n < 0 && errno == EAGAIN);
-		uv_run(&w->loop, UV_RUN_NOWAIT);
-		(void)poll(NULL, 0, 1);
-	}
-	fail_msg("the connection stays open");
 }
 
 /* ---- tests ------------------------------------------------------------------------------- */

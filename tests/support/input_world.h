@@ -19,6 +19,7 @@ struct world {
 	uv_loop_t loop;
 	struct sqd_dispatch d;
 	union {
+		struct sqd_server_cfg server; /* first in all that are servers */
 		struct sqd_input_tcp_cfg tcp;
 		struct sqd_input_udp_cfg udp;
 	} cfg;
@@ -105,6 +106,13 @@ static inline int world_dial(const struct world *w, int type)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
+}
+
+/* Some turns of the loop, for what must not happen. */
+static inline void world_turn(struct world *w, int turns)
+{
+	for (int i = 0; i < turns; i++)
+		uv_run(&w->loop, UV_RUN_NOWAIT);
 }
 
 /* Seals whatever is open, as the end of a loop turn does. */
