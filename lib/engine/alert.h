@@ -20,7 +20,8 @@ struct sq_alert {
 	const struct sq_rule *rule;
 	const struct sq_hit *hit;
 	const struct sq_observer *observer;
-	const char *peer; /* where the record came from; NULL or "" = not said */
+	const char *peer;                   /* where the record came from; NULL or "" = not said */
+	const struct sq_identity *identity; /* who sent it, as was proved; NULL: nothing was */
 	struct sq_now now;
 	bool without_original; /* leave out event.original: the alert would not fit with it */
 	uint32_t value_max;    /* bytes of one value; 0 = SQ_ALERT_VALUE_MAX. Longer ones are cut */

@@ -379,6 +379,7 @@ static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
 	sq_jsonw_key(w, "squibly");
 	sq_jsonw_object(w);
 	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
+	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
 	sq_alert_write_flags(w, al->event->flags);
 	write_derived(w, al);
@@ -419,6 +420,7 @@ void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al)
 	write_process(w, al, &f);
 	write_winlog(w, al, &f);
 	write_observer(w, al->observer);
+	sq_alert_write_sender(w, al->identity);
 	write_squibly(w, al);
 	sq_jsonw_end_object(w);
 }

@@ -195,6 +195,28 @@ static void matched(struct pairs *p, const struct sq_hit *hit, size_t max)
 	}
 }
 
+/* The alternative names of the sender's certificate with commas between. */
+static void names(struct pairs *p, const char *name, const char *list, size_t max)
+{
+	char text[sizeof(((struct sq_identity *)0)->names)];
+	struct sq_sv rest = sq_sv_of(list);
+	size_t n = 0;
+
+	while (rest.n) {
+		struct sq_sv one = sq_alert_next_name(&rest);
+
+		if (!one.n)
+			continue;
+		if (n + one.n + 1 > sizeof(text))
+			break;
+		if (n)
+			text[n++] = ',';
+		memcpy(text + n, one.p, one.n);
+		n += one.n;
+	}
+	pair(p, name, (struct sq_sv){ text, n }, max);
+}
+
 /* Both standards count severity from 0 (LEEF: 1) to 10. */
 static int ten(enum sq_level l)
 {
@@ -209,6 +231,16 @@ static int ten(enum sq_level l)
 static struct sq_sv rule_id(const struct sq_rule *rule)
 {
 	return rule->id.n ? rule->id : SQ_SV("alert");
+}
+
+/* The dictionary has no places for these, since its source and destination are those of the event;
+ * keys of one's own begin with the product's name. */
+static void cef_sender(struct pairs *p, const struct sq_identity *id)
+{
+	custom(p, "flexString1Label", "senderUser", "flexString1", sq_sv_of(id->user));
+	custom(p, "flexString2Label", "senderCertificate", "flexString2", sq_sv_of(id->subject));
+	names(p, "squiblydSenderNames", id->names, CEF_NAME_MAX);
+	pair(p, "squiblydProxy", sq_sv_of(id->proxy), CEF_NAME_MAX);
 }
 
 void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
@@ -248,6 +280,8 @@ void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 		matched(&p, al->hit, CEF_STRING_MAX);
 	}
 	custom(&p, "cs6Label", "peer", "cs6", sq_sv_of(al->peer ? al->peer : ""));
+	if (al->identity)
+		cef_sender(&p, al->identity);
 }
 
 void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
@@ -286,5 +320,11 @@ void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
 		matched(&p, al->hit, max);
 	}
 	pair(&p, "peer", sq_sv_of(al->peer ? al->peer : ""), max);
+	if (al->identity) {
+		pair(&p, "senderUser", sq_sv_of(al->identity->user), max);
+		pair(&p, "senderCertificate", sq_sv_of(al->identity->subject), max);
+		names(&p, "senderNames", al->identity->names, max);
+		pair(&p, "proxy", sq_sv_of(al->identity->proxy), max);
+	}
 	pair(&p, "observer", sq_sv_of(al->observer->hostname), max);
 }

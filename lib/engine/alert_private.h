@@ -40,6 +40,12 @@ struct sq_sv sq_alert_techniques(const struct sq_rule *rule, char *to, size_t ca
 /** Part of a path after its last separator. */
 struct sq_sv sq_alert_base_name(struct sq_sv path);
 
+/** Members "client" and "tls" of an alert or a dead letter; left out when nothing was proved. */
+void sq_alert_write_sender(struct sq_jsonw *w, const struct sq_identity *id);
+
+/** Cut the first of the alternative names off `rest`, without its kind ("DNS:"). */
+struct sq_sv sq_alert_next_name(struct sq_sv *rest);
+
 /** Member "flags" of an event; left out when there are none. */
 void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags);
 

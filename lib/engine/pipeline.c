@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/derive/derive.h"
-#include "lib/text/jsonw.h"
+#include "lib/engine/alert_private.h"
 
 enum {
 	DEAD_RECORD_MAX = 64 * 1024, /* bytes of a malformed record that its dead letter keeps */
@@ -61,7 +61,7 @@ void sq_pipeline_watch(struct sq_pipeline *pl, sq_pipeline_see_fn *see, void *ct
 struct run {
 	struct sq_pipeline *pl;
 	struct sq_batch *b;
-	const char *peer;
+	const struct sq_origin *origin; /* of the record */
 	struct sq_now now;
 };
 
@@ -172,7 +172,8 @@ static uint32_t encode_hits(const struct run *r, enum effort effort)
 			.rule = sq_ruleset_rule(pl->rules, hit->rule),
 			.hit = hit,
 			.observer = &pl->opts.observer,
-			.peer = r->peer,
+			.peer = r->origin->peer,
+			.identity = r->origin->identity,
 			.now = r->now,
 			.without_original =
 				effort >= NO_ORIGINAL || (effort == ORIGINAL_ONCE && written > 0),
@@ -263,16 +264,20 @@ static bool run_event(const struct run *r)
 	return true;
 }
 
-/* {"@timestamp":..,"peer":..,"reason":..,"record":..[,"record_length":N]} */
+/* {"@timestamp":..,"peer":..[,who it was],"reason":..,"record":..[,"record_length":N]} */
 static void write_dead(const struct run *r, struct sq_sv record, const char *why, size_t keep)
 {
 	struct sq_jsonw w = sq_jsonw_of(&r->b->out);
+	const struct sq_identity *id = r->origin->identity;
 	char time[SQ_TIME_TEXT];
 
 	sq_jsonw_object(&w);
 	sq_jsonw_member(&w, "@timestamp",
 	                (struct sq_sv){ time, sq_time_format(r->now.wall_us, time) });
-	sq_jsonw_member(&w, "peer", sq_sv_of(r->peer));
+	sq_jsonw_member(&w, "peer", sq_sv_of(r->origin->peer));
+	if (id)
+		sq_jsonw_member(&w, "proxy", sq_sv_of(id->proxy));
+	sq_alert_write_sender(&w, id);
 	sq_jsonw_member(&w, "reason", sq_sv_of(why));
 	sq_jsonw_key(&w, "record");
 	sq_jsonw_string(&w, sq_sv_first(record, keep));
@@ -313,7 +318,8 @@ static bool run_malformed(const struct run *r, struct sq_sv record, const char *
 			b->counts.dead_letters_lost++;
 	}
 	b->counts.malformed++;
-	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->peer, r->peer[0] ? ": " : "", why);
+	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->origin->peer,
+	               r->origin->peer[0] ? ": " : "", why);
 	if (r->pl->see)
 		r->pl->see(r->pl->see_ctx, NULL, NULL, record, why);
 	return true;
@@ -391,7 +397,7 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 {
 	while (b->done < b->n_records) {
 		const struct sq_record *rec = &b->records[b->done];
-		const struct run r = { pl, b, b->origins[rec->origin].peer, now };
+		const struct run r = { pl, b, &b->origins[rec->origin], now };
 
 		if (!run_record(&r, rec->raw))
 			break;

@@ -95,6 +95,10 @@ static void put_names(X509 *cert, char *to, size_t room)
 		             SQ_SV_ARG(text));
 		if ((size_t)n >= room - used)
 			break;
+		/* No name has blanks; one that does must not look like two. */
+		for (char *c = one + (used ? 2 : 0); *c; c++)
+			if (*c == ' ')
+				*c = '?';
 		put_text(to + used, room - used, one, strlen(one));
 		used += strlen(to + used);
 	}

@@ -326,7 +326,7 @@ static void the_same_with_batches_delivered_in_parts(void **state)
 static void a_batch_whose_last_part_raised_nothing_waits_for_its_first(void **state)
 {
 	(void)state;
-	stall_and_go_on(3, 1024);
+	stall_and_go_on(3, 512);
 }
 
 static void who_could_not_be_served_in_time_is_told_nothing(void **state)

@@ -255,6 +255,120 @@ static void leef_values_hold_no_separator(void **state)
 	free(text);
 }
 
+static const struct sq_identity somebody = {
+	.user = "nxlog-site-7",
+	.subject = "CN=ws-7,O=Example",
+	.names = "DNS:ws-7.example.org, IP:192.0.2.7, email:a@example.org, URI:urn:x:y, odd",
+	.proxy = "198.51.100.1:40000",
+};
+
+static void the_sender_is_named_as_far_as_it_was_proved(void **state)
+{
+	struct sample s;
+	char *text;
+
+	(void)state;
+	sample_attack(&s);
+	s.alert.identity = &somebody;
+	text = sample_text(&s, SQ_FORMAT_JSON);
+	assert_non_null(
+		strstr(text,
+	               "\"hostname\":\"sensor1\"},"
+	               "\"client\":{\"user\":{\"name\":\"nxlog-site-7\"}},"
+	               "\"tls\":{\"client\":{\"subject\":\"CN=ws-7,O=Example\","
+	               "\"x509\":{\"alternative_names\":[\"ws-7.example.org\",\"192.0.2.7\","
+	               "\"a@example.org\",\"urn:x:y\",\"odd\"]}}},"
+	               "\"squibly\":{\"peer\":\"192.0.2.7:51234\",\"proxy\":\"198.51.100.1:40000\","
+	               "\"shape\":\"nxlog\","));
+	free(text);
+	text = sample_text(&s, SQ_FORMAT_CEF);
+	assert_true(sq_sv_ends(
+		sq_sv_of(text),
+		SQ_SV(" cs6Label=peer cs6=192.0.2.7:51234 flexString1Label=senderUser "
+	              "flexString1=nxlog-site-7 flexString2Label=senderCertificate "
+	              "flexString2=CN\\=ws-7,O\\=Example squiblydSenderNames=ws-7.example.org,"
+	              "192.0.2.7,a@example.org,urn:x:y,odd squiblydProxy=198.51.100.1:40000")));
+	free(text);
+	text = sample_text(&s, SQ_FORMAT_LEEF);
+	assert_true(sq_sv_ends(
+		sq_sv_of(text),
+		SQ_SV("\tpeer=192.0.2.7:51234\tsenderUser=nxlog-site-7\t"
+	              "senderCertificate=CN=ws-7,O=Example\tsenderNames=ws-7.example.org,192.0.2.7,"
+	              "a@example.org,urn:x:y,odd\tproxy=198.51.100.1:40000\tobserver=sensor1")));
+	free(text);
+}
+
+/* Each part alone: no object without members, no key without a value. */
+static void what_was_not_proved_is_left_out(void **state)
+{
+	struct sq_identity id = { 0 };
+	struct sample s;
+	char *text;
+
+	(void)state;
+	sample_attack(&s);
+	s.alert.identity = &id;
+	for (unsigned f = 0; f < SQ_FORMATS; f++) {
+		char *without;
+
+		text = sample_text(&s, (enum sq_format)f);
+		s.alert.identity = NULL;
+		without = sample_text(&s, (enum sq_format)f);
+		s.alert.identity = &id;
+		assert_string_equal(text, without);
+		free(text);
+		free(without);
+	}
+	memcpy(id.names, "DNS:a", sizeof("DNS:a"));
+	text = sample_text(&s, SQ_FORMAT_JSON);
+	assert_non_null(strstr(text, "\"sensor1\"},\"tls\":{\"client\":{\"x509\":{"
+	                             "\"alternative_names\":[\"a\"]}}},\"squibly\":"));
+	free(text);
+	id = (struct sq_identity){ .subject = "CN=b" };
+	text = sample_text(&s, SQ_FORMAT_JSON);
+	assert_non_null(strstr(text, "\"sensor1\"},\"tls\":{\"client\":{\"subject\":\"CN=b\"}},"
+	                             "\"squibly\":"));
+	free(text);
+}
+
+/* Whoever asks for a certificate chooses what stands in it. */
+static void a_certificate_breaks_out_of_nothing(void **state)
+{
+	struct sq_identity id = { .user = NASTY, .subject = NASTY, .proxy = NASTY };
+	const char *path[] = { "tls", "client", "subject", NULL };
+	const char *names[] = { "tls", "client", "x509", "alternative_names", NULL };
+	char *text, error[200];
+	struct sample s;
+	yajl_val tree;
+
+	(void)state;
+	(void)snprintf(id.names, sizeof(id.names), "DNS:%s, , %s, ", NASTY, NASTY);
+	sample_attack(&s);
+	s.alert.identity = &id;
+	text = sample_text(&s, SQ_FORMAT_JSON);
+	assert_null(strpbrk(text, "\n\r\x1b\t"));
+	tree = yajl_tree_parse(text, error, sizeof(error));
+	if (!tree)
+		fail_msg("%s", error);
+	assert_string_equal(yajl_tree_get(tree, path, yajl_t_string)->u.string,
+	                    "a\"b\\c\nd\re\tf|g=h]i\x1b[31mj\xef\xbf\xbdk\xc2\x9bl\x7fm\xc3\xa9"
+	                    "\xe2\x80\xa8");
+	assert_int_equal(yajl_tree_get(tree, names, yajl_t_array)->u.array.len, 2);
+	yajl_tree_free(tree);
+	free(text);
+	text = sample_text(&s, SQ_FORMAT_CEF);
+	assert_null(strpbrk(text, "\n\r\x1b\t\x7f"));
+	assert_non_null(strstr(text,
+	                       " flexString1=a\"b\\\\c\\nd\\re f|g\\=h]i?[31mj\xef\xbf\xbdk?l?m"
+	                       "\xc3\xa9\xe2\x80\xa8 flexString2Label="));
+	free(text);
+	text = sample_text(&s, SQ_FORMAT_LEEF);
+	assert_null(strpbrk(text, "\n\r\x1b\x7f"));
+	assert_non_null(strstr(text, "\tsenderUser=a\"b\\c d e f|g=h]i?[31mj\xef\xbf\xbdk?l?m"
+	                             "\xc3\xa9\xe2\x80\xa8\tsenderCertificate="));
+	free(text);
+}
+
 static void repeats_are_counted_in_their_place(void **state)
 {
 	static const char *const ends[SQ_FORMATS] = {
@@ -469,6 +583,9 @@ int main(void)
 		cmocka_unit_test(a_syslog_header_is_ascii_without_blanks),
 		cmocka_unit_test(cef_separators_are_escaped),
 		cmocka_unit_test(leef_values_hold_no_separator),
+		cmocka_unit_test(the_sender_is_named_as_far_as_it_was_proved),
+		cmocka_unit_test(what_was_not_proved_is_left_out),
+		cmocka_unit_test(a_certificate_breaks_out_of_nothing),
 		cmocka_unit_test(repeats_are_counted_in_their_place),
 		cmocka_unit_test(a_text_that_is_no_alert_is_repeated_as_it_is),
 		cmocka_unit_test(the_record_can_be_left_out),

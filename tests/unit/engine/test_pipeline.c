@@ -206,6 +206,35 @@ static void a_dead_letter_tells_peer_reason_and_record(void **state)
 	rig_close(&g);
 }
 
+static void alerts_and_dead_letters_name_who_proved_itself(void **state)
+{
+	static const struct sq_identity id = {
+		.user = "site-7", .subject = "CN=\"ws\"", .names = "DNS:ws, IP:::1", .proxy = "unix"
+	};
+	const char *sender = "\"client\":{\"user\":{\"name\":\"site-7\"}},\"tls\":{\"client\":{"
+			     "\"subject\":\"CN=\\\"ws\\\"\",\"x509\":{\"alternative_names\":"
+			     "[\"ws\",\"::1\"]}}},";
+	struct rig g;
+
+	(void)state;
+	rig_open(&g,
+	         (struct sq_pipeline_opts){ .formats = 1u << SQ_FORMAT_JSON, .dead_letters = true },
+	         1 << 20);
+	g.batch->origins[0].identity = &id;
+	rig_add(&g, SQ_SV(TOOL));
+	rig_add(&g, SQ_SV("no JSON"));
+	rig_run(&g);
+	assert_int_equal(count_of(&g.alerts, sender), 1);
+	assert_int_equal(count_of(&g.alerts, "\"peer\":\"192.0.2.7:51234\",\"proxy\":\"unix\","),
+	                 1);
+	assert_true(
+		sq_sv_starts(sq_outbuf_view(&g.dead),
+	                     SQ_SV("{\"@timestamp\":\"2020-07-22T03:28:00.000Z\","
+	                           "\"peer\":\"192.0.2.7:51234\",\"proxy\":\"unix\",\"client\":")));
+	assert_int_equal(count_of(&g.dead, sender), 1);
+	rig_close(&g);
+}
+
 static void a_dead_letter_of_a_long_record_is_cut_and_says_so(void **state)
 {
 	enum { LONG = 100000 };
@@ -479,6 +508,7 @@ int main(void)
 		cmocka_unit_test(every_format_that_is_wanted_is_written_once),
 		cmocka_unit_test(flags_of_events_are_counted),
 		cmocka_unit_test(a_dead_letter_tells_peer_reason_and_record),
+		cmocka_unit_test(alerts_and_dead_letters_name_who_proved_itself),
 		cmocka_unit_test(a_dead_letter_of_a_long_record_is_cut_and_says_so),
 		cmocka_unit_test(without_dead_letters_malformed_records_are_only_counted),
 		cmocka_unit_test(an_event_too_large_for_the_buffer_says_less_instead_of_nothing),
