@@ -1,13 +1,15 @@
 #include "lib/model/skim.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "lib/model/keyhash.h"
 
 enum {
-	KEYS = 512,    /* remembered, of all producers together */
-	KEY_ROOM = 64, /* bytes of a key that is remembered, with its quotes */
-	KEY_WORDS = 4, /* of which the first 32 are compared as words */
+	KEYS = 1024,   /* remembered, of all producers together */
+	SLOTS = 4096,  /* of the hash table over them; a power of two */
+	KEY_ROOM = 48, /* bytes of a key that is remembered */
+	KEY_QUICK = 32, /* bytes of a key that is compared at once */
 	AHEAD = 4,     /* tokens looked at together: key, colon, value, and what follows it */
 };
 
@@ -19,55 +21,34 @@ enum act {
 	ACT_PUT,
 };
 
-/* A key at a place, and where it led. */
+/* A key at a place, and where it led: one line of cache. */
 struct key {
-	union {
-		char text[KEY_ROOM]; /* with its quotes, then zeroes */
-		uint64_t words[KEY_ROOM / 8];
-	};
-	uint64_t mask[KEY_WORDS]; /* of `words` */
+	char text[KEY_ROOM];
 	uint32_t hints;
+	uint32_t id; /* bytes of `text`, and the node where it stood; 0: unused */
 	struct sq_target target;
-	uint16_t node; /* where it stood; SQ_NODE_NONE: unused */
-	uint16_t next; /* the key that came after it the last time */
-	uint8_t n;     /* bytes of `text` */
-	uint8_t act;   /* enum act */
+	uint8_t act; /* enum act */
 };
+
+static_assert(sizeof(struct key) == 64, "one line");
 
 struct sq_skim {
 	struct sq_walk *walk;
 	const struct sq_skim_want *want; /* NULL: everything */
 	sq_bits_fn *bits_next;
+	bool (*run)(struct sq_skim *s, const char *text, size_t n, size_t *ret_used);
 	struct sq_json_limits limits;
 	struct sq_bits bits;
 	uint32_t *end; /* behind the last of `tokens` */
-	uint32_t tokens[AHEAD + SQ_BITS_ROOM];
+	uint32_t n_keys;
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
-	struct key keys[KEYS + 2];
+	uint16_t slots[SLOTS]; /* number of a key; 0: empty */
+	uint32_t tokens[AHEAD + SQ_BITS_ROOM];
+	_Alignas(64) struct key keys[KEYS + 1]; /* the first is for those not to be remembered */
 	char value[SQ_SKIM_VALUE_MAX];
 };
 
-enum { START = KEYS, ODD = KEYS + 1 }; /* keys: before the first, and one not to be remembered */
-
-struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opts)
-{
-	struct sq_skim *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->walk = walk;
-	s->want = opts->want;
-	s->limits = opts->limits;
-	if (s->limits.max_depth > SQ_WALK_DEPTH_MAX)
-		s->limits.max_depth = SQ_WALK_DEPTH_MAX;
-	s->bits_next = (opts->body ? opts->body : sq_bits_best())->next;
-	return s;
-}
-
-void sq_skim_free(struct sq_skim *s)
-{
-	free(s);
-}
+static_assert(KEYS < SLOTS / 2, "a look must end");
 
 /* ---- keys ---- */
 
@@ -99,6 +80,11 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 	return t->field != SQ_AUX_NONE && in != SQ_NODE_ROOT ? ACT_COUNT : ACT_PASS;
 }
 
+static inline uint32_t id_of(uint16_t node, size_t n)
+{
+	return (uint32_t)node << 16 | (uint32_t)n;
+}
+
 static void fill(struct sq_skim *s, struct key *k, struct sq_sv name, uint16_t node)
 {
 	struct sq_walk *w = s->walk;
@@ -106,65 +92,69 @@ static void fill(struct sq_skim *s, struct key *k, struct sq_sv name, uint16_t n
 
 	w->c->hints = 0;
 	(void)sq_walk_sink.key(w, name);
-	memset(k->text, 0, sizeof(k->text));
 	k->hints = w->c->hints;
-	k->target = w->target;
-	k->node = node;
-	k->next = START;
-	k->act = act_of(s, &k->target, node);
 	w->c->hints = hints;
-	k->n = 0;
-	memset(k->mask, 0xff, sizeof(k->mask));
-	if (name.n + 2 > KEY_ROOM)
+	k->target = w->target;
+	k->act = act_of(s, &k->target, node);
+	if (name.n > KEY_ROOM || name.n == 0)
 		return;
-	k->n = (uint8_t)(name.n + 2);
-	memcpy(k->text, name.p - 1, k->n);
-	for (size_t i = 0; i < KEY_WORDS; i++) {
-		size_t from = 8 * i;
-
-		k->mask[i] = k->n >= from + 8 ? UINT64_MAX : 0;
-		if (k->n > from && k->n < from + 8)
-			memcpy(&k->mask[i], "\xff\xff\xff\xff\xff\xff\xff", k->n - from);
-	}
+	k->id = id_of(node, name.n);
+	if (name.n)
+		memcpy(k->text, name.p, name.n);
 }
 
-/* A key that did not come where it was expected. @return NULL: not certain */
-static struct key *look_up(struct sq_skim *s, struct key *before, const char *p, const char *end,
-                           uint16_t node)
+/* Any function of the name and its place will do that is quick and differs. Eight bytes from its
+ * beginning on and eight before its end may be read; it is not empty. */
+static inline uint32_t hash(struct sq_sv name, uint16_t node)
 {
-	const char *close = p + 1 < end ? memchr(p + 1, '"', (size_t)(end - p - 1)) : NULL;
-	struct sq_sv name;
-	struct key *k;
+	uint64_t first, last;
+	size_t least = name.n < 8 ? name.n : 8;
+	unsigned none = 64 - 8 * (unsigned)least;
+
+	memcpy(&first, name.p, 8);
+	memcpy(&last, name.p + name.n - 8, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	first = __builtin_bswap64(first);
+	last = __builtin_bswap64(last);
+#endif
+	first <<= none;
+	last >>= none;
+	first = (first ^ (last << 29 | last >> 35) ^ id_of(node, name.n)) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(first >> 52);
+}
+
+static_assert(SLOTS == 1 << (64 - 52), "hash() gives a slot");
+
+/* A key whose slot is another's, or that is new, or stands at an edge of the text. NULL: not certain */
+static struct key *look_up(struct sq_skim *s, struct sq_sv name, uint16_t node)
+{
+	char room[KEY_ROOM + 16] = "";
+	struct key *k = &s->keys[0];
 	uint32_t h;
 
-	if (*p != '"' || !close)
-		return NULL;
-	name = (struct sq_sv){ p + 1, (size_t)(close - p - 1) };
-	if (memchr(name.p, '\\', name.n))
-		return NULL;
-	h = sq_key_hash(name) + node * 0x9e3779b1u;
-	if (name.n + 2 > KEY_ROOM) {
-		k = &s->keys[ODD];
-		fill(s, k, name, node);
-		k->node = SQ_NODE_NONE;
-		return k;
+	if (name.n && name.n <= KEY_ROOM) {
+		memcpy(room + 8, name.p, name.n);
+		h = hash((struct sq_sv){ room + 8, name.n }, node);
+		for (; s->slots[h]; h = (h + 1) % SLOTS) {
+			k = &s->keys[s->slots[h]];
+			if (k->id == id_of(node, name.n) && memcmp(k->text, room + 8, name.n) == 0)
+				return k;
+		}
 	}
-	k = &s->keys[(h ^ h >> 16) % KEYS];
-	if (k->node != node || k->n != name.n + 2 || memcmp(k->text, p, k->n) != 0)
-		fill(s, k, name, node);
-	before->next = (uint16_t)(k - s->keys);
+	if (name.n && memchr(name.p, '\\', name.n))
+		return NULL;
+	if (name.n == 0 || name.n > KEY_ROOM) {
+		k = &s->keys[0];
+	} else {
+		if (s->n_keys == KEYS) {
+			memset(s->slots, 0, sizeof(s->slots));
+			s->n_keys = 0;
+		}
+		s->slots[h] = (uint16_t)++s->n_keys;
+		k = &s->keys[s->n_keys];
+	}
+	fill(s, k, name, node);
 	return k;
-}
-
-static inline bool is_key(const struct key *k, const char *p, size_t left)
-{
-	uint64_t w[KEY_WORDS];
-
-	if (SQ_UNLIKELY(left < KEY_ROOM || k->n > 8 * KEY_WORDS))
-		return k->n <= left && memcmp(k->text, p, k->n) == 0;
-	memcpy(w, p, sizeof(w));
-	return (((w[0] ^ k->words[0]) & k->mask[0]) | ((w[1] ^ k->words[1]) & k->mask[1]) |
-	        ((w[2] ^ k->words[2]) & k->mask[2]) | ((w[3] ^ k->words[3]) & k->mask[3])) == 0;
 }
 
 /* ---- values ---- */
@@ -298,8 +288,9 @@ static int kind_of(struct sq_sv *text)
 	return is_number(*text) ? SQ_JSON_NUMBER : -1;
 }
 
-/* At most eight digits, of which the first is no 0: nearly every number there is. */
-static inline bool is_short_number(const char *p, size_t n)
+/* 0 for at most eight digits, of which the first of several is no 0: nearly every number there is. No
+ * branches: whether a string or a number comes next is not to be foreseen. */
+static inline uint64_t no_short_number(const char *p, size_t n)
 {
 	uint64_t w, other;
 
@@ -309,7 +300,9 @@ static inline bool is_short_number(const char *p, size_t n)
 #endif
 	other = ((w & 0xf0f0f0f0f0f0f0f0u) ^ 0x3030303030303030u) |
 	        (((w + 0x0606060606060606u) & 0xf0f0f0f0f0f0f0f0u) ^ 0x3030303030303030u);
-	return n - 1 < 8 && *p != '0' && other << (64 - 8 * n) == 0;
+	other <<= (64 - 8 * n) & 63;
+	other |= (n - 1) & ~(size_t)7;
+	return other | ((n > 1) & (*p == '0'));
 }
 
 static inline struct sq_sv without_blanks(const char *p, const char *end)
@@ -325,7 +318,7 @@ static bool scalar(struct sq_skim *s, const char *p, const char *next, size_t le
 	struct sq_sv text = without_blanks(p, next);
 	int kind = SQ_JSON_NUMBER;
 
-	if (left < 8 || !is_short_number(p, text.n))
+	if (left < 8 || no_short_number(p, text.n))
 		kind = kind_of(&text);
 	return kind >= 0 &&
 	       (!put || sq_walk_sink.scalar(s->walk, (enum sq_json_kind)kind, text, true));
@@ -374,110 +367,56 @@ static const uint32_t *more(struct sq_skim *s, const uint32_t *t, size_t n)
 		}                                           \
 	} while (0)
 
-/* What `k` leads to, told to the walk as its on_key() would have. */
-static inline void lead(struct sq_walk *w, const struct key *k)
+static const unsigned char ones[2 * KEY_QUICK] = {
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+};
+
+static inline bool is_key(const struct key *k, const char *p, size_t n)
 {
-	w->target = k->target;
+	uint64_t other = 0;
+
+	for (size_t i = 0; i < KEY_QUICK; i += 8) {
+		uint64_t a, b, mask;
+
+		memcpy(&a, p + i, 8);
+		memcpy(&b, k->text + i, 8);
+		memcpy(&mask, ones + KEY_QUICK - n + i, 8);
+		other |= (a ^ b) & mask;
+	}
+	return other == 0;
 }
 
-static bool run(struct sq_skim *s, const char *text, size_t n, size_t *ret_used)
+#define BODY
+#define RUN run_plain
+#define FIND find_plain
+#define IS_KEY is_key
+#include "lib/model/skim_run.inc"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#undef BODY
+#undef RUN
+#undef FIND
+#undef IS_KEY
+#define BODY __attribute__((target("avx2,bmi,bmi2")))
+#define RUN run_avx2
+#define FIND find_avx2
+#define IS_KEY is_key_avx2
+
+static inline BODY __m256i load32(const void *p)
 {
-	struct sq_walk *w = s->walk;
-	struct key *k = &s->keys[START];
-	const uint32_t *t = s->tokens;
-	bool all = w->c->all, array;
-	uint32_t depth = 0, keys = 0;
-	enum act act;
-
-	NEED(2);
-	if (text[*t] != '{' && text[*t] != '[')
-		return false;
-open:
-	array = text[*t++] == '[';
-	if (++depth > s->limits.max_depth)
-		return false;
-	s->arrays[depth] = array;
-	(void)sq_walk_sink.begin(w, array);
-	NEED(1);
-	if (text[*t] == (array ? ']' : '}'))
-		goto close;
-	if (array)
-		goto element;
-member:
-	NEED(AHEAD);
-	if (SQ_UNLIKELY(++keys > s->limits.max_keys))
-		return false;
-	if (SQ_UNLIKELY(w->skip)) {
-		if (text[*t] != '"')
-			return false;
-		act = all ? ACT_PUT : ACT_PASS;
-	} else {
-		uint16_t node = w->frames[w->depth].node;
-		struct key *next = &s->keys[k->next];
-
-		if (SQ_LIKELY(next->node == node && is_key(next, text + *t, n - *t)))
-			k = next;
-		else if (!(k = look_up(s, k, text + *t, text + n, node)))
-			return false;
-		w->c->hints |= k->hints;
-		act = (enum act)k->act;
-	}
-	if (text[t[1]] != ':')
-		return false;
-	t += 2;
-	if (text[*t] == '"') {
-		if (act == ACT_COUNT)
-			w->c->n_data++;
-		else if (act == ACT_PUT || (act == ACT_EVENT && may_be_event(text + *t))) {
-			lead(w, k);
-			if (!string(s, text + *t, text + t[1]))
-				return false;
-		}
-	} else if (text[*t] == '{' || text[*t] == '[') {
-		if (!w->skip)
-			lead(w, k);
-		goto open;
-	} else {
-		if (act == ACT_PUT)
-			lead(w, k);
-		else if (act == ACT_COUNT)
-			w->c->n_data++;
-		if (!scalar(s, text + *t, text + t[1], n - *t, act == ACT_PUT))
-			return false;
-	}
-	t++;
-after:
-	if (text[*t] == ',') {
-		t++;
-		if (array)
-			goto element;
-		goto member;
-	}
-	if (text[*t] != (array ? ']' : '}'))
-		return false;
-close:
-	(void)sq_walk_sink.end(w, array);
-	if (--depth == 0) {
-		*ret_used = *t + 1;
-		return true;
-	}
-	array = s->arrays[depth];
-	t++;
-	NEED(1);
-	goto after;
-element:
-	NEED(2);
-	if (text[*t] == '{' || text[*t] == '[')
-		goto open;
-	if (text[*t] != '"') {
-		if (!scalar(s, text + *t, text + t[1], n - *t, !w->skip || all))
-			return false;
-	} else if ((!w->skip || all) && !string(s, text + *t, text + t[1])) {
-		return false;
-	}
-	t++;
-	goto after;
+	return _mm256_loadu_si256(p);
 }
+
+static inline BODY bool is_key_avx2(const struct key *k, const char *p, size_t n)
+{
+	return _mm256_testz_si256(_mm256_xor_si256(load32(p), load32(k->text)),
+	                          load32(ones + KEY_QUICK - n));
+}
+
+#include "lib/model/skim_run.inc"
+#endif
 
 bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 {
@@ -485,5 +424,32 @@ bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 		return false;
 	sq_bits_begin(&s->bits, text);
 	s->end = s->tokens;
-	return run(s, text.p, text.n, ret_used) && s->bits.bad == 0;
+	return s->run(s, text.p, text.n, ret_used) && s->bits.bad == 0;
+}
+
+struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opts)
+{
+	const struct sq_bits_body *body = opts->body ? opts->body : sq_bits_best();
+	struct sq_skim *s = aligned_alloc(_Alignof(struct sq_skim), sizeof(*s));
+
+	if (!s)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	s->walk = walk;
+	s->want = opts->want;
+	s->limits = opts->limits;
+	if (s->limits.max_depth > SQ_WALK_DEPTH_MAX)
+		s->limits.max_depth = SQ_WALK_DEPTH_MAX;
+	s->bits_next = body->next;
+	s->run = run_plain;
+#if defined(__x86_64__)
+	if (body->has_avx2)
+		s->run = run_avx2;
+#endif
+	return s;
+}
+
+void sq_skim_free(struct sq_skim *s)
+{
+	free(s);
 }

@@ -51,6 +51,7 @@ struct sq_bits_body {
 	const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */
 	sq_bits_fn *next;
 	bool (*runs)(void); /* on this CPU */
+	bool has_avx2;      /* where it runs there is AVX2, with BMI 1 and 2 */
 };
 
 /** All bodies that were compiled in, the best first; the last runs everywhere. */

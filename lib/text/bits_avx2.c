@@ -3,7 +3,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define BODY __attribute__((target("avx2,bmi,popcnt,pclmul")))
+#define BODY __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
 #define NEXT sq_bits_avx2
 
 typedef struct {
@@ -51,6 +51,24 @@ static inline BODY uint64_t is_mark(block_t b)
 	return bits_of(marks(b.v[0]), marks(b.v[1]));
 }
 
+/* A bit for each high half, allowed with some low halves. */
+static inline BODY __m256i not_escapable(__m256i v)
+{
+	const __m256i low = _mm256_broadcastsi128_si256(
+		_mm_setr_epi8(0, 0, 2 | 4, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1));
+	const __m256i high = _mm256_broadcastsi128_si256(
+		_mm_setr_epi8(0, 0, 1, 0, 0, 0, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0));
+	__m256i up = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15));
+	__m256i both = _mm256_and_si256(_mm256_shuffle_epi8(low, v), _mm256_shuffle_epi8(high, up));
+
+	return _mm256_cmpeq_epi8(both, _mm256_setzero_si256());
+}
+
+static inline BODY uint64_t escapable(block_t b)
+{
+	return ~bits_of(not_escapable(b.v[0]), not_escapable(b.v[1]));
+}
+
 static inline BODY uint64_t prefix_xor(uint64_t bits)
 {
 	return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)bits),
@@ -60,5 +78,6 @@ static inline BODY uint64_t prefix_xor(uint64_t bits)
 #define FIRST(bits) ((uint32_t)_tzcnt_u64(bits))
 #include "lib/text/bits_put.inc"
 
+#define LOAD_PART
 #include "lib/text/bits_body.inc"
 #endif

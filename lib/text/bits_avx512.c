@@ -13,6 +13,11 @@ static inline BODY block_t load(const char *p)
 	return _mm512_loadu_si512(p);
 }
 
+static inline BODY block_t load_part(const char *p, size_t n)
+{
+	return _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '), _bzhi_u64(UINT64_MAX, (unsigned)n), p);
+}
+
 static inline BODY uint64_t is(block_t b, char c)
 {
 	return _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8(c));
@@ -31,6 +36,18 @@ static inline BODY uint64_t is_mark(block_t b)
 	__m512i low = _mm512_or_si512(b, _mm512_set1_epi8(0x20));
 
 	return _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(want, b), low);
+}
+
+/* A bit for each high half, allowed with some low halves. */
+static inline BODY uint64_t escapable(block_t b)
+{
+	const __m512i low = _mm512_broadcast_i32x4(
+		_mm_setr_epi8(0, 0, 2 | 4, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1));
+	const __m512i high = _mm512_broadcast_i32x4(
+		_mm_setr_epi8(0, 0, 1, 0, 0, 0, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0));
+	__m512i up = _mm512_and_si512(_mm512_srli_epi16(b, 4), _mm512_set1_epi8(15));
+
+	return _mm512_test_epi8_mask(_mm512_shuffle_epi8(low, b), _mm512_shuffle_epi8(high, up));
 }
 
 static inline BODY uint64_t prefix_xor(uint64_t bits)

@@ -59,6 +59,11 @@ static inline uint64_t is_mark(block_t b)
 	return bits_of(marks(b.v[0]), marks(b.v[1]), marks(b.v[2]), marks(b.v[3]));
 }
 
+static inline uint64_t escapable(block_t b)
+{
+	return is(b, '/') | is(b, 'b') | is(b, 'f') | is(b, 'n') | is(b, 'r') | is(b, 't');
+}
+
 static inline uint64_t prefix_xor(uint64_t bits)
 {
 	for (unsigned by = 1; by < 64; by *= 2)
@@ -69,5 +74,6 @@ static inline uint64_t prefix_xor(uint64_t bits)
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
 #include "lib/text/bits_put.inc"
 
+#define LOAD_PART
 #include "lib/text/bits_body.inc"
 #endif

@@ -60,6 +60,11 @@ static inline uint64_t is_mark(block_t b)
 	return is(b, '{') | is(b, '}') | is(b, '[') | is(b, ']') | is(b, ':') | is(b, ',');
 }
 
+static inline uint64_t escapable(block_t b)
+{
+	return is(b, '/') | is(b, 'b') | is(b, 'f') | is(b, 'n') | is(b, 'r') | is(b, 't');
+}
+
 static inline uint64_t prefix_xor(uint64_t bits)
 {
 	for (unsigned by = 1; by < 64; by *= 2)
@@ -70,4 +75,5 @@ static inline uint64_t prefix_xor(uint64_t bits)
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
 #include "lib/text/bits_put.inc"
 
+#define LOAD_PART
 #include "lib/text/bits_body.inc"

@@ -1,7 +1,7 @@
 /* How fast five fields are found in the events of a file: by skim with each body that this CPU runs,
  * by the yajl reader, by yajl with callbacks that do nothing, and by simdjson On-Demand.
  *
- *   skim_cost FILE ROUNDS
+ *   skim_cost FILE ROUNDS [NAME]
  *
  * The file lies in memory, one event a line; all give EventID, Channel, Image, NewProcessName and
  * CommandLine, unescaped, of each, and must give the same. Rounds are taken in turns, so that a busy
@@ -282,7 +282,8 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 	struct reader readers[READERS_MAX] = { 0 };
-	int n = add_readers(readers), rounds = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
+	int n = add_readers(readers), rounds = argc >= 3 ? (int)strtol(argv[2], NULL, 10) : 0;
+	const char *only = argc > 3 ? argv[3] : "";
 	unsigned long sum = 0;
 
 	if (rounds <= 0) {
@@ -298,8 +299,11 @@ int main(int argc, char **argv)
 		for (int i = 0; i < n; i++) {
 			struct reader *r = &readers[i];
 			double from = cpu_seconds(), used;
-			unsigned long got = r->run(&b, r->arg);
+			unsigned long got;
 
+			if (!strstr(r->name, only))
+				continue;
+			got = r->run(&b, r->arg);
 			used = cpu_seconds() - from;
 			r->best = k && r->best < used ? r->best : used;
 			if (got == 0 || (!r->counts && sum && got != sum)) {
@@ -311,8 +315,11 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("%zu events, %zu bytes, %lu not certain\n", b.n, b.text.n, b.unsure);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		if (!strstr(readers[i].name, only))
+			continue;
 		printf("%s|%.3f|%.0f\n", readers[i].name, (double)b.text.n / readers[i].best / 1e9,
 		       readers[i].best / (double)b.n * 1e9);
+	}
 	return 0;
 }
