@@ -10,6 +10,7 @@ enum {
 	SLOTS = 4096,  /* of the hash table over them; a power of two */
 	KEY_ROOM = 48, /* bytes of a key that is remembered */
 	KEY_QUICK = 32, /* bytes of a key that is compared at once */
+	FILTER_BITS = 4096,
 	AHEAD = 4,     /* tokens looked at together: key, colon, value, and what follows it */
 };
 
@@ -19,6 +20,11 @@ enum act {
 	ACT_COUNT, /* nothing, but it is data by name */
 	ACT_EVENT, /* nothing, unless it is text that may hold the event */
 	ACT_PUT,
+};
+
+/* Which keys at a place may be of interest, by their first four bytes. */
+struct filter {
+	uint64_t bits[FILTER_BITS / 64];
 };
 
 /* A key at a place, and where it led: one line of cache. */
@@ -39,18 +45,19 @@ struct sq_skim {
 	bool (*run)(struct sq_skim *s, const char *text, size_t n, size_t *ret_used);
 	struct sq_json_limits limits;
 	struct sq_bits bits;
-	uint32_t *end; /* behind the last of `tokens` */
+	uint32_t n; /* tokens */
 	uint32_t n_keys;
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
 	uint16_t slots[SLOTS]; /* number of a key; 0: empty */
-	uint32_t tokens[AHEAD + SQ_BITS_ROOM];
+	uint16_t filter_of[SQ_NODES_MAX]; /* by place */
+	uint32_t at[AHEAD + SQ_BITS_ROOM];
+	char kind[AHEAD + SQ_BITS_ROOM + 64];
 	_Alignas(64) struct key keys[KEYS + 1]; /* the first is for those not to be remembered */
 	char value[SQ_SKIM_VALUE_MAX];
+	struct filter filters[]; /* the first lets nothing through */
 };
 
 static_assert(KEYS < SLOTS / 2, "a look must end");
-
-/* ---- keys ---- */
 
 static bool wants(const struct sq_skim *s, uint32_t field)
 {
@@ -79,6 +86,181 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 	}
 	return t->field != SQ_AUX_NONE && in != SQ_NODE_ROOT ? ACT_COUNT : ACT_PASS;
 }
+
+/* ---- filters ---- */
+
+/* A key at a place is passed over when its first four bytes, with what follows a shorter one, are
+ * none of those that keys of interest begin with: most keys of most records. What is of interest is
+ * what find() of walk.c would find, and what may be one of those with an escape in it. */
+
+static inline uint32_t filter_bit(uint32_t head)
+{
+	return (head * 0x9e3779b1u) >> 20;
+}
+
+static_assert(FILTER_BITS == 1 << (32 - 20), "filter_bit() gives a bit");
+
+static void add_head(struct filter *f, const unsigned char *p)
+{
+	uint32_t head, bit;
+
+	memcpy(&head, p, 4);
+	bit = filter_bit(head);
+	f->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+/* The first `n` bytes, and anything behind them. */
+static void add_any(struct filter *f, const unsigned char *p, size_t n)
+{
+	unsigned char head[4];
+
+	if (n >= 4) {
+		add_head(f, p);
+		return;
+	}
+	memcpy(head, p, n);
+	for (unsigned c = 0; c < 256; c++) {
+		head[n] = (unsigned char)c;
+		add_any(f, head, n + 1);
+	}
+}
+
+/* Behind the quote of a short key comes its colon, or blanks. */
+static void add_short(struct filter *f, const unsigned char *p, size_t n)
+{
+	static const unsigned char after[] = { ':', ' ', '\t', '\n', '\r' };
+	unsigned char head[5];
+
+	if (n >= 4) {
+		add_head(f, p);
+		return;
+	}
+	memcpy(head, p, n);
+	for (size_t i = 0; i < sizeof(after); i++) {
+		head[n] = after[i];
+		add_short(f, head, n + 1);
+	}
+}
+
+static void add_name(struct filter *f, struct sq_sv name)
+{
+	unsigned char head[8];
+	size_t n = name.n < 4 ? name.n : 4;
+
+	memcpy(head, name.p, n);
+	for (size_t i = 0; i < n; i++) { /* may have an escape of its own, or a byte that is none */
+		if (head[i] < 'A' && !sq_is_digit((char)head[i]) && !strchr("#@ .-_", head[i]))
+			memset(f, 0xff, sizeof(*f));
+		if (head[i] > 'z' || head[i] == '\\')
+			memset(f, 0xff, sizeof(*f));
+	}
+	for (size_t i = 0; i < n; i++) { /* \u00.. in place of byte i */
+		unsigned char escaped[8];
+
+		memcpy(escaped, head, i);
+		memcpy(escaped + i, "\\u00", 4);
+		add_head(f, escaped);
+	}
+	if (n == 4) {
+		add_head(f, head);
+		return;
+	}
+	head[n] = '"';
+	add_short(f, head, n + 1);
+	head[n] = '.'; /* of one key for a whole path */
+	add_any(f, head, n + 1);
+}
+
+/* A key at a wrapper or at the top; GELF's have a '_' before them. */
+static void add_both(struct filter *f, struct sq_sv name, bool top)
+{
+	char more[5] = "_";
+	size_t n = name.n < 4 ? name.n : 4;
+
+	add_name(f, name);
+	if (!top)
+		return;
+	memcpy(more + 1, name.p, n);
+	add_name(f, (struct sq_sv){ more, n + 1 });
+}
+
+static void add_field(const struct sq_skim *s, struct filter *f, const struct sq_node *node, int field,
+                      bool top)
+{
+	struct sq_sv name = sq_fields_name(s->walk->fields, (uint32_t)field);
+	char lower[4];
+	size_t n = name.n < 4 ? name.n : 4;
+
+	if (node->kind & SQ_PATH_DATA_) {
+		add_both(f, SQ_SV("Data_"), top);
+		return;
+	}
+	add_both(f, name, top);
+	if (!(node->kind & SQ_PATH_UPPER) || name.n == 0 || name.p[0] < 'A' || name.p[0] > 'Z')
+		return;
+	memcpy(lower, name.p, n);
+	lower[0] = (char)(lower[0] + 32);
+	add_both(f, (struct sq_sv){ lower, n }, top);
+}
+
+/* What stands under `node`, for the filter of place `at`. */
+static void add_place(const struct sq_skim *s, struct filter *f, uint32_t node, uint32_t at)
+{
+	const struct sq_trie *trie = s->walk->trie;
+	const struct sq_node *here = sq_trie_node(trie, node);
+	bool top = (sq_trie_node(trie, at)->kind & SQ_PATH_ROOT) != 0;
+
+	for (size_t i = 0; i < sq_trie_steps(trie); i++) {
+		uint32_t from;
+		struct sq_sv key = sq_trie_step(trie, i, &from);
+
+		if (from == node)
+			add_both(f, key, top);
+	}
+	if (!(here->kind & SQ_PATH_NAMES))
+		return;
+	for (uint32_t i = SQ_F_MESSAGE + 1; i < sq_fields_count(s->walk->fields); i++) {
+		if (!sq_field_is_derived(i) && (at != SQ_NODE_ROOT || wants(s, i)))
+			add_field(s, f, here, (int)i, top);
+	}
+}
+
+static bool has_filter(const struct sq_node *node)
+{
+	return node->parent || (node->kind & (SQ_PATH_NAMES | SQ_PATH_ROOT));
+}
+
+static size_t count_filters(const struct sq_trie *trie)
+{
+	size_t n = 1;
+
+	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++)
+		n += has_filter(sq_trie_node(trie, i));
+	return n;
+}
+
+static void make_filters(struct sq_skim *s)
+{
+	uint16_t n = 1;
+
+	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++) {
+		const struct sq_node *node = sq_trie_node(s->walk->trie, i);
+		struct filter *f = &s->filters[n];
+
+		if (!has_filter(node))
+			continue;
+		s->filter_of[i] = n++;
+		add_place(s, f, i, i);
+		if (i != SQ_NODE_ROOT && (node->kind & SQ_PATH_ROOT))
+			add_place(s, f, SQ_NODE_ROOT, i);
+		if (s->walk->c->all)
+			memset(f, 0xff, sizeof(*f));
+	}
+	if (s->walk->c->all)
+		memset(&s->filters[0], 0xff, sizeof(s->filters[0]));
+}
+
+/* ---- keys ---- */
 
 static inline uint32_t id_of(uint16_t node, size_t n)
 {
@@ -342,29 +524,29 @@ static inline bool may_be_event(const char *p)
 
 /* ---- structure ---- */
 
-/* Get at least `n` tokens from `t` on. @return the place of *t now, or NULL: there are no more */
-static const uint32_t *more(struct sq_skim *s, const uint32_t *t, size_t n)
+/* Get at least `n` tokens from number `i` on, which becomes the first. @return false: there are no more */
+static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 {
-	size_t have = (size_t)(s->end - t);
+	uint32_t have = s->n - i;
 
-	memmove(s->tokens, t, have * sizeof(*t));
-	s->end = s->tokens + have;
+	memmove(s->at, s->at + i, have * sizeof(*s->at));
+	memmove(s->kind, s->kind + i, have);
 	while (have < n) {
 		if (s->bits.at == s->bits.n || s->bits.bad)
-			return NULL;
-		s->end = s->bits_next(&s->bits, s->end);
-		have = (size_t)(s->end - s->tokens);
+			return false;
+		have += s->bits_next(&s->bits, (struct sq_tokens){ s->at + have, s->kind + have });
 	}
-	return s->tokens;
+	s->n = have;
+	return true;
 }
 
-#define NEED(n)                                             \
-	do {                                                \
-		if (SQ_UNLIKELY(s->end - t < (n))) {        \
-			t = more(s, t, n);                  \
-			if (!t)                             \
-				return false;               \
-		}                                           \
+#define NEED(count)                                  \
+	do {                                         \
+		if (SQ_UNLIKELY(s->n - i < (count))) { \
+			if (!more(s, i, (count)))    \
+				return false;        \
+			i = 0;                       \
+		}                                    \
 	} while (0)
 
 static const unsigned char ones[2 * KEY_QUICK] = {
@@ -390,6 +572,7 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #define BODY
 #define RUN run_plain
 #define FIND find_plain
+#define PASS pass_plain
 #define IS_KEY is_key
 #include "lib/model/skim_run.inc"
 
@@ -398,10 +581,12 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #undef BODY
 #undef RUN
 #undef FIND
+#undef PASS
 #undef IS_KEY
 #define BODY __attribute__((target("avx2,bmi,bmi2")))
 #define RUN run_avx2
 #define FIND find_avx2
+#define PASS pass_avx2
 #define IS_KEY is_key_avx2
 
 static inline BODY __m256i load32(const void *p)
@@ -423,18 +608,19 @@ bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 	if (text.n >= SQ_BITS_TEXT_MAX)
 		return false;
 	sq_bits_begin(&s->bits, text);
-	s->end = s->tokens;
+	s->n = 0;
 	return s->run(s, text.p, text.n, ret_used) && s->bits.bad == 0;
 }
 
 struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opts)
 {
 	const struct sq_bits_body *body = opts->body ? opts->body : sq_bits_best();
-	struct sq_skim *s = aligned_alloc(_Alignof(struct sq_skim), sizeof(*s));
+	size_t size = sizeof(struct sq_skim) + count_filters(walk->trie) * sizeof(struct filter);
+	struct sq_skim *s = aligned_alloc(_Alignof(struct sq_skim), (size + 63) / 64 * 64);
 
 	if (!s)
 		return NULL;
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, size);
 	s->walk = walk;
 	s->want = opts->want;
 	s->limits = opts->limits;
@@ -446,6 +632,7 @@ struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opt
 	if (body->has_avx2)
 		s->run = run_avx2;
 #endif
+	make_filters(s);
 	return s;
 }
 

@@ -128,3 +128,15 @@ void sq_trie_free(struct sq_trie *t)
 {
 	free(t);
 }
+
+/* Those that are empty lead nowhere and are given all the same. */
+size_t sq_trie_steps(const struct sq_trie *t)
+{
+	return SQ_LEN(t->steps);
+}
+
+struct sq_sv sq_trie_step(const struct sq_trie *t, size_t i, uint32_t *ret_from)
+{
+	*ret_from = t->steps[i].to == SQ_NODE_NONE ? SQ_NODE_NONE : t->steps[i].from;
+	return t->steps[i].key;
+}

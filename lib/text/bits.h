@@ -15,7 +15,7 @@
 
 enum {
 	SQ_BITS_WINDOW = 4096, /* bytes that one call looks at, at most */
-	SQ_BITS_ROOM = SQ_BITS_WINDOW + 64, /* positions that one call may write */
+	SQ_BITS_ROOM = SQ_BITS_WINDOW + 64, /* tokens that one call may write */
 };
 
 /** What is known between two windows of one text. */
@@ -39,13 +39,19 @@ static inline void sq_bits_begin(struct sq_bits *b, struct sq_sv text)
 	*b = (struct sq_bits){ .text = text.p, .n = (uint32_t)text.n };
 }
 
+/** Tokens of a window: where each begins, and its first byte. */
+struct sq_tokens {
+	uint32_t *at;
+	char *kind;
+};
+
 /**
  * Look at the next window.
  *
- * @param to  room for SQ_BITS_ROOM positions; more than are given may be written over
- * @return behind the last position
+ * @param to  room for SQ_BITS_ROOM tokens; more than are found may be written over
+ * @return how many were found
  */
-typedef uint32_t *sq_bits_fn(struct sq_bits *b, uint32_t *to);
+typedef uint32_t sq_bits_fn(struct sq_bits *b, struct sq_tokens to);
 
 struct sq_bits_body {
 	const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */

@@ -76,8 +76,8 @@ static inline BODY uint64_t prefix_xor(uint64_t bits)
 }
 
 #define FIRST(bits) ((uint32_t)_tzcnt_u64(bits))
-#include "lib/text/bits_put.inc"
-
+#define PUT_FIRST
 #define LOAD_PART
+
 #include "lib/text/bits_body.inc"
 #endif

@@ -73,7 +73,7 @@ static inline uint64_t prefix_xor(uint64_t bits)
 }
 
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
-#include "lib/text/bits_put.inc"
-
+#define PUT_FIRST
 #define LOAD_PART
+
 #include "lib/text/bits_body.inc"
