@@ -114,6 +114,12 @@ const struct sq_node *sq_trie_node(const struct sq_trie *t, uint32_t node);
 /** The place `key` under `node`, or SQ_NODE_NONE; `hash` is sq_key_hash(key). */
 uint32_t sq_trie_find(const struct sq_trie *t, uint32_t node, struct sq_sv key, uint32_t hash);
 
-/** Number of steps from place to place, and the key of step `i`, with where it leads from. */
-size_t sq_trie_steps(const struct sq_trie *t);
-struct sq_sv sq_trie_step(const struct sq_trie *t, size_t i, uint32_t *ret_from);
+/** One step from a place to another. */
+struct sq_step {
+	uint32_t hash; /* of the key, mixed with `from` */
+	uint16_t from, to;
+	struct sq_sv key;
+};
+
+/** Look at all of them: start with `*at` = 0. @return NULL: no more */
+const struct sq_step *sq_trie_next_step(const struct sq_trie *t, size_t *at);

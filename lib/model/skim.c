@@ -50,6 +50,7 @@ struct sq_skim {
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
 	uint16_t slots[SLOTS]; /* number of a key; 0: empty */
 	uint16_t filter_of[SQ_NODES_MAX]; /* by place */
+	bool matters[SQ_NODES_MAX];       /* what stands there, or at a place under it */
 	uint32_t at[AHEAD + SQ_BITS_ROOM];
 	char kind[AHEAD + SQ_BITS_ROOM + 64];
 	_Alignas(64) struct key keys[KEYS + 1]; /* the first is for those not to be remembered */
@@ -208,20 +209,42 @@ static void add_place(const struct sq_skim *s, struct filter *f, uint32_t node, 
 {
 	const struct sq_trie *trie = s->walk->trie;
 	const struct sq_node *here = sq_trie_node(trie, node);
+	const struct sq_step *step;
 	bool top = (sq_trie_node(trie, at)->kind & SQ_PATH_ROOT) != 0;
 
-	for (size_t i = 0; i < sq_trie_steps(trie); i++) {
-		uint32_t from;
-		struct sq_sv key = sq_trie_step(trie, i, &from);
-
-		if (from == node)
-			add_both(f, key, top);
+	for (size_t i = 0; (step = sq_trie_next_step(trie, &i));) {
+		if (step->from == node && s->matters[step->to])
+			add_both(f, step->key, top);
 	}
 	if (!(here->kind & SQ_PATH_NAMES))
 		return;
 	for (uint32_t i = SQ_F_MESSAGE + 1; i < sq_fields_count(s->walk->fields); i++) {
 		if (!sq_field_is_derived(i) && (at != SQ_NODE_ROOT || wants(s, i)))
 			add_field(s, f, here, (int)i, top);
+	}
+}
+
+/* Is a string or number of any consequence that stands at a place? Or, where one key can name a whole
+ * path, at one under it? Objects and arrays are never passed over by filters. */
+static void find_what_matters(struct sq_skim *s)
+{
+	const struct sq_trie *trie = s->walk->trie;
+	const struct sq_step *step;
+	bool again = true;
+
+	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++) {
+		const struct sq_node *node = sq_trie_node(trie, i);
+
+		s->matters[i] = node->hint ||
+		                (node->kind & (SQ_PATH_NAMES | SQ_PATH_TEXT | SQ_PATH_LIST)) ||
+		                ((node->kind & SQ_PATH_FIELD) && wants(s, node->field));
+	}
+	while (again) {
+		again = false;
+		for (size_t i = 0; (step = sq_trie_next_step(trie, &i));) {
+			if (s->matters[step->to] && !s->matters[step->from])
+				s->matters[step->from] = again = true;
+		}
 	}
 }
 
@@ -243,6 +266,7 @@ static void make_filters(struct sq_skim *s)
 {
 	uint16_t n = 1;
 
+	find_what_matters(s);
 	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++) {
 		const struct sq_node *node = sq_trie_node(s->walk->trie, i);
 		struct filter *f = &s->filters[n];

@@ -7,16 +7,10 @@
 
 enum { STEPS = 2048 };
 
-struct step {
-	uint32_t hash; /* of the key, mixed with `from` */
-	uint16_t from, to;
-	struct sq_sv key;
-};
-
 struct sq_trie {
 	uint32_t n; /* nodes in use */
 	struct sq_node nodes[SQ_NODES_MAX];
-	struct step steps[STEPS]; /* open addressing; to = SQ_NODE_NONE: empty */
+	struct sq_step steps[STEPS]; /* open addressing; to = SQ_NODE_NONE: empty */
 };
 
 static_assert(STEPS >= 4 * SQ_NODES_MAX, "a miss must end after one look, nearly always");
@@ -31,7 +25,7 @@ uint32_t sq_trie_find(const struct sq_trie *t, uint32_t node, struct sq_sv key, 
 	uint32_t h = mixed(hash, node);
 
 	for (uint32_t at = h % STEPS; t->steps[at].to != SQ_NODE_NONE; at = (at + 1) % STEPS) {
-		const struct step *s = &t->steps[at];
+		const struct sq_step *s = &t->steps[at];
 
 		if (s->hash == h && s->from == node && sq_sv_eq(s->key, key))
 			return s->to;
@@ -63,7 +57,7 @@ static uint32_t step_to(struct sq_trie *t, uint32_t from, struct sq_sv key)
 	t->nodes[from].parent = true;
 	while (t->steps[at].to != SQ_NODE_NONE)
 		at = (at + 1) % STEPS;
-	t->steps[at] = (struct step){ h, (uint16_t)from, (uint16_t)to, key };
+	t->steps[at] = (struct sq_step){ h, (uint16_t)from, (uint16_t)to, key };
 	return to;
 }
 
@@ -129,14 +123,13 @@ void sq_trie_free(struct sq_trie *t)
 	free(t);
 }
 
-/* Those that are empty lead nowhere and are given all the same. */
-size_t sq_trie_steps(const struct sq_trie *t)
+const struct sq_step *sq_trie_next_step(const struct sq_trie *t, size_t *at)
 {
-	return SQ_LEN(t->steps);
-}
+	while (*at < STEPS) {
+		const struct sq_step *s = &t->steps[(*at)++];
 
-struct sq_sv sq_trie_step(const struct sq_trie *t, size_t i, uint32_t *ret_from)
-{
-	*ret_from = t->steps[i].to == SQ_NODE_NONE ? SQ_NODE_NONE : t->steps[i].from;
-	return t->steps[i].key;
+		if (s->to != SQ_NODE_NONE)
+			return s;
+	}
+	return NULL;
 }
