@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #define BODY __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
+#define WHOLE __attribute__((always_inline))
 #define NEXT sq_bits_avx2
 
 typedef struct {
@@ -20,6 +21,20 @@ static inline BODY uint64_t bits_of(__m256i low, __m256i high)
 {
 	return (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
 	       (uint32_t)_mm256_movemask_epi8(low);
+}
+
+typedef __m256i least_t;
+
+#define LEAST _mm256_set1_epi8(' ')
+
+static inline BODY least_t lesser(least_t l, block_t b)
+{
+	return _mm256_min_epu8(l, _mm256_min_epu8(b.v[0], b.v[1]));
+}
+
+static inline BODY bool is_low(least_t l)
+{
+	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(l, _mm256_set1_epi8(' '))) != -1;
 }
 
 static inline BODY uint64_t is(block_t b, char c)
@@ -76,8 +91,10 @@ static inline BODY uint64_t prefix_xor(uint64_t bits)
 }
 
 #define FIRST(bits) ((uint32_t)_tzcnt_u64(bits))
+#define COUNT(bits) ((uint32_t)__builtin_popcountll(bits))
 #define PUT_FIRST
 #define LOAD_PART
+#define ESCAPES_BRANCH
 
 #include "lib/text/bits_body.inc"
 #endif

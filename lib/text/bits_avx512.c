@@ -4,7 +4,9 @@
 #include <immintrin.h>
 
 #define BODY __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,pclmul")))
+#define WHOLE
 #define NEXT sq_bits_avx512
+#define ESCAPES_BRANCH
 
 typedef __m512i block_t;
 
@@ -16,6 +18,20 @@ static inline BODY block_t load(const char *p)
 static inline BODY block_t load_part(const char *p, size_t n)
 {
 	return _mm512_mask_loadu_epi8(_mm512_set1_epi8(' '), _bzhi_u64(UINT64_MAX, (unsigned)n), p);
+}
+
+typedef __m512i least_t;
+
+#define LEAST _mm512_set1_epi8(' ')
+
+static inline BODY least_t lesser(least_t l, block_t b)
+{
+	return _mm512_min_epu8(l, b);
+}
+
+static inline BODY bool is_low(least_t l)
+{
+	return _mm512_cmplt_epu8_mask(l, _mm512_set1_epi8(' ')) != 0;
 }
 
 static inline BODY uint64_t is(block_t b, char c)

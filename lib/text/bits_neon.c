@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 
 #define BODY
+#define WHOLE __attribute__((always_inline))
 #define NEXT sq_bits_neon
 
 typedef struct {
@@ -27,6 +28,20 @@ static inline uint64_t bits_of(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x1
 
 	low = vpaddq_u8(low, high);
 	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(low, low)), 0);
+}
+
+typedef uint8x16_t least_t;
+
+#define LEAST vdupq_n_u8(' ')
+
+static inline least_t lesser(least_t l, block_t b)
+{
+	return vminq_u8(vminq_u8(l, vminq_u8(b.v[0], b.v[1])), vminq_u8(b.v[2], b.v[3]));
+}
+
+static inline bool is_low(least_t l)
+{
+	return vminvq_u8(l) < ' ';
 }
 
 static inline uint64_t is(block_t b, char c)
@@ -72,8 +87,10 @@ static inline uint64_t prefix_xor(uint64_t bits)
 }
 
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
+#define COUNT(bits) ((uint32_t)__builtin_popcountll(bits))
 #define PUT_FIRST
 #define LOAD_PART
+#define ESCAPES_BRANCH
 
 #include "lib/text/bits_body.inc"
 #endif

@@ -2,6 +2,7 @@
 #include "lib/text/bits_private.h"
 
 #define BODY
+#define WHOLE __attribute__((always_inline))
 #define NEXT sq_bits_plain
 
 enum { WORDS = 8 };
@@ -55,6 +56,22 @@ static inline uint64_t upto(block_t b, char c) /* c is below 0x80 */
 	return bits;
 }
 
+typedef uint64_t least_t;
+
+#define LEAST 0
+
+static inline least_t lesser(least_t l, block_t b)
+{
+	for (int i = 0; i < WORDS; i++)
+		l |= ~(((b.w[i] & EACH(0x7f)) + EACH(0x60)) | b.w[i]);
+	return l;
+}
+
+static inline bool is_low(least_t l)
+{
+	return (l & EACH(0x80)) != 0;
+}
+
 static inline uint64_t is_mark(block_t b)
 {
 	return is(b, '{') | is(b, '}') | is(b, '[') | is(b, ']') | is(b, ':') | is(b, ',');
@@ -72,8 +89,19 @@ static inline uint64_t prefix_xor(uint64_t bits)
 	return bits;
 }
 
+/* No instruction does it on every such CPU. */
+static inline uint32_t count(uint64_t bits)
+{
+	bits -= bits >> 1 & 0x5555555555555555u;
+	bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (uint32_t)(bits * 0x0101010101010101u >> 56);
+}
+
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
+#define COUNT(bits) count(bits)
 #define PUT_FIRST
 #define LOAD_PART
+#define ESCAPES_BRANCH
 
 #include "lib/text/bits_body.inc"

@@ -4,6 +4,7 @@
 #include <emmintrin.h>
 
 #define BODY
+#define WHOLE __attribute__((always_inline))
 #define NEXT sq_bits_sse2
 
 typedef struct {
@@ -24,6 +25,21 @@ static inline uint64_t bits_of(__m128i a, __m128i b, __m128i c, __m128i d)
 	uint32_t high = (uint32_t)_mm_movemask_epi8(c) | (uint32_t)_mm_movemask_epi8(d) << 16;
 
 	return low | (uint64_t)high << 32;
+}
+
+typedef __m128i least_t;
+
+#define LEAST _mm_set1_epi8(' ')
+
+static inline least_t lesser(least_t l, block_t b)
+{
+	return _mm_min_epu8(_mm_min_epu8(l, _mm_min_epu8(b.v[0], b.v[1])),
+	                    _mm_min_epu8(b.v[2], b.v[3]));
+}
+
+static inline bool is_low(least_t l)
+{
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(l, _mm_set1_epi8(' '))) != 0xffff;
 }
 
 static inline uint64_t is(block_t b, char c)
@@ -72,9 +88,20 @@ static inline uint64_t prefix_xor(uint64_t bits)
 	return bits;
 }
 
+/* No instruction does it on every such CPU. */
+static inline uint32_t count(uint64_t bits)
+{
+	bits -= bits >> 1 & 0x5555555555555555u;
+	bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (uint32_t)(bits * 0x0101010101010101u >> 56);
+}
+
 #define FIRST(bits) ((uint32_t)__builtin_ctzll((bits) | (uint64_t)1 << 63))
+#define COUNT(bits) count(bits)
 #define PUT_FIRST
 #define LOAD_PART
+#define ESCAPES_BRANCH
 
 #include "lib/text/bits_body.inc"
 #endif
