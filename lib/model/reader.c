@@ -6,6 +6,7 @@
 
 #include "lib/model/eventxml.h"
 #include "lib/model/semantics.h"
+#include "lib/model/skim.h"
 #include "lib/model/walk.h"
 #include "lib/wire/frame.h"
 #include "lib/text/jsonclose.h"
@@ -20,6 +21,8 @@ struct sq_reader {
 	const struct sq_fields *fields;
 	struct sq_trie *trie;
 	struct sq_json *json;
+	struct sq_skim *skim; /* NULL: yajl reads everything */
+	uint64_t unsure;
 	struct sq_collect collect;
 	struct sq_walk walk;
 	struct sq_sv left; /* what the last call left of its record */
@@ -56,6 +59,14 @@ struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_
 	r->walk.c = &r->collect;
 	r->walk.trie = r->trie;
 	r->walk.fields = fields;
+	if (opts->skim) {
+		r->skim = sq_skim_new(&r->walk, &(struct sq_skim_opts){ limits, NULL,
+		                                                        opts->skim_body });
+		if (!r->skim) {
+			sq_reader_free(r);
+			return NULL;
+		}
+	}
 	return r;
 }
 
@@ -63,9 +74,15 @@ void sq_reader_free(struct sq_reader *r)
 {
 	if (!r)
 		return;
+	sq_skim_free(r->skim);
 	sq_json_free(r->json);
 	sq_trie_free(r->trie);
 	free(r);
+}
+
+uint64_t sq_reader_unsure(const struct sq_reader *r)
+{
+	return r->unsure;
 }
 
 const char *sq_reader_why(const struct sq_reader *r)
@@ -126,6 +143,28 @@ static int read_json(struct sq_reader *r, struct sq_sv text, size_t *ret_used)
 	return sq_json_read(r->json, text, ret_used);
 }
 
+/* Read the event itself, of which nothing has been collected yet. What skim has collected before it
+ * lost certainty is forgotten. */
+static int read_whole(struct sq_reader *r, struct sq_sv text, size_t *ret_used)
+{
+	struct sq_event *ev = r->collect.ev;
+	struct sq_sv raw = ev->raw;
+	struct sq_arena *a = r->collect.arena;
+	size_t mark = sq_arena_mark(a);
+	bool overflow = a->overflow;
+
+	if (!r->skim)
+		return read_json(r, text, ret_used);
+	sq_walk_begin(&r->walk);
+	if (sq_skim_read(r->skim, text, ret_used))
+		return 0;
+	r->unsure++;
+	sq_arena_rewind(a, mark);
+	a->overflow = overflow;
+	sq_collect_begin(&r->collect, ev, a, r->fields, raw);
+	return read_json(r, text, ret_used);
+}
+
 static bool read_text(struct sq_reader *r, struct sq_sv text)
 {
 	size_t used;
@@ -181,7 +220,7 @@ static void unwrap(struct sq_reader *r)
 static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
 {
 	size_t used;
-	int ret = read_json(r, text, &used);
+	int ret = read_whole(r, text, &used);
 
 	if (ret < 0) {
 		if (sq_json_was_cut(r->json))

@@ -17,8 +17,13 @@ struct sq_reader_opts {
 	uint32_t max_depth; /* of JSON; deeper records are malformed. 0 = 64 */
 	uint32_t max_keys;  /* of one record; more are malformed. 0 = 10,000 */
 	bool want_all;      /* fill sq_event.all (a rule set has keyword rules) */
+	/** Read JSON by the positions of its tokens where that is certain (skim.h), by yajl where it
+	 *  is not: the same events, sooner. */
+	bool skim;
+	const struct sq_bits_body *skim_body; /* NULL: the best that this CPU runs */
 };
 
+struct sq_bits_body;
 struct sq_reader;
 
 /** `fields` is kept and must outlive the reader; names added to it later are not found in keys that
@@ -50,6 +55,9 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
  */
 bool sq_reader_salvage(struct sq_reader *r, const struct sq_syslog *header, struct sq_arena *a,
                        struct sq_event *ev);
+
+/** How many events skim was not certain of, which yajl read then. */
+uint64_t sq_reader_unsure(const struct sq_reader *r);
 
 /** Why the last record was malformed: one short line, valid until the next call. */
 const char *sq_reader_why(const struct sq_reader *r);

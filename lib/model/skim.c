@@ -170,6 +170,8 @@ static void add_name(struct filter *f, struct sq_sv name)
 	add_short(f, head, n + 1);
 	head[n] = '.'; /* of one key for a whole path */
 	add_any(f, head, n + 1);
+	head[n] = '\\'; /* the same dot, escaped */
+	add_any(f, head, n + 1);
 }
 
 /* A key at a wrapper or at the top; GELF's have a '_' before them. */
