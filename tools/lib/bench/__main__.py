@@ -9,10 +9,11 @@ import tempfile
 
 import daemon
 import scan
+import skim
 import wire
 from common import ROUNDS, SHARED, cpu_name
 
-NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk")
+NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim")
 
 
 def main():
@@ -40,6 +41,7 @@ def main():
             "tls": lambda: wire.tls(corpus, size, events, folder),
             "idle": lambda: wire.idle(folder),
             "bulk": lambda: wire.bulk(corpus, events, folder),
+            "skim": lambda: skim.skim(corpus),
         }
         for name in NAMES:
             if name in wanted:
