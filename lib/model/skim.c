@@ -10,7 +10,7 @@ enum {
 	SLOTS = 4096,  /* of the hash table over them; a power of two */
 	KEY_ROOM = 48, /* bytes of a key that is remembered */
 	KEY_QUICK = 32, /* bytes of a key that is compared at once */
-	FILTER_BITS = 4096,
+	FILTER_SLOTS = 4096,
 	AHEAD = 4,     /* tokens looked at together: key, colon, value, and what follows it */
 };
 
@@ -24,7 +24,7 @@ enum act {
 
 /* Which keys at a place may be of interest, by their first four bytes. */
 struct filter {
-	uint64_t bits[FILTER_BITS / 64];
+	bool some[FILTER_SLOTS];
 };
 
 /* A key at a place, and where it led: one line of cache. */
@@ -94,20 +94,19 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
  * none of those that keys of interest begin with: most keys of most records. What is of interest is
  * what find() of walk.c would find, and what may be one of those with an escape in it. */
 
-static inline uint32_t filter_bit(uint32_t head)
+static inline uint32_t filter_slot(uint32_t head)
 {
 	return (head * 0x9e3779b1u) >> 20;
 }
 
-static_assert(FILTER_BITS == 1 << (32 - 20), "filter_bit() gives a bit");
+static_assert(FILTER_SLOTS == 1 << (32 - 20), "filter_slot() gives a slot");
 
 static void add_head(struct filter *f, const unsigned char *p)
 {
-	uint32_t head, bit;
+	uint32_t head;
 
 	memcpy(&head, p, 4);
-	bit = filter_bit(head);
-	f->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+	f->some[filter_slot(head)] = true;
 }
 
 /* The first `n` bytes, and anything behind them. */
@@ -151,9 +150,9 @@ static void add_name(struct filter *f, struct sq_sv name)
 	memcpy(head, name.p, n);
 	for (size_t i = 0; i < n; i++) { /* may have an escape of its own, or a byte that is none */
 		if (head[i] < 'A' && !sq_is_digit((char)head[i]) && !strchr("#@ .-_", head[i]))
-			memset(f, 0xff, sizeof(*f));
+			memset(f, 1, sizeof(*f));
 		if (head[i] > 'z' || head[i] == '\\')
-			memset(f, 0xff, sizeof(*f));
+			memset(f, 1, sizeof(*f));
 	}
 	for (size_t i = 0; i < n; i++) { /* \u00.. in place of byte i */
 		unsigned char escaped[8];
@@ -280,10 +279,10 @@ static void make_filters(struct sq_skim *s)
 		if (i != SQ_NODE_ROOT && (node->kind & SQ_PATH_ROOT))
 			add_place(s, f, SQ_NODE_ROOT, i);
 		if (s->walk->c->all)
-			memset(f, 0xff, sizeof(*f));
+			memset(f, 1, sizeof(*f));
 	}
 	if (s->walk->c->all)
-		memset(&s->filters[0], 0xff, sizeof(s->filters[0]));
+		memset(&s->filters[0], 1, sizeof(s->filters[0]));
 }
 
 /* ---- keys ---- */
@@ -599,6 +598,7 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #define RUN run_plain
 #define FIND find_plain
 #define PASS pass_plain
+#define VALUE value_plain
 #define IS_KEY is_key
 #include "lib/model/skim_run.inc"
 
@@ -608,11 +608,13 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #undef RUN
 #undef FIND
 #undef PASS
+#undef VALUE
 #undef IS_KEY
 #define BODY __attribute__((target("avx2,bmi,bmi2")))
 #define RUN run_avx2
 #define FIND find_avx2
 #define PASS pass_avx2
+#define VALUE value_avx2
 #define IS_KEY is_key_avx2
 
 static inline BODY __m256i load32(const void *p)
