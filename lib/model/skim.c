@@ -635,6 +635,8 @@ bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 {
 	if (text.n >= SQ_BITS_TEXT_MAX)
 		return false;
+	while (text.n && sq_is_space(text.p[text.n - 1])) /* any other line end costs a second look */
+		text.n--;
 	sq_bits_begin(&s->bits, text);
 	s->n = 0;
 	return s->run(s, text.p, text.n, ret_used) && s->bits.bad == 0;
