@@ -8,8 +8,8 @@
 #include "lib/model/semantics.h"
 #include "lib/model/skim.h"
 #include "lib/model/walk.h"
-#include "lib/wire/frame.h"
 #include "lib/text/jsonclose.h"
+#include "lib/wire/frame.h"
 
 enum {
 	DEPTH = 64,
@@ -60,8 +60,8 @@ struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_
 	r->walk.trie = r->trie;
 	r->walk.fields = fields;
 	if (opts->skim) {
-		r->skim = sq_skim_new(&r->walk, &(struct sq_skim_opts){ limits, NULL,
-		                                                        opts->skim_body });
+		r->skim = sq_skim_new(&r->walk,
+		                      &(struct sq_skim_opts){ limits, NULL, opts->skim_body });
 		if (!r->skim) {
 			sq_reader_free(r);
 			return NULL;

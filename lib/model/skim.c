@@ -6,12 +6,12 @@
 #include "lib/model/keyhash.h"
 
 enum {
-	KEYS = 1024,   /* remembered, of all producers together */
-	SLOTS = 4096,  /* of the hash table over them; a power of two */
-	KEY_ROOM = 48, /* bytes of a key that is remembered */
+	KEYS = 1024,    /* remembered, of all producers together */
+	SLOTS = 4096,   /* of the hash table over them; a power of two */
+	KEY_ROOM = 48,  /* bytes of a key that is remembered */
 	KEY_QUICK = 32, /* bytes of a key that is compared at once */
 	FILTER_SLOTS = 4096,
-	AHEAD = 4,     /* tokens looked at together: key, colon, value, and what follows it */
+	AHEAD = 4, /* tokens looked at together: key, colon, value, and what follows it */
 };
 
 /* What becomes of a value that is no object and no array. */
@@ -48,7 +48,7 @@ struct sq_skim {
 	uint32_t n; /* tokens */
 	uint32_t n_keys;
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
-	uint16_t slots[SLOTS]; /* number of a key; 0: empty */
+	uint16_t slots[SLOTS];            /* number of a key; 0: empty */
 	uint16_t filter_of[SQ_NODES_MAX]; /* by place */
 	bool matters[SQ_NODES_MAX];       /* what stands there, or at a place under it */
 	uint32_t at[AHEAD + SQ_BITS_ROOM];
@@ -80,7 +80,8 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 	if (t->node != SQ_NODE_NONE) {
 		if ((node->kind & SQ_PATH_FIELD) && wants(s, node->field))
 			return ACT_PUT;
-		if ((node->kind & SQ_PATH_LIST) || (t->field != SQ_AUX_NONE && (node->kind & SQ_PATH_TEXT)))
+		if ((node->kind & SQ_PATH_LIST) ||
+		    (t->field != SQ_AUX_NONE && (node->kind & SQ_PATH_TEXT)))
 			return ACT_PUT;
 		if (node->kind & SQ_PATH_TEXT)
 			return ACT_EVENT;
@@ -186,8 +187,8 @@ static void add_both(struct filter *f, struct sq_sv name, bool top)
 	add_name(f, (struct sq_sv){ more, n + 1 });
 }
 
-static void add_field(const struct sq_skim *s, struct filter *f, const struct sq_node *node, int field,
-                      bool top)
+static void add_field(const struct sq_skim *s, struct filter *f, const struct sq_node *node,
+                      int field, bool top)
 {
 	struct sq_sv name = sq_fields_name(s->walk->fields, (uint32_t)field);
 	char lower[4];
@@ -225,8 +226,8 @@ static void add_place(const struct sq_skim *s, struct filter *f, uint32_t node, 
 	}
 }
 
-/* Is a string or number of any consequence that stands at a place? Or, where one key can name a whole
- * path, at one under it? Objects and arrays are never passed over by filters. */
+/* Is a string or number of any consequence that stands at a place? Or, where one key can name a
+ * whole path, at one under it? Objects and arrays are never passed over by filters. */
 static void find_what_matters(struct sq_skim *s)
 {
 	const struct sq_trie *trie = s->walk->trie;
@@ -332,7 +333,8 @@ static inline uint32_t hash(struct sq_sv name, uint16_t node)
 
 static_assert(SLOTS == 1 << (64 - 52), "hash() gives a slot");
 
-/* A key whose slot is another's, or that is new, or stands at an edge of the text. NULL: not certain */
+/* A key whose slot is another's, or that is new, or stands at an edge of the text. NULL: not
+ * certain */
 static struct key *look_up(struct sq_skim *s, struct sq_sv name, uint16_t node)
 {
 	char room[KEY_ROOM + 16] = "";
@@ -495,8 +497,8 @@ static int kind_of(struct sq_sv *text)
 	return is_number(*text) ? SQ_JSON_NUMBER : -1;
 }
 
-/* 0 for at most eight digits, of which the first of several is no 0: nearly every number there is. No
- * branches: whether a string or a number comes next is not to be foreseen. */
+/* 0 for at most eight digits, of which the first of several is no 0: nearly every number there is.
+ * No branches: whether a string or a number comes next is not to be foreseen. */
 static inline uint64_t no_short_number(const char *p, size_t n)
 {
 	uint64_t w, other;
@@ -549,7 +551,8 @@ static inline bool may_be_event(const char *p)
 
 /* ---- structure ---- */
 
-/* Get at least `n` tokens from number `i` on, which becomes the first. @return false: there are no more */
+/* Get at least `n` tokens from number `i` on, which becomes the first. @return false: there are no
+ * more */
 static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 {
 	uint32_t have = s->n - i;
@@ -565,13 +568,13 @@ static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 	return true;
 }
 
-#define NEED(count)                                  \
-	do {                                         \
-		if (SQ_UNLIKELY(s->n - i < (count))) { \
-			if (!more(s, i, (count)))    \
-				return false;        \
-			i = 0;                       \
-		}                                    \
+#define NEED(count)                                                                                \
+	do {                                                                                       \
+		if (SQ_UNLIKELY(s->n - i < (count))) {                                             \
+			if (!more(s, i, (count)))                                                  \
+				return false;                                                      \
+			i = 0;                                                                     \
+		}                                                                                  \
 	} while (0)
 
 static const unsigned char ones[2 * KEY_QUICK] = {
@@ -595,10 +598,10 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 }
 
 #define BODY
-#define RUN run_plain
-#define FIND find_plain
-#define PASS pass_plain
-#define VALUE value_plain
+#define RUN    run_plain
+#define FIND   find_plain
+#define PASS   pass_plain
+#define VALUE  value_plain
 #define IS_KEY is_key
 #include "lib/model/skim_run.inc"
 
@@ -610,11 +613,11 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #undef PASS
 #undef VALUE
 #undef IS_KEY
-#define BODY __attribute__((target("avx2,bmi,bmi2")))
-#define RUN run_avx2
-#define FIND find_avx2
-#define PASS pass_avx2
-#define VALUE value_avx2
+#define BODY   __attribute__((target("avx2,bmi,bmi2")))
+#define RUN    run_avx2
+#define FIND   find_avx2
+#define PASS   pass_avx2
+#define VALUE  value_avx2
 #define IS_KEY is_key_avx2
 
 static inline BODY __m256i load32(const void *p)
@@ -635,7 +638,8 @@ bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 {
 	if (text.n >= SQ_BITS_TEXT_MAX)
 		return false;
-	while (text.n && sq_is_space(text.p[text.n - 1])) /* any other line end costs a second look */
+	while (text.n &&
+	       sq_is_space(text.p[text.n - 1])) /* any other line end costs a second look */
 		text.n--;
 	sq_bits_begin(&s->bits, text);
 	s->n = 0;

@@ -1,16 +1,17 @@
 /* The second way to read JSON: by the positions of its tokens (lib/text/bits.h) instead of yajl.
  *
  * Private to lib/model. It stands where sq_json_read() stands and drives the same sink, the tree of
- * places (walk.h): what a path means, what becomes of a key given twice, of an array, of a text that
- * holds an event, is decided by the same code for both. Of its own it has only how tokens are found,
- * and a memory of which key follows which, so that nearly every key is known by one comparison.
+ * places (walk.h): what a path means, what becomes of a key given twice, of an array, of a text
+ * that holds an event, is decided by the same code for both. Of its own it has only how tokens are
+ * found, and a memory of which key follows which, so that nearly every key is known by one
+ * comparison.
  *
  * It either reads the value to its end, every token of it, and has told the sink exactly what yajl
- * would have; or it says that it is not certain, and the record is to be read anew by yajl. Not certain
- * are
+ * would have; or it says that it is not certain, and the record is to be read anew by yajl. Not
+ * certain are
  *   - all texts that yajl refuses: skim never has a verdict "malformed" of its own, and there is no
- *     malformed record that it does not notice. (Also some that yajl accepts: vertical tabs and form
- *     feeds between tokens, and control characters or broken strings behind the value, as far as
+ *     malformed record that it does not notice. (Also some that yajl accepts: vertical tabs and
+ * form feeds between tokens, and control characters or broken strings behind the value, as far as
  *     they lie within one window.)
  *   - an escape in a key, where the key matters
  *   - an escaped surrogate (\ud800 to \udfff) in a wanted value, and a wanted value with escapes

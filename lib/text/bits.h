@@ -14,7 +14,7 @@
 #include "lib/base/sv.h"
 
 enum {
-	SQ_BITS_WINDOW = 4096, /* bytes that one call looks at, at most */
+	SQ_BITS_WINDOW = 4096,              /* bytes that one call looks at, at most */
 	SQ_BITS_ROOM = SQ_BITS_WINDOW + 64, /* tokens that one call may write */
 };
 

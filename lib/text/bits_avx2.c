@@ -3,9 +3,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define BODY __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
+#define BODY  __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
 #define WHOLE __attribute__((always_inline))
-#define NEXT sq_bits_avx2
+#define NEXT  sq_bits_avx2
 
 typedef struct {
 	__m256i v[2];
@@ -54,8 +54,9 @@ static inline BODY uint64_t upto(block_t b, char c)
 
 static inline BODY __m256i marks(__m256i v)
 {
-	const __m256i want = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-		-128, -128, -128, -128, -128, -128, -128, -128, -128, -128, ':', '{', ',', '}', 0, 0));
+	const __m256i want = _mm256_broadcastsi128_si256(_mm_setr_epi8(-128, -128, -128, -128, -128,
+	                                                               -128, -128, -128, -128, -128,
+	                                                               ':', '{', ',', '}', 0, 0));
 
 	return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(want, v),
 	                         _mm256_or_si256(v, _mm256_set1_epi8(0x20)));
@@ -86,8 +87,8 @@ static inline BODY uint64_t escapable(block_t b)
 
 static inline BODY uint64_t prefix_xor(uint64_t bits)
 {
-	return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)bits),
-	                                                        _mm_set1_epi8(-1), 0));
+	return (uint64_t)_mm_cvtsi128_si64(
+		_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)bits), _mm_set1_epi8(-1), 0));
 }
 
 #define FIRST(bits) ((uint32_t)_tzcnt_u64(bits))

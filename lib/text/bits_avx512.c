@@ -47,8 +47,9 @@ static inline BODY uint64_t upto(block_t b, char c)
 /* By the low half of each byte, what byte it would have to be with bit 5 set; no byte is 0x80. */
 static inline BODY uint64_t is_mark(block_t b)
 {
-	const __m512i want = _mm512_broadcast_i32x4(_mm_setr_epi8(
-		-128, -128, -128, -128, -128, -128, -128, -128, -128, -128, ':', '{', ',', '}', 0, 0));
+	const __m512i want =
+		_mm512_broadcast_i32x4(_mm_setr_epi8(-128, -128, -128, -128, -128, -128, -128, -128,
+	                                             -128, -128, ':', '{', ',', '}', 0, 0));
 	__m512i low = _mm512_or_si512(b, _mm512_set1_epi8(0x20));
 
 	return _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(want, b), low);
@@ -68,8 +69,8 @@ static inline BODY uint64_t escapable(block_t b)
 
 static inline BODY uint64_t prefix_xor(uint64_t bits)
 {
-	return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)bits),
-	                                                        _mm_set1_epi8(-1), 0));
+	return (uint64_t)_mm_cvtsi128_si64(
+		_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)bits), _mm_set1_epi8(-1), 0));
 }
 
 static inline BODY __m512i wide(__m128i numbers, __m512i base)
@@ -79,10 +80,11 @@ static inline BODY __m512i wide(__m128i numbers, __m512i base)
 
 static inline BODY uint32_t put(struct sq_tokens to, uint64_t bits, uint32_t at, block_t b)
 {
-	const __m512i numbers = _mm512_set_epi8(
-		63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43,
-		42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22,
-		21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+	const __m512i numbers =
+		_mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
+	                        46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30,
+	                        29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13,
+	                        12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 	__m512i set = _mm512_maskz_compress_epi8(bits, numbers);
 	__m512i kinds = _mm512_maskz_compress_epi8(bits, b);
 	__m512i base = _mm512_set1_epi32((int)at);

@@ -5,7 +5,7 @@
 
 #define BODY
 #define WHOLE __attribute__((always_inline))
-#define NEXT sq_bits_neon
+#define NEXT  sq_bits_neon
 
 typedef struct {
 	uint8x16_t v[4];
@@ -63,7 +63,7 @@ static inline uint64_t upto(block_t b, char c)
 static inline uint8x16_t marks(uint8x16_t v)
 {
 	const uint8x16_t want = { 128, 128, 128, 128, 128, 128, 128, 128,
-		                  128, 128, ':', '{', ',', '}', 0, 0 };
+		                  128, 128, ':', '{', ',', '}', 0,   0 };
 	uint8x16_t found = vqtbl1q_u8(want, vandq_u8(v, vdupq_n_u8(15)));
 
 	return vceqq_u8(found, vorrq_u8(v, vdupq_n_u8(0x20)));

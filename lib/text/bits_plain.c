@@ -3,7 +3,7 @@
 
 #define BODY
 #define WHOLE __attribute__((always_inline))
-#define NEXT sq_bits_plain
+#define NEXT  sq_bits_plain
 
 enum { WORDS = 8 };
 

@@ -5,7 +5,7 @@
 
 #define BODY
 #define WHOLE __attribute__((always_inline))
-#define NEXT sq_bits_sse2
+#define NEXT  sq_bits_sse2
 
 typedef struct {
 	__m128i v[4];

@@ -106,9 +106,15 @@ long simdjson_stream(const char *text, size_t n, unsigned long *sum)
 	return records;
 }
 
-const char *simdjson_name()
+const char *simdjson_name(int body)
 {
-	static std::string name = std::string(TEXT(SIMDJSON_VERSION)) + " " + get_active_implementation()->name();
+	static std::string name;
+	auto best = get_available_implementations().detect_best_supported();
+	auto haswell = get_available_implementations()["haswell"];
 
+	if (body && (!haswell || haswell == best || !haswell->supported_by_runtime_system()))
+		return nullptr;
+	get_active_implementation() = body ? haswell : best;
+	name = std::string("simdjson " TEXT(SIMDJSON_VERSION) " ") + get_active_implementation()->name();
 	return name.c_str();
 }

@@ -32,8 +32,9 @@ static inline unsigned long sum_fields(const struct simdjson_text f[SIMDJSON_FIE
 	return sum;
 }
 
-/** "3.0.1 icelake": version and the body chosen. */
-const char *simdjson_name(void);
+/** Use the best body (0) or the one for AVX2 (1) from now on. @return "simdjson 3.0.1 icelake", or
+ * NULL: there is none, or it is the best */
+const char *simdjson_name(int body);
 
 #ifdef __cplusplus
 }

@@ -1,11 +1,11 @@
-/* How fast five fields are found in the events of a file: by skim with each body that this CPU runs,
- * by the yajl reader, by yajl with callbacks that do nothing, and by simdjson On-Demand.
+/* How fast five fields are found in the events of a file: by skim with each body that this CPU
+ * runs, by the yajl reader, by yajl with callbacks that do nothing, and by simdjson On-Demand.
  *
  *   skim_cost FILE ROUNDS [NAME]
  *
  * The file lies in memory, one event a line; all give EventID, Channel, Image, NewProcessName and
- * CommandLine, unescaped, of each, and must give the same. Rounds are taken in turns, so that a busy
- * moment hits all; the best of each counts. One line each: name, GB/s, nanoseconds an event.
+ * CommandLine, unescaped, of each, and must give the same. Rounds are taken in turns, so that a
+ * busy moment hits all; the best of each counts. One line each: name, GB/s, nanoseconds an event.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -154,13 +154,13 @@ static unsigned long run_simdjson(struct bench *b, int arg)
 {
 	unsigned long sum = 0;
 
-	(void)arg;
+	(void)simdjson_name(arg);
 	for (size_t i = 0; i < b->n; i++) {
 		struct simdjson_text out[SIMDJSON_FIELDS];
 		const char *p = b->records[i].p;
 
-		if (simdjson_fields(p, b->records[i].n,
-		                    (size_t)(b->text.p + b->text.n + SPARE - p), out) < 0)
+		if (simdjson_fields(p, b->records[i].n, (size_t)(b->text.p + b->text.n + SPARE - p),
+		                    out) < 0)
 			return 0;
 		sum += sum_fields(out);
 	}
@@ -171,7 +171,7 @@ static unsigned long run_stream(struct bench *b, int arg)
 {
 	unsigned long sum;
 
-	(void)arg;
+	(void)simdjson_name(arg);
 	return simdjson_stream(b->text.p, b->text.n, &sum) == (long)b->n ? sum : 0;
 }
 #endif
@@ -233,8 +233,7 @@ static bool make_ready(struct bench *b)
 	b->trie = sq_trie_new();
 	b->json = sq_json_new(&sq_walk_sink, &b->walk, &limits);
 	b->yajl = yajl_alloc(&callbacks, NULL, b);
-	if (!b->fields || !b->trie || !b->json || !b->yajl ||
-	    sq_arena_init(&b->arena, 8 << 20) < 0)
+	if (!b->fields || !b->trie || !b->json || !b->yajl || sq_arena_init(&b->arena, 8 << 20) < 0)
 		return false;
 	yajl_config(b->yajl, yajl_dont_validate_strings, 1);
 	yajl_config(b->yajl, yajl_allow_multiple_values, 1);
@@ -258,15 +257,23 @@ static int add_readers(struct reader *r)
 	int n = 0;
 
 #ifdef HAVE_SIMDJSON
-	static char names[2][64];
+	static char names[4][64];
 
-	(void)snprintf(names[0], sizeof(names[0]), "simdjson %s", simdjson_name());
-	(void)snprintf(names[1], sizeof(names[1]), "simdjson %s, stream", simdjson_name());
-	r[n++] = (struct reader){ .name = names[0], .run = run_simdjson };
-	r[n++] = (struct reader){ .name = names[1], .run = run_stream };
+	for (int body = 0; body < 2; body++) {
+		const char *name = simdjson_name(body);
+
+		if (!name)
+			continue;
+		(void)snprintf(names[n], sizeof(names[n]), "%s", name);
+		r[n] = (struct reader){ .name = names[n], .run = run_simdjson, .arg = body };
+		n++;
+		(void)snprintf(names[n], sizeof(names[n]), "%s, stream", name);
+		r[n] = (struct reader){ .name = names[n], .run = run_stream, .arg = body };
+		n++;
+	}
 #endif
 	for (size_t i = 0; i < sq_bits_bodies_n; i++) {
-		static char skims[READERS_MAX][32];
+		static char skims[READERS_MAX][32]; /* names that last */
 
 		if (!sq_bits_bodies[i].runs())
 			continue;

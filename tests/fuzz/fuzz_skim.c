@@ -1,5 +1,5 @@
-/* Any bytes as a JSON text: each body of skim reads what yajl reads, or is not certain. The first byte
- * says what is wanted and whether limits are small. */
+/* Any bytes as a JSON text: each body of skim reads what yajl reads, or is not certain. The first
+ * byte says what is wanted and whether limits are small. */
 #include "tests/support/skimpair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -61,8 +61,7 @@ static inline void skim_pair_begin(struct skim_pair *p, struct sq_fields *fields
 		s = p->sides[p->n_sides++] = calloc(1, sizeof(*s));
 		skim_side_begin(s, p, all);
 		s->name = body->name;
-		s->skim = sq_skim_new(&s->walk,
-		                      &(struct sq_skim_opts){ *limits, want, body });
+		s->skim = sq_skim_new(&s->walk, &(struct sq_skim_opts){ *limits, want, body });
 		if (!s->skim)
 			abort();
 	}

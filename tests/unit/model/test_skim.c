@@ -238,9 +238,12 @@ static const char *const places[] = {
 	"{\"UserData\":{\"zz\":1,%s,\"yy\":2},\"process\":{\"zz\":1,%s,\"yy\":2}}",
 };
 
-static const char *const values[] = { "\"v\"", "7", "-7.5", "null", "[\"v\",7]", "{\"name\":\"v\"}" };
+static const char *const values[] = {
+	"\"v\"", "7", "-7.5", "null", "[\"v\",7]", "{\"name\":\"v\"}"
+};
 
-static void put_member(char *to, size_t room, struct sq_sv key, const char *between, const char *value)
+static void put_member(char *to, size_t room, struct sq_sv key, const char *between,
+                       const char *value)
 {
 	(void)snprintf(to, room, "\"%.*s\"%s%s", SQ_SV_ARG(key), between, value);
 }
@@ -279,10 +282,19 @@ static struct sq_sv escaped(char to[400], struct sq_sv key, size_t at)
 
 static void try_spellings(struct world *w, struct sq_sv key)
 {
-	static const char *const forms[] = { "%.*s",  "_%.*s",  "__%.*s",        "%.*s.",
-		                             "%.*s.x", "x.%.*s", "winlog.%.*s",   "Data_%.*s",
-		                             "%.*sX",  "process.parent.%.*s", "_winlog.event_data.%.*s",
-		                             "user_data.%.*s", "data.win.eventdata.%.*s" };
+	static const char *const forms[] = { "%.*s",
+		                             "_%.*s",
+		                             "__%.*s",
+		                             "%.*s.",
+		                             "%.*s.x",
+		                             "x.%.*s",
+		                             "winlog.%.*s",
+		                             "Data_%.*s",
+		                             "%.*sX",
+		                             "process.parent.%.*s",
+		                             "_winlog.event_data.%.*s",
+		                             "user_data.%.*s",
+		                             "data.win.eventdata.%.*s" };
 	char more[400];
 
 	for (size_t i = 0; i < SQ_LEN(forms); i++) {
@@ -323,7 +335,7 @@ static void every_key_of_every_path_is_found_wherever_it_stands(void **state)
 		}
 		try_spellings(w, step->key);
 	}
-	for (uint32_t f = 0; f < sq_fields_count(w->fields); f += f > SQ_F_PRODUCED ? 7 : 1)
+	for (uint32_t f = 0; f<sq_fields_count(w->fields); f += f> SQ_F_PRODUCED ? 7 : 1)
 		try_spellings(w, sq_fields_name(w->fields, f));
 	assert_true(w->pairs[2].certain > 10000);
 	end(w);
@@ -344,7 +356,8 @@ static void nothing_is_read_past_the_end_of_a_page_at_any_alignment(void **state
 		"{\"Id\":4,\"\":1}",
 	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map =
+		mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct world *w = new_world();
 
 	(void)state;
@@ -360,7 +373,8 @@ static void nothing_is_read_past_the_end_of_a_page_at_any_alignment(void **state
 			memset(at, ' ', blanks); /* before it: it ends with the page */
 			memcpy(at + blanks, texts[i], n);
 			for (size_t k = 0; k < PAIRS; k++)
-				(void)skim_pair_check(&w->pairs[k], (struct sq_sv){ at, n + blanks });
+				(void)skim_pair_check(&w->pairs[k],
+				                      (struct sq_sv){ at, n + blanks });
 			memset(at, 'x', n + blanks);
 			memcpy(start, texts[i], n); /* it begins with the page */
 			memset(start + n, ' ', blanks);
@@ -397,12 +411,40 @@ static size_t insert(char *p, size_t n, size_t at, struct sq_sv what)
 static size_t mutate(char *p, size_t n, struct sq_sv other, uint64_t *seed)
 {
 	static const struct sq_sv pieces[] = {
-		SQ_SV("\""), SQ_SV("\\"), SQ_SV("{"), SQ_SV("}"), SQ_SV("["), SQ_SV("]"), SQ_SV(":"), SQ_SV(","),
-		SQ_SV("\\\\"), SQ_SV("\\\""), SQ_SV("\\u0041"), SQ_SV("\\ud800"), SQ_SV("\\u00"), SQ_SV("0"),
-		SQ_SV("-"), SQ_SV("1e5"), SQ_SV("null"), SQ_SV(" "), SQ_SV("\t"), SQ_SV("\n"), SQ_SV("\x01"), SQ_SV("\x7f"),
-		SQ_SV("\xc3\xa9"), SQ_SV("\xff"), SQ_SV("\"Image\":\"a\\\\b\","), SQ_SV("\"EventID\":4688,"),
-		SQ_SV("\"CommandLine\":[\"a\",1],"), SQ_SV("\"event_data\":{\"Image\":1},"), SQ_SV("\"winlog.event_id\":1,"),
-		SQ_SV("\"message\":\"{}\","), SQ_SV(".x"), SQ_SV("_"), SQ_SV("\\/"), SQ_SV("\\n"),
+		SQ_SV("\""),
+		SQ_SV("\\"),
+		SQ_SV("{"),
+		SQ_SV("}"),
+		SQ_SV("["),
+		SQ_SV("]"),
+		SQ_SV(":"),
+		SQ_SV(","),
+		SQ_SV("\\\\"),
+		SQ_SV("\\\""),
+		SQ_SV("\\u0041"),
+		SQ_SV("\\ud800"),
+		SQ_SV("\\u00"),
+		SQ_SV("0"),
+		SQ_SV("-"),
+		SQ_SV("1e5"),
+		SQ_SV("null"),
+		SQ_SV(" "),
+		SQ_SV("\t"),
+		SQ_SV("\n"),
+		SQ_SV("\x01"),
+		SQ_SV("\x7f"),
+		SQ_SV("\xc3\xa9"),
+		SQ_SV("\xff"),
+		SQ_SV("\"Image\":\"a\\\\b\","),
+		SQ_SV("\"EventID\":4688,"),
+		SQ_SV("\"CommandLine\":[\"a\",1],"),
+		SQ_SV("\"event_data\":{\"Image\":1},"),
+		SQ_SV("\"winlog.event_id\":1,"),
+		SQ_SV("\"message\":\"{}\","),
+		SQ_SV(".x"),
+		SQ_SV("_"),
+		SQ_SV("\\/"),
+		SQ_SV("\\n"),
 	};
 	size_t at = n ? next_random(seed) % n : 0, some;
 
@@ -413,7 +455,7 @@ static size_t mutate(char *p, size_t n, struct sq_sv other, uint64_t *seed)
 		return n;
 	case 1:
 		return at; /* cut off */
-	case 2: /* cut out */
+	case 2:            /* cut out */
 		some = next_random(seed) % (n - at < 40 ? n - at + 1 : 40);
 		memmove(p + at, p + at + some, n - at - some);
 		return n - some;
@@ -476,8 +518,8 @@ static void mutated_records_are_skimmed_as_yajl_reads_them_or_not_at_all(void **
 		certain += w->pairs[i].certain;
 		good += w->pairs[i].unsure_though_good;
 	}
-	print_message("%lu mutants, skim certain of %lu, not of %lu that yajl reads\n", count, certain,
-	              good);
+	print_message("%lu mutants, skim certain of %lu, not of %lu that yajl reads\n", count,
+	              certain, good);
 	assert_true(certain > count / 20);
 	assert_true(good < count / 20);
 	end(w);
