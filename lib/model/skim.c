@@ -3,15 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/model/keyhash.h"
+#include "lib/model/skimfilter.h"
 
 enum {
 	KEYS = 1024,    /* remembered, of all producers together */
 	SLOTS = 4096,   /* of the hash table over them; a power of two */
 	KEY_ROOM = 48,  /* bytes of a key that is remembered */
 	KEY_QUICK = 32, /* bytes of a key that is compared at once */
-	FILTER_SLOTS = 4096,
-	AHEAD = 4, /* tokens looked at together: key, colon, value, and what follows it */
+	AHEAD = 4,      /* tokens looked at together: key, colon, value, and what follows it */
 };
 
 /* What becomes of a value that is no object and no array. */
@@ -20,11 +19,6 @@ enum act {
 	ACT_COUNT, /* nothing, but it is data by name */
 	ACT_EVENT, /* nothing, unless it is text that may hold the event */
 	ACT_PUT,
-};
-
-/* Which keys at a place may be of interest, by their first four bytes. */
-struct filter {
-	bool some[FILTER_SLOTS];
 };
 
 /* A key at a place, and where it led: one line of cache. */
@@ -50,24 +44,14 @@ struct sq_skim {
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
 	uint16_t slots[SLOTS];            /* number of a key; 0: empty */
 	uint16_t filter_of[SQ_NODES_MAX]; /* by place */
-	bool matters[SQ_NODES_MAX];       /* what stands there, or at a place under it */
 	uint32_t at[AHEAD + SQ_BITS_ROOM];
 	char kind[AHEAD + SQ_BITS_ROOM + 64];
 	_Alignas(64) struct key keys[KEYS + 1]; /* the first is for those not to be remembered */
 	char value[SQ_SKIM_VALUE_MAX];
-	struct filter filters[]; /* the first lets nothing through */
+	struct sq_skim_filter filters[]; /* the first lets nothing through */
 };
 
 static_assert(KEYS < SLOTS / 2, "a look must end");
-
-static bool wants(const struct sq_skim *s, uint32_t field)
-{
-	if (!s->want)
-		return true;
-	if (field >= SQ_AUX_BASE)
-		return s->want->aux || field == SQ_AUX_PAIR_NAME || field == SQ_AUX_PAIR_VALUE;
-	return s->want->fields[field / 64] >> field % 64 & 1;
-}
 
 static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint16_t in)
 {
@@ -75,10 +59,10 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 
 	if (s->walk->c->all)
 		return ACT_PUT;
-	if (t->field != SQ_AUX_NONE && wants(s, t->field))
+	if (t->field != SQ_AUX_NONE && sq_skim_wants(s->want, t->field))
 		return ACT_PUT;
 	if (t->node != SQ_NODE_NONE) {
-		if ((node->kind & SQ_PATH_FIELD) && wants(s, node->field))
+		if ((node->kind & SQ_PATH_FIELD) && sq_skim_wants(s->want, node->field))
 			return ACT_PUT;
 		if ((node->kind & SQ_PATH_LIST) ||
 		    (t->field != SQ_AUX_NONE && (node->kind & SQ_PATH_TEXT)))
@@ -87,203 +71,6 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 			return ACT_EVENT;
 	}
 	return t->field != SQ_AUX_NONE && in != SQ_NODE_ROOT ? ACT_COUNT : ACT_PASS;
-}
-
-/* ---- filters ---- */
-
-/* A key at a place is passed over when its first four bytes, with what follows a shorter one, are
- * none of those that keys of interest begin with: most keys of most records. What is of interest is
- * what find() of walk.c would find, and what may be one of those with an escape in it. */
-
-static inline uint32_t filter_slot(uint32_t head)
-{
-	return (head * 0x9e3779b1u) >> 20;
-}
-
-static_assert(FILTER_SLOTS == 1 << (32 - 20), "filter_slot() gives a slot");
-
-static void add_head(struct filter *f, const unsigned char *p)
-{
-	uint32_t head;
-
-	memcpy(&head, p, 4);
-	f->some[filter_slot(head)] = true;
-}
-
-/* The first `n` bytes, and anything behind them. */
-static void add_any(struct filter *f, const unsigned char *p, size_t n)
-{
-	unsigned char head[4];
-
-	if (n >= 4) {
-		add_head(f, p);
-		return;
-	}
-	memcpy(head, p, n);
-	for (unsigned c = 0; c < 256; c++) {
-		head[n] = (unsigned char)c;
-		add_any(f, head, n + 1);
-	}
-}
-
-/* Behind the quote of a short key comes its colon, or blanks. */
-static void add_short(struct filter *f, const unsigned char *p, size_t n)
-{
-	static const unsigned char after[] = { ':', ' ', '\t', '\n', '\r' };
-	unsigned char head[5];
-
-	if (n >= 4) {
-		add_head(f, p);
-		return;
-	}
-	memcpy(head, p, n);
-	for (size_t i = 0; i < sizeof(after); i++) {
-		head[n] = after[i];
-		add_short(f, head, n + 1);
-	}
-}
-
-static void add_name(struct filter *f, struct sq_sv name)
-{
-	unsigned char head[8];
-	size_t n = name.n < 4 ? name.n : 4;
-
-	memcpy(head, name.p, n);
-	for (size_t i = 0; i < n; i++) { /* may have an escape of its own, or a byte that is none */
-		if (head[i] < 'A' && !sq_is_digit((char)head[i]) && !strchr("#@ .-_", head[i]))
-			memset(f, 1, sizeof(*f));
-		if (head[i] > 'z' || head[i] == '\\')
-			memset(f, 1, sizeof(*f));
-	}
-	for (size_t i = 0; i < n; i++) { /* \u00.. in place of byte i */
-		unsigned char escaped[8];
-
-		memcpy(escaped, head, i);
-		memcpy(escaped + i, "\\u00", 4);
-		add_head(f, escaped);
-	}
-	if (n == 4) {
-		add_head(f, head);
-		return;
-	}
-	head[n] = '"';
-	add_short(f, head, n + 1);
-	head[n] = '.'; /* of one key for a whole path */
-	add_any(f, head, n + 1);
-	head[n] = '\\'; /* the same dot, escaped */
-	add_any(f, head, n + 1);
-}
-
-/* A key at a wrapper or at the top; GELF's have a '_' before them. */
-static void add_both(struct filter *f, struct sq_sv name, bool top)
-{
-	char more[5] = "_";
-	size_t n = name.n < 4 ? name.n : 4;
-
-	add_name(f, name);
-	if (!top)
-		return;
-	memcpy(more + 1, name.p, n);
-	add_name(f, (struct sq_sv){ more, n + 1 });
-}
-
-static void add_field(const struct sq_skim *s, struct filter *f, const struct sq_node *node,
-                      int field, bool top)
-{
-	struct sq_sv name = sq_fields_name(s->walk->fields, (uint32_t)field);
-	char lower[4];
-	size_t n = name.n < 4 ? name.n : 4;
-
-	if (node->kind & SQ_PATH_DATA_) {
-		add_both(f, SQ_SV("Data_"), top);
-		return;
-	}
-	add_both(f, name, top);
-	if (!(node->kind & SQ_PATH_UPPER) || name.n == 0 || name.p[0] < 'A' || name.p[0] > 'Z')
-		return;
-	memcpy(lower, name.p, n);
-	lower[0] = (char)(lower[0] + 32);
-	add_both(f, (struct sq_sv){ lower, n }, top);
-}
-
-/* What stands under `node`, for the filter of place `at`. */
-static void add_place(const struct sq_skim *s, struct filter *f, uint32_t node, uint32_t at)
-{
-	const struct sq_trie *trie = s->walk->trie;
-	const struct sq_node *here = sq_trie_node(trie, node);
-	const struct sq_step *step;
-	bool top = (sq_trie_node(trie, at)->kind & SQ_PATH_ROOT) != 0;
-
-	for (size_t i = 0; (step = sq_trie_next_step(trie, &i));) {
-		if (step->from == node && s->matters[step->to])
-			add_both(f, step->key, top);
-	}
-	if (!(here->kind & SQ_PATH_NAMES))
-		return;
-	for (uint32_t i = SQ_F_MESSAGE + 1; i < sq_fields_count(s->walk->fields); i++) {
-		if (!sq_field_is_derived(i) && (at != SQ_NODE_ROOT || wants(s, i)))
-			add_field(s, f, here, (int)i, top);
-	}
-}
-
-/* Is a string or number of any consequence that stands at a place? Or, where one key can name a
- * whole path, at one under it? Objects and arrays are never passed over by filters. */
-static void find_what_matters(struct sq_skim *s)
-{
-	const struct sq_trie *trie = s->walk->trie;
-	const struct sq_step *step;
-	bool again = true;
-
-	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++) {
-		const struct sq_node *node = sq_trie_node(trie, i);
-
-		s->matters[i] = node->hint ||
-		                (node->kind & (SQ_PATH_NAMES | SQ_PATH_TEXT | SQ_PATH_LIST)) ||
-		                ((node->kind & SQ_PATH_FIELD) && wants(s, node->field));
-	}
-	while (again) {
-		again = false;
-		for (size_t i = 0; (step = sq_trie_next_step(trie, &i));) {
-			if (s->matters[step->to] && !s->matters[step->from])
-				s->matters[step->from] = again = true;
-		}
-	}
-}
-
-static bool has_filter(const struct sq_node *node)
-{
-	return node->parent || (node->kind & (SQ_PATH_NAMES | SQ_PATH_ROOT));
-}
-
-static size_t count_filters(const struct sq_trie *trie)
-{
-	size_t n = 1;
-
-	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++)
-		n += has_filter(sq_trie_node(trie, i));
-	return n;
-}
-
-static void make_filters(struct sq_skim *s)
-{
-	uint16_t n = 1;
-
-	find_what_matters(s);
-	for (uint32_t i = SQ_NODE_ROOT; i < SQ_NODES_MAX; i++) {
-		const struct sq_node *node = sq_trie_node(s->walk->trie, i);
-		struct filter *f = &s->filters[n];
-
-		if (!has_filter(node))
-			continue;
-		s->filter_of[i] = n++;
-		add_place(s, f, i, i);
-		if (i != SQ_NODE_ROOT && (node->kind & SQ_PATH_ROOT))
-			add_place(s, f, SQ_NODE_ROOT, i);
-		if (s->walk->c->all)
-			memset(f, 1, sizeof(*f));
-	}
-	if (s->walk->c->all)
-		memset(&s->filters[0], 1, sizeof(s->filters[0]));
 }
 
 /* ---- keys ---- */
@@ -649,7 +436,8 @@ bool sq_skim_read(struct sq_skim *s, struct sq_sv text, size_t *ret_used)
 struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opts)
 {
 	const struct sq_bits_body *body = opts->body ? opts->body : sq_bits_best();
-	size_t size = sizeof(struct sq_skim) + count_filters(walk->trie) * sizeof(struct filter);
+	size_t size = sizeof(struct sq_skim) +
+	              sq_skim_filters_count(walk->trie) * sizeof(struct sq_skim_filter);
 	struct sq_skim *s = aligned_alloc(_Alignof(struct sq_skim), (size + 63) / 64 * 64);
 
 	if (!s)
@@ -666,7 +454,7 @@ struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opt
 	if (body->has_avx2)
 		s->run = run_avx2;
 #endif
-	make_filters(s);
+	sq_skim_filters_make(s->filters, s->filter_of, walk, s->want);
 	return s;
 }
 

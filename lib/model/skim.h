@@ -20,8 +20,8 @@
  * As with yajl, bytes of strings that are not UTF-8 pass as they are.
  *
  * With a set of wanted fields the rest is passed over: values that would fill none of them are not
- * unescaped and not put. What they would have done to the event beside their value (hints, n_data,
- * an event in a text) is done all the same.
+ * unescaped and not put. What they would have done to the event beside their value (hints but for
+ * SQ_HINT_NONE, n_data, an event in a text) is done all the same.
  */
 #pragma once
 
@@ -47,9 +47,20 @@ static inline void sq_skim_want_field(struct sq_skim_want *w, uint32_t field)
 	w->fields[field / 64] |= (uint64_t)1 << field % 64;
 }
 
+/** `field`: a number, or one of enum sq_aux. */
+static inline bool sq_skim_wants(const struct sq_skim_want *w, uint32_t field)
+{
+	if (!w)
+		return true;
+	if (field >= SQ_AUX_BASE)
+		return w->aux || field == SQ_AUX_PAIR_NAME || field == SQ_AUX_PAIR_VALUE;
+	return w->fields[field / 64] >> field % 64 & 1;
+}
+
 struct sq_skim;
 
-/** `walk` is kept; it must be ready, and its fields must not change. NULL: out of memory. */
+/** `walk` is kept; it must be ready (whether its collect takes `all` counts), and its fields must
+ * not change. NULL: out of memory. */
 struct sq_skim *sq_skim_new(struct sq_walk *walk, const struct sq_skim_opts *opts);
 void sq_skim_free(struct sq_skim *s);
 
