@@ -17,8 +17,8 @@ struct sq_reader_opts {
 	uint32_t max_depth; /* of JSON; deeper records are malformed. 0 = 64 */
 	uint32_t max_keys;  /* of one record; more are malformed. 0 = 10,000 */
 	bool want_all;      /* fill sq_event.all (a rule set has keyword rules) */
-	/** Read JSON by the positions of its tokens where that is certain (skim.h), by yajl where it
-	 *  is not: the same events, sooner. */
+	/** Read JSON by the positions of its tokens where that is certain (skim.h), by yajl where
+	 * it is not: the same events, sooner. */
 	bool skim;
 	const struct sq_bits_body *skim_body; /* NULL: the best that this CPU runs */
 };

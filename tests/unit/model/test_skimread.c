@@ -174,7 +174,7 @@ static void several_events_and_broken_ones_in_a_record(void **state)
 		"<Event><System><EventID>1</EventID></System></Event>",
 		"{\"message\":\"{\\\"EventID\\\":1,\\\"Image\\\":\\\"a\\\\\\\\b\\\"}\"}",
 		"{\"Message\":\"<Event><System><EventID>1</EventID></System></Event>\"}",
-		"nothing of the kind",
+		"{\"EventID\":nothing}",
 		"",
 	};
 	struct world *w = calloc(1, sizeof(*w));
