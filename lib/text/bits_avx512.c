@@ -6,7 +6,6 @@
 #define BODY __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,pclmul")))
 #define WHOLE
 #define NEXT sq_bits_avx512
-#define ESCAPES_BRANCH
 
 typedef __m512i block_t;
 
