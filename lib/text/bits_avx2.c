@@ -95,6 +95,7 @@ static inline BODY uint64_t prefix_xor(uint64_t bits)
 #define COUNT(bits) ((uint32_t)__builtin_popcountll(bits))
 #define PUT_FIRST
 #define LOAD_PART
+#define ESCAPES_BRANCH
 
 #include "lib/text/bits_body.inc"
 #endif
