@@ -78,6 +78,8 @@ static void by_body(const struct sq_bits_body *body, struct sq_sv text, struct f
 	f->bad = b.bad != 0;
 }
 
+static unsigned long good;
+
 static void compare(struct sq_sv text)
 {
 	static struct found want, got;
@@ -95,6 +97,7 @@ static void compare(struct sq_sv text)
 			fail_msg("%s: bad %d: \"%.*s\"", body->name, got.bad, SQ_SV_ARG(text));
 		if (want.bad) /* what follows may be anything */
 			continue;
+		good++;
 		if (got.n != want.n || memcmp(got.at, want.at, want.n * sizeof(*want.at)) != 0 ||
 		    memcmp(got.kind, want.kind, want.n) != 0)
 			fail_msg("%s: other tokens: \"%.*s\"", body->name, SQ_SV_ARG(text));
@@ -169,13 +172,15 @@ static void random_texts_of_the_bytes_that_matter(void **state)
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
 			text[i] = seed % 3 ? 'a' : bytes[(seed >> 8) % (sizeof(bytes) - 1)];
-			if (text[i] == '\\' && seed >> 60 > 2) /* mostly what is allowed */
-				text[i] = '"';
-			if (text[i] == '\t')
-				text[i] = seed >> 40 & 1 ? ' ' : '\t';
+			if (text[i] == '\t' && seed >> 58)
+				text[i] = ' ';
+			if (text[i] == '\\' && i + 1 < n && seed >> 58) /* one that is allowed */
+				text[++i] = "\\\"n/"[seed >> 30 & 3];
 		}
+		text[n - (n > 0)] = '"';
 		compare((struct sq_sv){ text, n });
 	}
+	assert_true(good > 10000);
 }
 
 static void the_best_body_runs_here(void **state)
