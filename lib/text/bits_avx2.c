@@ -44,7 +44,7 @@ static inline BODY uint64_t is(block_t b, char c)
 	return bits_of(_mm256_cmpeq_epi8(b.v[0], want), _mm256_cmpeq_epi8(b.v[1], want));
 }
 
-static inline BODY uint64_t upto(block_t b, char c)
+static inline BODY uint64_t at_most(block_t b, char c)
 {
 	__m256i most = _mm256_set1_epi8(c);
 

@@ -38,7 +38,7 @@ static inline BODY uint64_t is(block_t b, char c)
 	return _mm512_cmpeq_epi8_mask(b, _mm512_set1_epi8(c));
 }
 
-static inline BODY uint64_t upto(block_t b, char c)
+static inline BODY uint64_t at_most(block_t b, char c)
 {
 	return _mm512_cmple_epu8_mask(b, _mm512_set1_epi8(c));
 }

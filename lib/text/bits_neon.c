@@ -52,7 +52,7 @@ static inline uint64_t is(block_t b, char c)
 	               vceqq_u8(b.v[3], want));
 }
 
-static inline uint64_t upto(block_t b, char c)
+static inline uint64_t at_most(block_t b, char c)
 {
 	uint8x16_t most = vdupq_n_u8((uint8_t)c);
 

@@ -44,7 +44,7 @@ static inline uint64_t is(block_t b, char c)
 	return bits;
 }
 
-static inline uint64_t upto(block_t b, char c) /* c is below 0x80 */
+static inline uint64_t at_most(block_t b, char c) /* c is below 0x80 */
 {
 	uint64_t bits = 0;
 

@@ -50,7 +50,7 @@ static inline uint64_t is(block_t b, char c)
 	               _mm_cmpeq_epi8(b.v[2], want), _mm_cmpeq_epi8(b.v[3], want));
 }
 
-static inline uint64_t upto(block_t b, char c)
+static inline uint64_t at_most(block_t b, char c)
 {
 	__m128i most = _mm_set1_epi8(c);
 
