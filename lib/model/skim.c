@@ -355,14 +355,21 @@ static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 	return true;
 }
 
-#define NEED(count)                                                                                \
+#define NEED(count, otherwise)                                                                     \
 	do {                                                                                       \
 		if (SQ_UNLIKELY(s->n - i < (count))) {                                             \
 			if (!more(s, i, (count)))                                                  \
-				return false;                                                      \
+				return otherwise;                                                  \
 			i = 0;                                                                     \
 		}                                                                                  \
 	} while (0)
+
+/* What ends a run of members or elements. */
+enum found {
+	FOUND_DOUBT, /* what is not certain */
+	FOUND_LAST,  /* no comma behind one */
+	FOUND_NEST,  /* one that is an object or array, if it is anything */
+};
 
 static const unsigned char ones[2 * KEY_QUICK] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -385,11 +392,13 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 }
 
 #define BODY
-#define RUN    run_plain
-#define FIND   find_plain
-#define PASS   pass_plain
-#define VALUE  value_plain
-#define IS_KEY is_key
+#define RUN      run_plain
+#define FIND     find_plain
+#define PASS     pass_plain
+#define MEMBERS  members_plain
+#define ELEMENTS elements_plain
+#define VALUE    value_plain
+#define IS_KEY   is_key
 #include "lib/model/skim_run.inc"
 
 #if defined(__x86_64__)
@@ -398,14 +407,18 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #undef RUN
 #undef FIND
 #undef PASS
+#undef MEMBERS
+#undef ELEMENTS
 #undef VALUE
 #undef IS_KEY
-#define BODY   __attribute__((target("avx2,bmi,bmi2")))
-#define RUN    run_avx2
-#define FIND   find_avx2
-#define PASS   pass_avx2
-#define VALUE  value_avx2
-#define IS_KEY is_key_avx2
+#define BODY     __attribute__((target("avx2,bmi,bmi2")))
+#define RUN      run_avx2
+#define FIND     find_avx2
+#define PASS     pass_avx2
+#define MEMBERS  members_avx2
+#define ELEMENTS elements_avx2
+#define VALUE    value_avx2
+#define IS_KEY   is_key_avx2
 
 static inline BODY __m256i load32(const void *p)
 {
