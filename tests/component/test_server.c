@@ -1,0 +1,640 @@
+/* The server of stream inputs, without TLS (test_server_tls.c). */
+#include <sys/un.h>
+
+#include "tests/support/probe_input.h"
+
+static int dial(struct world *w)
+{
+	return world_dial(w, SOCK_STREAM);
+}
+
+static void reset(int fd)
+{
+	struct linger hard = { .l_onoff = 1 };
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(fd);
+}
+
+static void name_of(int fd, char to[64])
+{
+	struct sockaddr_in me;
+	socklen_t len = sizeof(me);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
+	snprintf(to, 64, "127.0.0.1:%u", ntohs(me.sin_port));
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static void a_connection_opens_takes_ends_closes_and_is_freed(void **state SQ_UNUSED)
+{
+	struct world w;
+	char name[64];
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	assert_int_equal(strncmp(w.in->name, "probe 127.0.0.1:", 16), 0);
+	fd = dial(&w);
+	name_of(fd, name);
+	wait_count(&w, &probe.opened, 1);
+	assert_string_equal(probe.peer, name);
+	assert_null(probe.conn->identity);
+	say(fd, "hello");
+	probe_expect(&w, SQ_SV("hello"));
+	close(fd);
+	wait_count(&w, &probe.freed, 1);
+	assert_int_equal(probe.ended, 1);
+	assert_int_equal(probe.why, 0);
+	assert_int_equal(probe.closed, 1);
+	assert_int_equal(w.counts.bytes_in, 5);
+	assert_int_equal(w.counts.connections, 1);
+	assert_int_equal(w.counts.connections_failed, 0);
+	world_end(&w);
+}
+
+static void what_open_refuses_is_closed_and_the_listener_lives(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	probe.refuse = -ENOMEM;
+	fd = dial(&w);
+	expect_hangup(&w, fd);
+	assert_int_equal(w.counts.connections_failed, 1);
+	assert_int_equal(probe.ended + probe.closed + probe.freed, 0);
+	probe.refuse = 0;
+	fd = dial(&w);
+	say(fd, "x");
+	probe_expect(&w, SQ_SV("x"));
+	close(fd);
+	world_end(&w);
+}
+
+static void a_reset_is_told_counted_and_closed(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "half a rec");
+	probe_expect(&w, SQ_SV("half a rec"));
+	reset(fd);
+	wait_count(&w, &probe.freed, 1);
+	assert_int_equal(probe.why, -ECONNRESET);
+	assert_int_equal(w.counts.connections_failed, 1);
+	fd = dial(&w); /* somebody looks whether we are there */
+	wait_count(&w, &probe.opened, 2);
+	reset(fd);
+	wait_count(&w, &probe.freed, 2);
+	assert_int_equal(probe.why, 0);
+	assert_int_equal(w.counts.connections_failed, 1);
+	world_end(&w);
+}
+
+static void a_half_closed_peer_gets_its_answer(void **state SQ_UNUSED)
+{
+	struct world w;
+	char answer[16];
+	int fd;
+
+	probe_make(&w);
+	probe.stays = true;
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "question");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	wait_count(&w, &probe.ended, 1);
+	world_turn(&w, 20); /* nor does its end keep the loop busy: nothing is polled for */
+	assert_int_equal(probe.closed, 0);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("answer")), 0);
+	sqd_conn_finish(probe.conn);
+	assert_int_equal(world_hear(&w, fd, answer, sizeof(answer)), 6);
+	assert_memory_equal(answer, "answer", 6);
+	wait_count(&w, &probe.freed, 1);
+	world_end(&w);
+}
+
+static void what_is_kept_is_freed_when_it_is_let_go(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	sqd_conn_keep(probe.conn);
+	sqd_conn_keep(probe.conn);
+	close(fd);
+	wait_count(&w, &probe.closed, 1);
+	world_turn(&w, 20);
+	assert_int_equal(probe.freed, 0);
+	sqd_conn_let_go(probe.conn);
+	assert_int_equal(probe.freed, 0);
+	sqd_conn_let_go(probe.conn);
+	assert_int_equal(probe.freed, 1);
+	world_end(&w);
+}
+
+static void stop_is_told_once_and_nothing_is_read_behind_it(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	say(fd, "unread");
+	probe_ops.stop(w.in);
+	probe_ops.stop(w.in);
+	assert_int_equal(probe.stopped, 1);
+	world_turn(&w, 20);
+	assert_int_equal(probe.n, 0);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("ack")), 0); /* still possible */
+	world_end(&w);
+	assert_int_equal(probe.closed, 1);
+	assert_int_equal(probe.freed, 1);
+	close(fd);
+}
+
+static void idle_is_who_has_nothing_to_wait_for(void **state SQ_UNUSED)
+{
+	struct world w;
+	int kept, held, idle;
+
+	probe_make(&w);
+	w.cfg.server.idle = 40;
+	world_start(&w);
+	kept = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	sqd_conn_keep(probe.conn);
+	struct sqd_conn *keeper = probe.conn;
+	held = dial(&w);
+	wait_count(&w, &probe.opened, 2);
+	sqd_conn_hold(probe.conn);
+	struct sqd_conn *holder = probe.conn;
+	idle = dial(&w);
+	wait_count(&w, &w.counts.connections_idle, 1);
+	expect_hangup(&w, idle);
+	assert_int_equal(probe.closed, 1);
+	assert_int_equal(probe.why, 0);
+	sqd_conn_let_go(keeper);
+	sqd_conn_unhold(holder);
+	wait_count(&w, &w.counts.connections_idle, 3);
+	expect_hangup(&w, kept);
+	expect_hangup(&w, held);
+	world_end(&w);
+}
+
+static void ticks_come_while_paused(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	w.cfg.server.send_timeout = 40;
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	probe_ops.pause(w.in);
+	wait_count(&w, &probe.ticks, 3);
+	close(fd);
+	world_end(&w);
+}
+
+/* ---- hold and pause ---------------------------------------------------------------------- */
+
+static void a_held_connection_is_not_read(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	probe.hold = true;
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "one");
+	probe_expect(&w, SQ_SV("one"));
+	say(fd, "two");
+	close(fd);
+	world_turn(&w, 20);
+	assert_int_equal(probe.n, 3);
+	assert_int_equal(probe.ended, 0);
+	sqd_conn_unhold(probe.conn);
+	assert_int_equal(probe.takes, 1); /* not from inside */
+	probe_expect(&w, SQ_SV("onetwo"));
+	sqd_conn_unhold(probe.conn);
+	wait_count(&w, &probe.freed, 1);
+	world_end(&w);
+}
+
+static void holding_and_letting_go_at_once_reads_on(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	probe.hold = true;
+	probe.on_take = NULL;
+	probe.room = 10;
+	world_start(&w);
+	fd = dial(&w);
+	probe.hold = false;
+	say(fd, "0123456789abcdefghij");
+	probe_expect(&w, SQ_SV("0123456789abcdefghij"));
+	assert_int_equal(probe.takes, 2);
+	close(fd);
+	world_end(&w);
+}
+
+static void without_batches_nobody_is_read_until_resume(void **state SQ_UNUSED)
+{
+	struct world w;
+	int a, b;
+
+	probe_make(&w);
+	probe.starve = true;
+	world_start(&w);
+	a = dial(&w);
+	b = dial(&w);
+	wait_count(&w, &probe.opened, 2);
+	say(a, "x");
+	world_turn(&w, 5);
+	say(b, "x");
+	world_turn(&w, 5);
+	probe_ops.resume(w.in); /* used up again by the first */
+	assert_int_equal(probe.resumed, 1);
+	world_turn(&w, 5);
+	assert_int_equal(probe.n, 0);
+	probe.starve = false;
+	probe_ops.resume(w.in);
+	assert_int_equal(probe.resumed, 3);
+	probe_expect(&w, SQ_SV("xx"));
+	close(a);
+	close(b);
+	world_end(&w);
+}
+
+/* ---- sending ----------------------------------------------------------------------------- */
+
+static void shrink(int fd)
+{
+	int small = 64 * 1024;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+}
+
+static char big[300 * 1024];
+
+static void fill_big(void)
+{
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)('a' + i % 23);
+}
+
+static void what_the_kernel_does_not_take_is_sent_later(void **state SQ_UNUSED)
+{
+	static char got[3 * sizeof(big)];
+	struct world w;
+	int fd;
+
+	fill_big();
+	probe_make(&w);
+	world_start(&w);
+	fd = dial(&w);
+	shrink(fd);
+	wait_count(&w, &probe.opened, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sqd_conn_write(probe.conn, (struct sq_sv){ big, sizeof(big) }), 0);
+	sqd_conn_finish(probe.conn);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("late")), -EPIPE);
+	assert_int_equal(world_hear(&w, fd, got, sizeof(got)), sizeof(got));
+	for (int i = 0; i < 3; i++)
+		assert_memory_equal(got + (size_t)i * sizeof(big), big, sizeof(big));
+	wait_count(&w, &probe.freed, 1);
+	world_end(&w);
+}
+
+static void a_peer_that_never_reads_is_bounded_and_closed(void **state SQ_UNUSED)
+{
+	struct world w;
+	size_t unsent;
+	int fd, r = 0;
+
+	fill_big();
+	probe_make(&w);
+	w.cfg.server.send_timeout = 60;
+	world_start(&w);
+	fd = dial(&w);
+	shrink(fd);
+	wait_count(&w, &probe.opened, 1);
+	for (int i = 0; i < 100 && !r; i++)
+		r = sqd_conn_write(probe.conn, (struct sq_sv){ big, sizeof(big) });
+	assert_int_equal(r, -ENOBUFS);
+	unsent = sqd_conn_unsent(probe.conn);
+	assert_true(unsent > SQD_CONN_UNSENT_MAX - sizeof(big) && unsent <= SQD_CONN_UNSENT_MAX);
+	wait_count(&w, &probe.closed, 1); /* "does not read what is sent to it" */
+	assert_int_equal(probe.ended, 0);
+	assert_int_equal(w.counts.connections_failed, 1);
+	close(fd);
+	world_end(&w);
+}
+
+/* The peer talks on and we have closed: a reset would take our answer from it. */
+static void an_answer_is_read_although_the_peer_talks_on(void **state SQ_UNUSED)
+{
+	struct world w;
+	char answer[16];
+	int fd;
+
+	fill_big();
+	probe_make(&w);
+	probe.hold = true;
+	world_start(&w);
+	fd = dial(&w);
+	say_n(fd, big, 1000);
+	wait_count(&w, &probe.takes, 1);
+	say_n(fd, big, 20000);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("too much")), 0);
+	sqd_conn_finish(probe.conn);
+	world_turn(&w, 20);
+	say_n(fd, big, 20000);
+	world_turn(&w, 20);
+	assert_int_equal(probe.closed, 0);
+	assert_int_equal(recv(fd, answer, sizeof(answer), 0), 8);
+	assert_memory_equal(answer, "too much", 8);
+	close(fd);
+	wait_count(&w, &probe.freed, 1);
+	world_end(&w);
+}
+
+static void a_peer_that_does_not_end_is_closed_in_time(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	w.cfg.server.send_timeout = 40;
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	sqd_conn_finish(probe.conn);
+	wait_count(&w, &probe.freed, 1);
+	close(fd);
+	world_end(&w);
+}
+
+static void writing_to_one_who_is_gone_ends_the_connection(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd, r = 0;
+
+	probe_make(&w);
+	probe.hold = true;
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "x");
+	probe_expect(&w, SQ_SV("x"));
+	reset(fd);
+	world_turn(&w, 5);
+	assert_int_equal(probe.ended, 0); /* held: nobody looks */
+	for (int i = 0; i < 10 && !r; i++)
+		r = sqd_conn_write(probe.conn, SQ_SV("to nobody"));
+	assert_int_equal(r, -EPIPE);
+	assert_int_equal(probe.ended, 0); /* not from inside */
+	wait_count(&w, &probe.freed, 1);
+	assert_int_equal(probe.ended, 1);
+	assert_int_equal(probe.why, -EPIPE);
+	assert_int_equal(w.counts.connections_failed, 1);
+	world_end(&w);
+}
+
+/* ---- PROXY ------------------------------------------------------------------------------- */
+
+#define V2 "\r\n\r\n\0\r\nQUIT\n"
+
+struct proxy_case {
+	const char *name;
+	struct sq_sv header;
+	const char *peer; /* NULL: the socket's */
+	bool fails;
+};
+
+static struct proxy_case proxy_cases[] = {
+	{ "version 1, IPv4", SQ_SV("PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n"),
+	  "192.0.2.9:4711", false },
+	{ "version 1, IPv6", SQ_SV("PROXY TCP6 2001:db8::9 2001:db8::1 4711 5170\r\n"),
+	  "[2001:db8::9]:4711", false },
+	{ "version 1, unknown", SQ_SV("PROXY UNKNOWN\r\n"), NULL, false },
+	{ "version 2, IPv4", SQ_SV(V2 "\x21\x11\0\x0c\xc0\0\2\x09\xc0\0\2\1\x12\x67\x14\x32"),
+	  "192.0.2.9:4711", false },
+	{ "version 2, local", SQ_SV(V2 "\x20\0\0\0"), NULL, false },
+	{ "none", SQ_SV("{\"a\":1}\n{\"a\":2}\n"), NULL, true },
+	{ "broken", SQ_SV("PROXY TCP4 192.0.2.9.1 192.0.2.1 4711 5170\r\n"), NULL, true },
+	{ "version 2, too long", SQ_SV(V2 "\x21\x11\xff\xff"), NULL, true },
+};
+
+static void proxied(struct world *w)
+{
+	probe_make(w);
+	set_strs(&w->cfg.server.proxy_from, "127.0.0.0/8");
+	w->cfg.server.handshake = 5000;
+	world_start(w);
+}
+
+/* The header comes in two pieces, cut at every byte; what is behind it is not touched. */
+static void check_proxy(void **state)
+{
+	const struct proxy_case *t = *state;
+	struct world w;
+	char name[64];
+	uint64_t rounds = 0;
+
+	proxied(&w);
+	for (size_t cut = 0; cut <= t->header.n; cut++) {
+		int fd = dial(&w);
+
+		name_of(fd, name);
+		probe.n = 0;
+		if (cut)
+			say_n(fd, t->header.p, cut);
+		world_turn(&w, 3);
+		(void)send(fd, t->header.p + cut, t->header.n - cut, MSG_NOSIGNAL);
+		rounds++;
+		if (t->fails) {
+			(void)send(fd, "bytes", 5, MSG_NOSIGNAL);
+			expect_hangup(&w, fd);
+			assert_int_equal(w.counts.proxy_failed, rounds);
+			assert_int_equal(w.counts.connections_failed, rounds);
+			assert_int_equal(probe.opened, 0);
+			continue;
+		}
+		say(fd, "bytes");
+		probe_expect(&w, SQ_SV("bytes"));
+		assert_int_equal(probe.opened, rounds);
+		assert_string_equal(probe.peer, t->peer ? t->peer : name);
+		assert_string_equal(probe.identity.proxy, t->peer ? name : "");
+		close(fd);
+	}
+	assert_int_equal(w.counts.proxy_failed, t->fails ? rounds : 0);
+	world_end(&w);
+}
+
+static void a_proxy_header_from_elsewhere_is_refused(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	probe_make(&w);
+	set_strs(&w.cfg.server.proxy_from, "192.0.2.0/24");
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n{}\n");
+	expect_hangup(&w, fd);
+	fd = dial(&w);
+	say_n(fd, V2 "\x20\0\0\0", 16);
+	expect_hangup(&w, fd);
+	assert_int_equal(w.counts.proxy_failed, 2);
+	assert_int_equal(w.counts.connections_failed, 2);
+	assert_int_equal(probe.n, 0);
+	fd = dial(&w);
+	say(fd, "{}\n");
+	probe_expect(&w, SQ_SV("{}\n"));
+	close(fd);
+	world_end(&w);
+}
+
+static void a_proxy_header_that_is_late_closes(void **state SQ_UNUSED)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n";
+	struct world w;
+	int silent, slow;
+	size_t at = 0;
+
+	probe_make(&w);
+	set_strs(&w.cfg.server.proxy_from, "127.0.0.1");
+	w.cfg.server.handshake = 60;
+	world_start(&w);
+	silent = dial(&w);
+	slow = dial(&w);
+	/* A byte now and then does not put the deadline off. */
+	while (w.counts.handshake_timeouts < 2) {
+		assert_true(at < sizeof(header) - 1);
+		if (send(slow, header + at, 1, MSG_NOSIGNAL) == 1)
+			at++;
+		(void)poll(NULL, 0, 5);
+		world_turn(&w, 1);
+	}
+	expect_hangup(&w, silent);
+	expect_hangup(&w, slow);
+	assert_int_equal(w.counts.proxy_failed, 2);
+	assert_int_equal(probe.opened, 0);
+	world_end(&w);
+}
+
+static void who_comes_and_goes_without_a_byte_is_no_error(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	proxied(&w);
+	fd = dial(&w);
+	wait_count(&w, &w.counts.connections, 1);
+	close(fd);
+	fd = dial(&w);
+	wait_count(&w, &w.counts.connections, 2);
+	reset(fd);
+	world_turn(&w, 20);
+	assert_int_equal(w.counts.connections_failed, 0);
+	fd = dial(&w);
+	say(fd, "PROX");
+	wait_count(&w, &w.counts.bytes_in, 4);
+	close(fd);
+	wait_count(&w, &w.counts.proxy_failed, 1);
+	assert_int_equal(w.counts.connections_failed, 1);
+	world_end(&w);
+}
+
+/* ---- start ------------------------------------------------------------------------------- */
+
+static void options_that_cannot_be_say_so(void **state SQ_UNUSED)
+{
+	struct sq_err err = { 0 };
+	struct world w;
+
+	probe_make(&w);
+	set_strs(&w.cfg.server.proxy_from, "10.1.2.3/8");
+	assert_int_equal(probe_ops.start(w.in, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "probe input 127.0.0.1:0: proxy_from: \"10.1.2.3/8\""));
+	world_end(&w);
+	probe_make(&w);
+	w.cfg.server.tls.key = strdup("/nowhere/key.pem");
+	assert_int_equal(probe_ops.start(w.in, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "tls_key"));
+	world_end(&w);
+	probe_make(&w);
+	w.cfg.server.tls.certificate = strdup("/nowhere/cert.pem");
+	assert_int_equal(probe_ops.start(w.in, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nowhere/cert.pem"));
+	world_end(&w);
+}
+
+static void a_unix_socket_serves_and_its_file_goes(void **state SQ_UNUSED)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct world w;
+	int fd;
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "/tmp/squibly-test-%d.sock", (int)getpid());
+	probe_make(&w);
+	free(w.cfg.server.listen);
+	assert_true(asprintf(&w.cfg.server.listen, "unix:%s", to.sun_path) > 0);
+	set_strs(&w.cfg.server.proxy_from, "unix");
+	assert_int_equal(probe_ops.start(w.in, &(struct sq_err){ 0 }), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	say(fd, "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\nbytes");
+	probe_expect(&w, SQ_SV("bytes"));
+	assert_string_equal(probe.peer, "192.0.2.9:4711");
+	assert_int_equal(strncmp(probe.identity.proxy, "unix", 4), 0);
+	close(fd);
+	world_end(&w);
+	assert_int_equal(access(to.sun_path, F_OK), -1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_opens_takes_ends_closes_and_is_freed),
+		cmocka_unit_test(what_open_refuses_is_closed_and_the_listener_lives),
+		cmocka_unit_test(a_reset_is_told_counted_and_closed),
+		cmocka_unit_test(a_half_closed_peer_gets_its_answer),
+		cmocka_unit_test(what_is_kept_is_freed_when_it_is_let_go),
+		cmocka_unit_test(stop_is_told_once_and_nothing_is_read_behind_it),
+		cmocka_unit_test(idle_is_who_has_nothing_to_wait_for),
+		cmocka_unit_test(ticks_come_while_paused),
+		cmocka_unit_test(a_held_connection_is_not_read),
+		cmocka_unit_test(holding_and_letting_go_at_once_reads_on),
+		cmocka_unit_test(without_batches_nobody_is_read_until_resume),
+		cmocka_unit_test(what_the_kernel_does_not_take_is_sent_later),
+		cmocka_unit_test(a_peer_that_never_reads_is_bounded_and_closed),
+		cmocka_unit_test(an_answer_is_read_although_the_peer_talks_on),
+		cmocka_unit_test(a_peer_that_does_not_end_is_closed_in_time),
+		cmocka_unit_test(writing_to_one_who_is_gone_ends_the_connection),
+		cmocka_unit_test(a_proxy_header_from_elsewhere_is_refused),
+		cmocka_unit_test(a_proxy_header_that_is_late_closes),
+		cmocka_unit_test(who_comes_and_goes_without_a_byte_is_no_error),
+		cmocka_unit_test(options_that_cannot_be_say_so),
+		cmocka_unit_test(a_unix_socket_serves_and_its_file_goes),
+	};
+	int failed = cmocka_run_group_tests_name("input/server", tests, NULL, NULL);
+
+	return failed + RUN_TABLE("input/server PROXY", proxy_cases, check_proxy);
+}
