@@ -39,8 +39,8 @@ static bool absent(const struct sq_yaml *y)
 /* The sections that are there once. */
 static int read_sections(const struct loader *l, const struct sq_yaml *root)
 {
-	static const char *const lists[] = { "rules",   "fold",        "limits", "inputs",
-		                             "outputs", "dead_letter", NULL };
+	static const char *const lists[] = { "rules",  "fold",    "deduplicate", "limits",
+		                             "inputs", "outputs", "dead_letter", NULL };
 
 	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
 		const struct sq_yaml *map = s->key ? sq_yaml_get(root, s->key) : root;
@@ -443,6 +443,7 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
 	return (struct sq_batch_limits){
 		.chunk = (uint32_t)longest + 2 * SQD_INPUT_SLACK,
 		.records = cfg->batch_records,
+		.events = cfg->dedup_window ? cfg->batch_records : 0,
 		.origins = ORIGINS,
 		.arena = longest > ARENA_MIN_BYTES / 2 ? 2 * (uint32_t)longest : ARENA_MIN_BYTES,
 		.out = (uint32_t)cfg->batch_alerts,

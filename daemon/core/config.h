@@ -58,6 +58,8 @@ struct sqd_config {
 	uint32_t fold_entries;
 	uint64_t fold_bytes;
 
+	uint32_t dedup_window; /* events; 0: off */
+
 	uint32_t max_depth, max_keys; /* of JSON */
 	uint32_t batch_records;
 	uint64_t batch_alerts; /* bytes */

@@ -49,9 +49,12 @@ static const struct sq_now rig_now = { .mono_ns = 1, .wall_us = 1595388480000000
 
 static inline void rig_open(struct rig *g, struct sq_pipeline_opts opts, uint32_t out)
 {
-	const struct sq_batch_limits limits = {
-		.chunk = 1 << 20, .records = 64, .origins = 4, .arena = 1 << 20, .out = out
-	};
+	const struct sq_batch_limits limits = { .chunk = 1 << 20,
+		                                .records = 64,
+		                                .origins = 4,
+		                                .events = opts.deduplicate ? 4 : 0,
+		                                .arena = 1 << 20,
+		                                .out = out };
 	struct sq_ruleset *rs = rig_ruleset(true);
 
 	memcpy(opts.observer.hostname, "sensor1", 8);
