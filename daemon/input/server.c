@@ -217,6 +217,16 @@ static void on_poll(uv_poll_t *h, int status, int events SQ_UNUSED)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err *err)
+{
+	struct sq_tls_ctx *ctx = sq_tls_server_new(&sqd_server_cfg(in)->tls, err);
+
+	if (ctx && *sq_tls_ctx_warning(ctx))
+		sqd_log(SQD_LOG_WARNING, "%s %s: %s", in->base.ops->kind,
+		        sqd_server_cfg(in)->listen, sq_tls_ctx_warning(ctx));
+	return ctx;
+}
+
 /* Files are read here, before the socket is opened. */
 static int prepare(struct sqd_server *in, struct sq_err *err)
 {
@@ -238,7 +248,7 @@ static int prepare(struct sqd_server *in, struct sq_err *err)
 	in->wire = malloc(SQD_WIRE_BYTES);
 	if (!in->wire)
 		return sq_err_set(err, -ENOMEM, "out of memory");
-	in->tls = sq_tls_server_new(&cfg->tls, err);
+	in->tls = read_certificate(in, err);
 	return in->tls ? 0 : err && err->code ? err->code : -EINVAL;
 }
 
@@ -302,7 +312,7 @@ void sqd_server_reload(struct sqd_input *base)
 
 	if (!in->tls || in->stopped)
 		return;
-	anew = sq_tls_server_new(&sqd_server_cfg(in)->tls, &err);
+	anew = read_certificate(in, &err);
 	if (!anew) {
 		base->counts->tls_reloads_failed++;
 		sqd_log(SQD_LOG_ERROR, "%s: certificate not reloaded: %s; the old one stays",
