@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/input/stream.h"
@@ -161,6 +162,22 @@ void sqd_conn_unhold(struct sqd_conn *c)
 		sqd_stream_go_soon(c);
 }
 
+void sqd_conn_resume_soon(struct sqd_conn *c)
+{
+	c->stream->resume_due = true;
+	sqd_stream_go_soon(c);
+}
+
+bool sqd_conn_waiting(const struct sqd_conn *c)
+{
+	const struct sqd_stream *s = c->stream;
+	char byte;
+
+	if (c->closing || s->eof || s->broken)
+		return false;
+	return s->saved || s->more || recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void sqd_conn_starved(struct sqd_conn *c)
 {
 	sqd_server_pause(&c->server->base);
@@ -190,6 +207,7 @@ int sqd_conn_resume(struct sqd_conn *c)
 {
 	if (c->closing)
 		return 0;
+	c->stream->resume_due = false;
 	if (c->stream->opened && c->stream->phase == SQD_PHASE_OPEN) {
 		if (proto(c)->resume(c) == -EAGAIN)
 			return -EAGAIN;

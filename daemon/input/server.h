@@ -109,6 +109,14 @@ void sqd_conn_hold(struct sqd_conn *c);
 /** room() and take() will be called again, from the loop and not from inside. */
 void sqd_conn_unhold(struct sqd_conn *c);
 
+/** The protocol's resume() is called from the loop, soon: for what it had put aside while held, and
+ *  for callers that are too deep in something else. Not while no batch is free; then resume() comes
+ *  anyway. */
+void sqd_conn_resume_soon(struct sqd_conn *c);
+
+/** The peer has sent something that was not read yet. A system call: for ticks. */
+bool sqd_conn_waiting(const struct sqd_conn *c);
+
 /** No batch is free: no connection of the input is read until resume(). */
 void sqd_conn_starved(struct sqd_conn *c);
 

@@ -79,6 +79,12 @@ static void on_go(uv_idle_t *h)
 		s->going = false;
 		if (s->conn->closing)
 			continue;
+		if (s->resume_due && !in->paused) {
+			s->resume_due = false;
+			if (sqd_conn_resume(s->conn) == -EAGAIN)
+				continue; /* it comes again */
+			continue;
+		}
 		sqd_stream_go(s->conn);
 		sqd_stream_update(s->conn);
 	}

@@ -31,8 +31,9 @@ struct sqd_stream {
 	bool more;     /* the session may have decrypted bytes to give */
 	bool at_end;   /* end(why) comes when the protocol takes bytes again */
 	int why;
-	bool why_told; /* it was counted and logged where it was seen */
-	bool going;    /* in server->going */
+	bool why_told;   /* it was counted and logged where it was seen */
+	bool going;      /* in server->going */
+	bool resume_due; /* and the protocol's resume() is wanted */
 	struct sqd_stream *next_going;
 	uint64_t deadline_ms; /* of PROXY, TLS and FINISH */
 	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */

@@ -62,6 +62,13 @@
 	X(beats_full,           INFO, "Times a Lumberjack connection was not read because max_windows were unacknowledged") \
 	X(beats_unacked,        INFO, "Lumberjack connections closed because a window took longer than max_unacked") \
 	X(beats_silent,         INFO, "Lumberjack connections closed because they were silent inside of a frame") \
+	X(http_requests,       INFO, "HTTP requests whose header was read")                            \
+	X(http_unauthorized,   INFO, "HTTP requests refused because they showed no token or password, or a wrong one") \
+	X(http_busy,           INFO, "HTTP requests answered with 429 because no batch was free for busy_after") \
+	X(http_unsettled,      INFO, "HTTP requests answered with 503: not settled within answer_timeout, or lost on the way down") \
+	X(http_too_large,      INFO, "HTTP requests refused because header, body or what it unpacks to was too large") \
+	X(http_bad,            INFO, "HTTP requests refused for what they are: broken, cut off, no such path or encoding") \
+	X(http_timeouts,       INFO, "HTTP requests refused because header or body came too slowly")   \
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \

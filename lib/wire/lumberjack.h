@@ -79,7 +79,7 @@ enum sq_lumber_fault {
 	SQ_LUMBER_FAULTS
 };
 
-/** "event outside of a window": one line, no full stop. */
+/** "sent an event outside of a window": what the peer did, without its name and a full stop. */
 const char *sq_lumber_reason(enum sq_lumber_fault fault);
 
 enum {
