@@ -172,7 +172,7 @@ static int remove_stale(const struct sqd_addr *a, int type, const char *where, s
 		                  where, sq_strerror(r));
 	if (r == 0)
 		return sq_err_set(err, -EADDRINUSE,
-		                  "cannot listen on %s: another program listens there", where);
+		                  "cannot listen on %s: somebody listens there already", where);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return sq_err_set(err, -errno, "cannot replace the old socket %s: %s", where,
 		                  sq_strerror(-errno));
