@@ -97,3 +97,5 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg);
 
 /** Value of the text option `key` of an entry, or NULL when its kind has no such key. */
 const char *sqd_config_text(const struct sqd_config_item *item, const char *key);
+/** The same of an option that is a list of texts. */
+const struct sq_opt_strs *sqd_config_texts(const struct sqd_config_item *item, const char *key);

@@ -185,3 +185,12 @@ const char *sqd_config_text(const struct sqd_config_item *item, const char *key)
 		return NULL;
 	return *(char *const *)(const void *)((const char *)item->common + o->offset);
 }
+
+const struct sq_opt_strs *sqd_config_texts(const struct sqd_config_item *item, const char *key)
+{
+	const struct sq_opt *o = sqd_config_row(item, key);
+
+	if (!o || o->type != SQ_OPT_STRS)
+		return NULL;
+	return (const void *)((const char *)item->common + o->offset);
+}
