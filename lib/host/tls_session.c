@@ -119,13 +119,14 @@ static bool set_up(struct sq_tls *t, const char *host)
 	BIO *bio;
 
 	t->ssl = SSL_new(t->ctx->ssl);
-	bio = t->ssl ? BIO_new(t->ctx->bio) : NULL;
+	if (!t->ssl || SSL_set_app_data(t->ssl, t) != 1)
+		return false;
+	bio = BIO_new(t->ctx->bio);
 	if (!bio)
 		return false;
 	BIO_set_data(bio, t);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
-	SSL_set_app_data(t->ssl, t);
 	if (t->ctx->server) {
 		SSL_set_accept_state(t->ssl);
 		return true;
