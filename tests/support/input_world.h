@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/input/beats.h"
 #include "daemon/input/tcp.h"
 #include "daemon/input/udp.h"
 #include "tests/support/fake_dispatch.h"
@@ -20,6 +21,7 @@ struct world {
 	struct sqd_dispatch d;
 	union {
 		struct sqd_server_cfg server; /* first in all that are servers */
+		struct sqd_input_beats_cfg beats;
 		struct sqd_input_tcp_cfg tcp;
 		struct sqd_input_udp_cfg udp;
 	} cfg;
