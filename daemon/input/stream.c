@@ -36,7 +36,7 @@ static bool wants_socket(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	if (s->eof || s->broken || c->closing || s->saved)
+	if (s->eof || c->closing || s->saved)
 		return false;
 	return s->phase != SQD_PHASE_OPEN ||
 	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
@@ -79,8 +79,7 @@ static void on_go(uv_idle_t *h)
 		s->going = false;
 		if (s->conn->closing)
 			continue;
-		if (s->resume_due && !in->paused) {
-			s->resume_due = false;
+		if (s->resume_due && !in->paused && s->phase == SQD_PHASE_OPEN && !s->broken) {
 			if (sqd_conn_resume(s->conn) == -EAGAIN)
 				continue; /* it comes again */
 			continue;
@@ -122,7 +121,7 @@ void sqd_stream_go(struct sqd_conn *c)
 {
 	struct sqd_stream *s = c->stream;
 
-	if (s->broken) {
+	if (s->broken && s->wrote) {
 		sqd_stream_lost(c, -EPIPE);
 		return;
 	}
@@ -216,6 +215,8 @@ void sqd_stream_push(struct sqd_conn *c)
 
 	if (s->tls) {
 		sq_tls_sent(s->tls, put(c, sq_tls_unsent(s->tls)));
+		if (s->broken)
+			sq_tls_sent(s->tls, sq_tls_unsent(s->tls).n);
 		return;
 	}
 	if (!s->out)
@@ -230,7 +231,9 @@ void sqd_stream_flush(struct sqd_conn *c)
 	struct sqd_stream *s = c->stream;
 
 	sqd_stream_push(c);
-	if (s->broken)
+	/* What nobody but TLS wanted to say is not missed; the peer's last bytes may still be there
+	 * to be read, and after them its end or the error. */
+	if (s->broken && (s->wrote || s->phase != SQD_PHASE_OPEN))
 		sqd_stream_lost(c, -EPIPE);
 	else if (s->phase == SQD_PHASE_FINISH && !sqd_conn_unsent(c))
 		finished(c);
@@ -247,6 +250,7 @@ int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
 		return -EPIPE;
 	if (sqd_conn_unsent(c) + bytes.n > SQD_CONN_UNSENT_MAX)
 		return -ENOBUFS;
+	s->wrote = true;
 	if (!sqd_conn_unsent(c))
 		s->sent_ms = now(c);
 	if (s->tls) {
@@ -364,6 +368,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct sqd_stream *s = h->data;
 	struct sqd_conn *c = s->conn;
+	const uint64_t *in = &c->server->base.counts->bytes_in, before = *in;
 
 	if (status < 0) { /* libuv has stopped polling; the calls below will say why */
 		s->polled = 0;
@@ -379,7 +384,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
 		if (!c->closing && s->phase == SQD_PHASE_OPEN)
 			after_bytes(c);
 	}
-	if (status < 0 && !c->closing && !s->eof && !s->broken)
+	/* Bytes that came before the error are still to be had, and are asked for again. */
+	if (status < 0 && *in == before && wants_socket(c))
 		sqd_stream_lost(c, -ECONNRESET);
 	sqd_stream_update(c);
 }

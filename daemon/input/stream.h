@@ -25,6 +25,7 @@ struct sqd_stream {
 	bool reading;  /* sqd_stream_read() or _go() is on the stack */
 	bool eof;      /* the socket gives no more */
 	bool broken;   /* nor takes any */
+	bool wrote;    /* the protocol has written: it is told when what it said is lost */
 	bool shut;     /* FIN was sent */
 	bool closed;   /* libuv has let go of the handle */
 	bool stop_due; /* stop() comes when what was decrypted is taken */

@@ -234,9 +234,8 @@ static void greet(struct sqd_conn *c)
 		memcpy(id->subject, shown.subject, sizeof(id->subject));
 		memcpy(id->names, shown.names, sizeof(id->names));
 	}
-	sqd_stream_flush(c);
-	if (!c->closing)
-		sqd_stream_open(c);
+	sqd_stream_push(c); /* tickets; a peer that is gone may have left records */
+	sqd_stream_open(c);
 }
 
 static void shake(struct sqd_conn *c)

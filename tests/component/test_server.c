@@ -97,6 +97,45 @@ static void a_reset_is_told_counted_and_closed(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* Bytes that came before a reset are still to be had, however slowly they are taken. */
+static void a_reset_takes_nothing_that_came_before_it(void **state SQ_UNUSED)
+{
+	enum { N = 100 * 1000 };
+	static char bytes[N];
+	struct world w;
+	int fd;
+
+	memset(bytes, 'x', N);
+	probe_make(&w);
+	probe.room = 1000;
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	say_n(fd, bytes, N);
+	reset(fd);
+	wait_count(&w, &probe.freed, 1);
+	assert_int_equal(probe.n, N);
+	assert_int_equal(probe.why, -ECONNRESET);
+	world_end(&w);
+}
+
+static void finishing_is_not_held_up_by_a_resume(void **state SQ_UNUSED)
+{
+	struct world w;
+	char answer[16];
+	int fd;
+
+	probe_make(&w);
+	world_start(&w);
+	fd = dial(&w);
+	wait_count(&w, &probe.opened, 1);
+	sqd_conn_resume_soon(probe.conn);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("bye")), 0);
+	sqd_conn_finish(probe.conn);
+	assert_int_equal(world_hear(&w, fd, answer, sizeof(answer)), 3);
+	world_end(&w);
+}
+
 static void a_half_closed_peer_gets_its_answer(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -615,6 +654,8 @@ int main(void)
 		cmocka_unit_test(a_connection_opens_takes_ends_closes_and_is_freed),
 		cmocka_unit_test(what_open_refuses_is_closed_and_the_listener_lives),
 		cmocka_unit_test(a_reset_is_told_counted_and_closed),
+		cmocka_unit_test(a_reset_takes_nothing_that_came_before_it),
+		cmocka_unit_test(finishing_is_not_held_up_by_a_resume),
 		cmocka_unit_test(a_half_closed_peer_gets_its_answer),
 		cmocka_unit_test(what_is_kept_is_freed_when_it_is_let_go),
 		cmocka_unit_test(stop_is_told_once_and_nothing_is_read_behind_it),

@@ -237,6 +237,42 @@ static void what_is_held_comes_without_a_new_event(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* It never reads our tickets and goes: the reset must not take what it has said before. */
+static void a_peer_that_says_its_thing_and_goes_is_heard(void **state SQ_UNUSED)
+{
+	enum { N = 200 * 1000 };
+	static char bytes[N];
+	struct sq_tls_ctx *ctx = client();
+	struct tls_peer *p;
+	struct world w;
+	size_t left;
+
+	probe_world(&w);
+	probe.hold = true;
+	p = tls_peer_begin(&w, ctx, -1);
+	while (p->is == 0)
+		tls_peer_step(p, SIZE_MAX);
+	memset(bytes, 'x', N);
+	tls_peer_put(p, (struct sq_sv){ bytes, N });
+	do {
+		left = sq_tls_unsent(p->tls).n;
+		tls_peer_push(p);
+		world_turn(&w, 1);
+		if (probe.conn)
+			sqd_conn_unhold(probe.conn);
+	} while (sq_tls_unsent(p->tls).n || left != sq_tls_unsent(p->tls).n);
+	tls_peer_end(p, false); /* with bytes unread: a reset */
+	for (int i = 0; !probe.freed; i++) {
+		assert_true(i < 1000);
+		world_turn(&w, 1);
+		if (probe.conn)
+			sqd_conn_unhold(probe.conn);
+	}
+	assert_int_equal(probe.n, N);
+	sq_tls_ctx_unref(ctx);
+	world_end(&w);
+}
+
 /* Batches of 64 records, two of them; three clients that have all said their thing. */
 static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_UNUSED)
 {
@@ -667,6 +703,7 @@ int main(void)
 		cmocka_unit_test(what_comes_with_the_handshake_is_not_lost),
 		cmocka_unit_test(an_end_without_a_word_is_counted_and_what_came_is_kept),
 		cmocka_unit_test(what_is_held_comes_without_a_new_event),
+		cmocka_unit_test(a_peer_that_says_its_thing_and_goes_is_heard),
 		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
 		cmocka_unit_test(what_is_decrypted_when_stopping_is_taken_first),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded_and_closed),
