@@ -248,5 +248,86 @@ class Kill(Case):
         self.check("http", Http)
 
 
+class Unanswered(Case):
+    """The upstream takes nothing for a while, and a sender waits."""
+
+    def start(self, kind, more="", port=0, **named):
+        d = self.daemon(f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
+                        f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{self.up.port}\n" + more,
+                        inputs=False, **named)
+        return d, d.port(kind)
+
+    def setUp(self):
+        self.up = self.upstream(stalled=True)
+        self.up.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.records = [event(n).strip() for n in range(100)]
+        self.answers = []
+
+    def send(self, client, port):
+        """Send all in one window, on a thread of its own; what becomes of it is in self.answers."""
+        connection = client(port)
+
+        def run():
+            try:
+                connection.send(self.records)
+                self.answers.append("acknowledged")
+            except (OSError, http.client.HTTPException):
+                self.answers.append("refused")
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, DEADLINE)
+        return connection
+
+    def commands(self):
+        return sorted({a["process"]["command_line"] for a in self.up.alerts()})
+
+    def check_stop(self, kind, client):
+        d, port = self.start(kind, "shutdown_deadline: 1s\n")
+        connection = self.send(client, port)
+        d.wait_received(100)
+        time.sleep(0.3)
+        self.assertEqual(self.answers, [])
+        self.assertEqual(d.counters()["unanswered"], 100)
+        self.assert_stops(d, 100)  # it cannot deliver in time, and says so to nobody but its log
+        eventually("an end", lambda: self.answers)
+        self.assertEqual(self.answers, ["refused"])
+        connection.close()
+        self.up.stalled = False
+        d, port = self.start(kind, port=port, folder=d.folder)
+        connection = self.send(client, port)
+        eventually("the answer", lambda: len(self.answers) == 2)
+        self.assertEqual(self.answers[1], "acknowledged")
+        connection.close()
+        self.assert_stops(d, 100)
+        self.assertEqual(len(self.commands()), 100)
+
+    def test_a_beat_whose_alerts_are_dropped_at_the_deadline_is_not_acknowledged(self):
+        self.check_stop("beats", Beats)
+
+    def test_nor_is_a_request(self):
+        self.check_stop("http", Http)
+
+    def test_a_window_that_is_sent_again_while_the_first_waits_is_acknowledged_and_raises_nothing_twice(self):
+        d, port = self.start("beats", "deduplicate:\n  window: 1000\n")
+        first = self.send(Beats, port)
+        d.wait_received(100)
+        first.socket.shutdown(socket.SHUT_RDWR)  # the sender's patience is at its end
+        eventually("an end", lambda: self.answers == ["refused"])
+        second = self.send(Beats, port)
+        c = d.wait_received(200)
+        self.assertEqual(c["dropped_duplicate"], 100)
+        time.sleep(0.3)
+        self.assertEqual(self.answers, ["refused"])  # the alerts of the first have not gone out yet
+        self.up.stalled = False
+        eventually("the answer", lambda: len(self.answers) == 2)
+        self.assertEqual(self.answers[1], "acknowledged")
+        eventually("the alerts", lambda: len(self.commands()) == 100)
+        first.close()
+        second.close()
+        c = self.assert_stops(d, 200)
+        self.assertEqual(len(self.up.lines), c["alerts"])
+
+
 if __name__ == "__main__":
     main()
