@@ -1,29 +1,9 @@
-/* The server of stream inputs, without TLS (test_server_tls.c). */
+/* The server of stream inputs, without PROXY headers (test_server_proxy.c) and TLS
+ * (test_server_tls.c).
+ */
 #include <sys/un.h>
 
 #include "tests/support/probe_input.h"
-
-static int dial(struct world *w)
-{
-	return world_dial(w, SOCK_STREAM);
-}
-
-static void reset(int fd)
-{
-	struct linger hard = { .l_onoff = 1 };
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-	close(fd);
-}
-
-static void name_of(int fd, char to[64])
-{
-	struct sockaddr_in me;
-	socklen_t len = sizeof(me);
-
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
-	snprintf(to, 64, "127.0.0.1:%u", ntohs(me.sin_port));
-}
 
 /* ---- life -------------------------------------------------------------------------------- */
 
@@ -36,8 +16,8 @@ static void a_connection_opens_takes_ends_closes_and_is_freed(void **state SQ_UN
 	probe_make(&w);
 	world_start(&w);
 	assert_int_equal(strncmp(w.in->name, "probe 127.0.0.1:", 16), 0);
-	fd = dial(&w);
-	name_of(fd, name);
+	fd = world_dial(&w, SOCK_STREAM);
+	world_name_of(fd, name);
 	wait_count(&w, &probe.opened, 1);
 	assert_string_equal(probe.peer, name);
 	assert_null(probe.conn->identity);
@@ -62,12 +42,12 @@ static void what_open_refuses_is_closed_and_the_listener_lives(void **state SQ_U
 	probe_make(&w);
 	world_start(&w);
 	probe.refuse = -ENOMEM;
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	expect_hangup(&w, fd);
 	assert_int_equal(w.counts.connections_failed, 1);
 	assert_int_equal(probe.ended + probe.closed + probe.freed, 0);
 	probe.refuse = 0;
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say(fd, "x");
 	probe_expect(&w, SQ_SV("x"));
 	close(fd);
@@ -81,16 +61,16 @@ static void a_reset_is_told_counted_and_closed(void **state SQ_UNUSED)
 
 	probe_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say(fd, "half a rec");
 	probe_expect(&w, SQ_SV("half a rec"));
-	reset(fd);
+	world_reset(fd);
 	wait_count(&w, &probe.freed, 1);
 	assert_int_equal(probe.why, -ECONNRESET);
 	assert_int_equal(w.counts.connections_failed, 1);
-	fd = dial(&w); /* somebody looks whether we are there */
+	fd = world_dial(&w, SOCK_STREAM); /* somebody looks whether we are there */
 	wait_count(&w, &probe.opened, 2);
-	reset(fd);
+	world_reset(fd);
 	wait_count(&w, &probe.freed, 2);
 	assert_int_equal(probe.why, 0);
 	assert_int_equal(w.counts.connections_failed, 1);
@@ -109,10 +89,10 @@ static void a_reset_takes_nothing_that_came_before_it(void **state SQ_UNUSED)
 	probe_make(&w);
 	probe.room = 1000;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	say_n(fd, bytes, N);
-	reset(fd);
+	world_reset(fd);
 	wait_count(&w, &probe.freed, 1);
 	assert_int_equal(probe.n, N);
 	assert_int_equal(probe.why, -ECONNRESET);
@@ -127,7 +107,7 @@ static void finishing_is_not_held_up_by_a_resume(void **state SQ_UNUSED)
 
 	probe_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	sqd_conn_resume_soon(probe.conn);
 	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("bye")), 0);
@@ -145,7 +125,7 @@ static void a_half_closed_peer_gets_its_answer(void **state SQ_UNUSED)
 	probe_make(&w);
 	probe.stays = true;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say(fd, "question");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	wait_count(&w, &probe.ended, 1);
@@ -166,7 +146,7 @@ static void what_is_kept_is_freed_when_it_is_let_go(void **state SQ_UNUSED)
 
 	probe_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	sqd_conn_keep(probe.conn);
 	sqd_conn_keep(probe.conn);
@@ -188,7 +168,7 @@ static void stop_is_told_once_and_nothing_is_read_behind_it(void **state SQ_UNUS
 
 	probe_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	say(fd, "unread");
 	probe_ops.stop(w.in);
@@ -211,15 +191,15 @@ static void idle_is_who_has_nothing_to_wait_for(void **state SQ_UNUSED)
 	probe_make(&w);
 	w.cfg.server.idle = 40;
 	world_start(&w);
-	kept = dial(&w);
+	kept = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	sqd_conn_keep(probe.conn);
 	struct sqd_conn *keeper = probe.conn;
-	held = dial(&w);
+	held = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 2);
 	sqd_conn_hold(probe.conn);
 	struct sqd_conn *holder = probe.conn;
-	idle = dial(&w);
+	idle = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &w.counts.connections_idle, 1);
 	expect_hangup(&w, idle);
 	assert_int_equal(probe.closed, 1);
@@ -240,7 +220,7 @@ static void ticks_come_while_paused(void **state SQ_UNUSED)
 	probe_make(&w);
 	w.cfg.server.send_timeout = 40;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	probe_ops.pause(w.in);
 	wait_count(&w, &probe.ticks, 3);
@@ -258,7 +238,7 @@ static void a_held_connection_is_not_read(void **state SQ_UNUSED)
 	probe_make(&w);
 	probe.hold = true;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say(fd, "one");
 	probe_expect(&w, SQ_SV("one"));
 	say(fd, "two");
@@ -284,7 +264,7 @@ static void holding_and_letting_go_at_once_reads_on(void **state SQ_UNUSED)
 	probe.on_take = NULL;
 	probe.room = 10;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	probe.hold = false;
 	say(fd, "0123456789abcdefghij");
 	probe_expect(&w, SQ_SV("0123456789abcdefghij"));
@@ -301,8 +281,8 @@ static void without_batches_nobody_is_read_until_resume(void **state SQ_UNUSED)
 	probe_make(&w);
 	probe.starve = true;
 	world_start(&w);
-	a = dial(&w);
-	b = dial(&w);
+	a = world_dial(&w, SOCK_STREAM);
+	b = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 2);
 	say(a, "x");
 	world_turn(&w, 5);
@@ -347,7 +327,7 @@ static void what_the_kernel_does_not_take_is_sent_later(void **state SQ_UNUSED)
 	fill_big();
 	probe_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	shrink(fd);
 	wait_count(&w, &probe.opened, 1);
 	for (int i = 0; i < 3; i++)
@@ -371,7 +351,7 @@ static void a_peer_that_never_reads_is_bounded_and_closed(void **state SQ_UNUSED
 	probe_make(&w);
 	w.cfg.server.send_timeout = 60;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	shrink(fd);
 	wait_count(&w, &probe.opened, 1);
 	for (int i = 0; i < 100 && !r; i++)
@@ -397,7 +377,7 @@ static void an_answer_is_read_although_the_peer_talks_on(void **state SQ_UNUSED)
 	probe_make(&w);
 	probe.hold = true;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say_n(fd, big, 1000);
 	wait_count(&w, &probe.takes, 1);
 	say_n(fd, big, 20000);
@@ -422,7 +402,7 @@ static void a_peer_that_does_not_end_is_closed_in_time(void **state SQ_UNUSED)
 	probe_make(&w);
 	w.cfg.server.send_timeout = 40;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	wait_count(&w, &probe.opened, 1);
 	sqd_conn_finish(probe.conn);
 	wait_count(&w, &probe.freed, 1);
@@ -438,10 +418,10 @@ static void writing_to_one_who_is_gone_ends_the_connection(void **state SQ_UNUSE
 	probe_make(&w);
 	probe.hold = true;
 	world_start(&w);
-	fd = dial(&w);
+	fd = world_dial(&w, SOCK_STREAM);
 	say(fd, "x");
 	probe_expect(&w, SQ_SV("x"));
-	reset(fd);
+	world_reset(fd);
 	world_turn(&w, 5);
 	assert_int_equal(probe.ended, 0); /* held: nobody looks */
 	for (int i = 0; i < 10 && !r; i++)
@@ -451,152 +431,6 @@ static void writing_to_one_who_is_gone_ends_the_connection(void **state SQ_UNUSE
 	wait_count(&w, &probe.freed, 1);
 	assert_int_equal(probe.ended, 1);
 	assert_int_equal(probe.why, -EPIPE);
-	assert_int_equal(w.counts.connections_failed, 1);
-	world_end(&w);
-}
-
-/* ---- PROXY ------------------------------------------------------------------------------- */
-
-#define V2 "\r\n\r\n\0\r\nQUIT\n"
-
-struct proxy_case {
-	const char *name;
-	struct sq_sv header;
-	const char *peer; /* NULL: the socket's */
-	bool fails;
-};
-
-static struct proxy_case proxy_cases[] = {
-	{ "version 1, IPv4", SQ_SV("PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n"),
-	  "192.0.2.9:4711", false },
-	{ "version 1, IPv6", SQ_SV("PROXY TCP6 2001:db8::9 2001:db8::1 4711 5170\r\n"),
-	  "[2001:db8::9]:4711", false },
-	{ "version 1, unknown", SQ_SV("PROXY UNKNOWN\r\n"), NULL, false },
-	{ "version 2, IPv4", SQ_SV(V2 "\x21\x11\0\x0c\xc0\0\2\x09\xc0\0\2\1\x12\x67\x14\x32"),
-	  "192.0.2.9:4711", false },
-	{ "version 2, local", SQ_SV(V2 "\x20\0\0\0"), NULL, false },
-	{ "none", SQ_SV("{\"a\":1}\n{\"a\":2}\n"), NULL, true },
-	{ "broken", SQ_SV("PROXY TCP4 192.0.2.9.1 192.0.2.1 4711 5170\r\n"), NULL, true },
-	{ "version 2, too long", SQ_SV(V2 "\x21\x11\xff\xff"), NULL, true },
-};
-
-static void proxied(struct world *w)
-{
-	probe_make(w);
-	set_strs(&w->cfg.server.proxy_from, "127.0.0.0/8");
-	w->cfg.server.handshake = 5000;
-	world_start(w);
-}
-
-/* The header comes in two pieces, cut at every byte; what is behind it is not touched. */
-static void check_proxy(void **state)
-{
-	const struct proxy_case *t = *state;
-	struct world w;
-	char name[64];
-	uint64_t rounds = 0;
-
-	proxied(&w);
-	for (size_t cut = 0; cut <= t->header.n; cut++) {
-		int fd = dial(&w);
-
-		name_of(fd, name);
-		probe.n = 0;
-		if (cut)
-			say_n(fd, t->header.p, cut);
-		world_turn(&w, 3);
-		(void)send(fd, t->header.p + cut, t->header.n - cut, MSG_NOSIGNAL);
-		rounds++;
-		if (t->fails) {
-			(void)send(fd, "bytes", 5, MSG_NOSIGNAL);
-			expect_hangup(&w, fd);
-			assert_int_equal(w.counts.proxy_failed, rounds);
-			assert_int_equal(w.counts.connections_failed, rounds);
-			assert_int_equal(probe.opened, 0);
-			continue;
-		}
-		say(fd, "bytes");
-		probe_expect(&w, SQ_SV("bytes"));
-		assert_int_equal(probe.opened, rounds);
-		assert_string_equal(probe.peer, t->peer ? t->peer : name);
-		assert_string_equal(probe.identity.proxy, t->peer ? name : "");
-		close(fd);
-	}
-	assert_int_equal(w.counts.proxy_failed, t->fails ? rounds : 0);
-	world_end(&w);
-}
-
-static void a_proxy_header_from_elsewhere_is_refused(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	probe_make(&w);
-	set_strs(&w.cfg.server.proxy_from, "192.0.2.0/24");
-	world_start(&w);
-	fd = dial(&w);
-	say(fd, "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n{}\n");
-	expect_hangup(&w, fd);
-	fd = dial(&w);
-	say_n(fd, V2 "\x20\0\0\0", 16);
-	expect_hangup(&w, fd);
-	assert_int_equal(w.counts.proxy_failed, 2);
-	assert_int_equal(w.counts.connections_failed, 2);
-	assert_int_equal(probe.n, 0);
-	fd = dial(&w);
-	say(fd, "{}\n");
-	probe_expect(&w, SQ_SV("{}\n"));
-	close(fd);
-	world_end(&w);
-}
-
-static void a_proxy_header_that_is_late_closes(void **state SQ_UNUSED)
-{
-	static const char header[] = "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\n";
-	struct world w;
-	int silent, slow;
-	size_t at = 0;
-
-	probe_make(&w);
-	set_strs(&w.cfg.server.proxy_from, "127.0.0.1");
-	w.cfg.server.handshake = 60;
-	world_start(&w);
-	silent = dial(&w);
-	slow = dial(&w);
-	/* A byte now and then does not put the deadline off. */
-	while (w.counts.handshake_timeouts < 2) {
-		assert_true(at < sizeof(header) - 1);
-		if (send(slow, header + at, 1, MSG_NOSIGNAL) == 1)
-			at++;
-		(void)poll(NULL, 0, 5);
-		world_turn(&w, 1);
-	}
-	expect_hangup(&w, silent);
-	expect_hangup(&w, slow);
-	assert_int_equal(w.counts.proxy_failed, 2);
-	assert_int_equal(probe.opened, 0);
-	world_end(&w);
-}
-
-static void who_comes_and_goes_without_a_byte_is_no_error(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	proxied(&w);
-	fd = dial(&w);
-	wait_count(&w, &w.counts.connections, 1);
-	close(fd);
-	fd = dial(&w);
-	wait_count(&w, &w.counts.connections, 2);
-	reset(fd);
-	world_turn(&w, 20);
-	assert_int_equal(w.counts.connections_failed, 0);
-	fd = dial(&w);
-	say(fd, "PROX");
-	wait_count(&w, &w.counts.bytes_in, 4);
-	close(fd);
-	wait_count(&w, &w.counts.proxy_failed, 1);
 	assert_int_equal(w.counts.connections_failed, 1);
 	world_end(&w);
 }
@@ -669,13 +503,9 @@ int main(void)
 		cmocka_unit_test(an_answer_is_read_although_the_peer_talks_on),
 		cmocka_unit_test(a_peer_that_does_not_end_is_closed_in_time),
 		cmocka_unit_test(writing_to_one_who_is_gone_ends_the_connection),
-		cmocka_unit_test(a_proxy_header_from_elsewhere_is_refused),
-		cmocka_unit_test(a_proxy_header_that_is_late_closes),
-		cmocka_unit_test(who_comes_and_goes_without_a_byte_is_no_error),
 		cmocka_unit_test(options_that_cannot_be_say_so),
 		cmocka_unit_test(a_unix_socket_serves_and_its_file_goes),
 	};
-	int failed = cmocka_run_group_tests_name("input/server", tests, NULL, NULL);
 
-	return failed + RUN_TABLE("input/server PROXY", proxy_cases, check_proxy);
+	return cmocka_run_group_tests_name("input/server", tests, NULL, NULL);
 }
