@@ -517,6 +517,7 @@ struct bad_row {
 	const char *name;
 	void (*make)(struct sq_outbuf *b);
 	size_t counter;
+	const char *says;
 };
 
 #define COUNTER(member) offsetof(struct sq_counters, member)
@@ -640,21 +641,57 @@ static void bad_key(struct sq_outbuf *b)
 }
 
 static struct bad_row bads[] = {
-	{ "TLS on a plain port", bad_tls, COUNTER(beats_faults) },
-	{ "HTTP", bad_http, COUNTER(beats_faults) },
-	{ "JSON in lines", bad_json, COUNTER(beats_faults) },
-	{ "an event without a window", bad_no_window, COUNTER(beats_faults) },
-	{ "a window in a window", bad_two_windows, COUNTER(beats_faults) },
-	{ "C inside of C", bad_nested, COUNTER(beats_faults) },
-	{ "no zlib", bad_zlib, COUNTER(beats_faults) },
-	{ "C of no bytes", bad_empty_packed, COUNTER(beats_faults) },
-	{ "a window over max_window", bad_window_size, COUNTER(beats_over_window) },
-	{ "a frame over max_frame", bad_frame_size, COUNTER(beats_over_frame) },
-	{ "a bomb", bad_bomb, COUNTER(beats_over_ratio) },
-	{ "a frame over max_unpacked", bad_unpacked, COUNTER(beats_over_unpacked) },
-	{ "an event over max_pairs", bad_pairs, COUNTER(beats_over_pairs) },
-	{ "a key over max_key", bad_key, COUNTER(beats_over_pairs) },
+	{ "TLS on a plain port", bad_tls, COUNTER(beats_faults),
+	  "speaks TLS on a plain-text port for Beats" },
+	{ "HTTP", bad_http, COUNTER(beats_faults),
+	  "speaks HTTP on a port for Beats; it needs an http input" },
+	{ "JSON in lines", bad_json, COUNTER(beats_faults),
+	  "sends plain JSON to a port for Beats; it needs a tcp input" },
+	{ "an event without a window", bad_no_window, COUNTER(beats_faults),
+	  "sent an event outside of a window" },
+	{ "a window in a window", bad_two_windows, COUNTER(beats_faults),
+	  "began a window before the one before it was full" },
+	{ "C inside of C", bad_nested, COUNTER(beats_faults),
+	  "sent a window or compressed frame inside of a compressed frame" },
+	{ "no zlib", bad_zlib, COUNTER(beats_faults), "sent a damaged compressed frame" },
+	{ "C of no bytes", bad_empty_packed, COUNTER(beats_faults), "sent a frame of no bytes" },
+	{ "a window over max_window", bad_window_size, COUNTER(beats_over_window),
+	  "sent a window over max_window" },
+	{ "a frame over max_frame", bad_frame_size, COUNTER(beats_over_frame),
+	  "sent a frame over max_frame" },
+	{ "a bomb", bad_bomb, COUNTER(beats_over_ratio), "sent a compressed frame over max_ratio" },
+	{ "a frame over max_unpacked", bad_unpacked, COUNTER(beats_over_unpacked),
+	  "sent a compressed frame over max_unpacked" },
+	{ "an event over max_pairs", bad_pairs, COUNTER(beats_over_pairs),
+	  "sent an event over max_pairs" },
+	{ "a key over max_key", bad_key, COUNTER(beats_over_pairs), "sent a key over max_key" },
 };
+
+/* What is logged goes into a file until it is looked at. */
+static int catch_log(FILE **ret)
+{
+	int kept = dup(2);
+
+	*ret = tmpfile();
+	assert_true(kept >= 0 && *ret);
+	assert_true(dup2(fileno(*ret), 2) == 2);
+	return kept;
+}
+
+static void expect_log(int kept, FILE *f, const struct world *w, const char *says)
+{
+	char line[1024], again[16], want[512];
+
+	assert_true(dup2(kept, 2) == 2);
+	close(kept);
+	rewind(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_null(fgets(again, sizeof(again), f)); /* one line */
+	(void)snprintf(want, sizeof(want), " %s; closing\n", says);
+	if (!strstr(line, w->in->name) || !strstr(line, want))
+		fail_msg("logged \"%s\", not \"%s\"", line, want);
+	fclose(f);
+}
 
 /* The sender is closed without an acknowledgement and counted once; another one goes on. */
 static void a_bad_sender_is_closed(void **state)
@@ -663,7 +700,8 @@ static void a_bad_sender_is_closed(void **state)
 	struct sq_outbuf b = wire_new(), good = wire_new();
 	char heard[6];
 	struct world w;
-	int fd, other;
+	int fd, other, kept;
+	FILE *log;
 
 	begin(&w);
 	w.cfg.beats.max_unpacked = 2 << 20;
@@ -675,7 +713,9 @@ static void a_bad_sender_is_closed(void **state)
 	fd = world_dial(&w, SOCK_STREAM);
 	row->make(&b);
 	say_wire(fd, &b);
+	kept = catch_log(&log);
 	assert_int_equal(world_hear(&w, fd, heard, sizeof(heard)), 0);
+	expect_log(kept, log, &w, row->says);
 	assert_int_equal(*(uint64_t *)(void *)((char *)&w.counts + row->counter), 1);
 	assert_int_equal(w.counts.beats_faults + w.counts.beats_over_window +
 	                         w.counts.beats_over_frame + w.counts.beats_over_ratio +
