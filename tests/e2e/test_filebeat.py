@@ -103,6 +103,25 @@ class Calm(FilebeatCase):
     def test_elasticsearch_output(self):
         self.assert_calm("http", self.elasticsearch)
 
+    def test_elasticsearch_output_with_tls_and_a_password(self):
+        pki, users = self.pki(), os.path.join(self.folder, "users")
+        with open(users, "w", encoding="ascii") as f:
+            f.write("forwarders:correct horse\n")
+
+        def output(port):
+            return f"""output.elasticsearch:
+  hosts: ["https://localhost:{port}"]
+  username: forwarders
+  password: "correct horse"
+  compression_level: 0
+  ssl.certificate_authorities: ["{pki.ca}"]
+  ssl.certificate: "{pki.client}"
+  ssl.key: "{pki.client_key}"
+"""
+        line = self.assert_calm("http", output, f"    users_file: {users}\n", pki.server_options())
+        self.assertIn(Pki.CLIENT.encode(), line)
+        self.assertIn(b"forwarders", line)
+
 
 class Stalled(test_stall.StallCase):
     def test_it_waits_and_sends_nothing_again(self):

@@ -69,7 +69,7 @@ class GoLumber(ClientCase):
         d = self.collector(config)
         d.port("beats")
         client = self.lumber_send(port, self.events(0, n), "-windows", window, "-pipelining", pipelining,
-                                  "-pause", "10ms", "-retry", f"{DEADLINE}s")
+                                  "-pause", "25ms", "-retry", f"{DEADLINE}s")
         self.wait_arrived(n // 4)
         d.process.send_signal(signal.SIGKILL)
         d.wait()
