@@ -1,118 +1,19 @@
 """squibly send against small servers of our own: every way to send, TLS, and what happens when the peer is slow, goes
 away, refuses, or speaks something else."""
-import gzip
 import json
 import os
 import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
-import zlib
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from harness import Case, attack, eventually, main, ordinary, squibly
+from send_peers import Answers, Server, Window, ack, windows_of
 
 EVENTS = [ordinary(n).rstrip(b"\n") for n in range(25)]
 FILE = b"\n".join(EVENTS) + b"\n"
-
-
-class Server:
-    """Takes one connection after another and hands each to `serve(connection, its number)`."""
-
-    def __init__(self, serve, path=None, tls=None):
-        self.serve, self.tls, self.connections, self.errors = serve, tls, 0, []
-        if path is None:
-            self.socket = socket.create_server(("127.0.0.1", 0))
-            self.target = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        else:
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.bind("\0" + path[1:] if path.startswith("@") else path)
-            self.socket.listen()
-            self.target = "unix:" + path
-        self.socket.settimeout(30)
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while True:
-            try:
-                c, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            c.settimeout(30)
-            try:
-                if self.tls:
-                    c = self.tls.wrap_socket(c, server_side=True)
-                self.serve(c, self.connections)
-            except OSError as why:
-                self.errors.append(str(why))
-            c.close()
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.thread.join(30)
-
-
-def take(c, n):
-    got = b""
-    while len(got) < n:
-        more = c.recv(n - len(got))
-        if not more:
-            raise ConnectionError("ended")
-        got += more
-    return got
-
-
-def number(c):
-    return int.from_bytes(take(c, 4), "big")
-
-
-class Window:
-    """One window of Lumberjack: its events, how many frames of which kind."""
-
-    def __init__(self, c):
-        if take(c, 2) != b"2W":
-            raise AssertionError("no window")
-        self.count, self.events, self.kinds = number(c), [], []
-        while len(self.events) < self.count:
-            kind = take(c, 2)
-            self.kinds.append(kind)
-            if kind == b"2C":
-                self._frames(zlib.decompress(take(c, number(c))))
-            elif kind == b"2J":
-                self._one(number(c), take(c, number(c)))
-            else:
-                raise AssertionError(kind)
-
-    def _one(self, sequence, event):
-        self.events.append(event)
-        assert sequence == len(self.events), sequence
-
-    def _frames(self, data):
-        while data:
-            assert data[:2] == b"2J", data[:2]
-            n = int.from_bytes(data[6:10], "big")
-            self._one(int.from_bytes(data[2:6], "big"), data[10:10 + n])
-            data = data[10 + n:]
-
-
-def ack(n):
-    return b"2A" + n.to_bytes(4, "big")
-
-
-def windows_of(c, to, answer=lambda w: ack(w.count)):
-    try:
-        while True:
-            w = Window(c)
-            to.append(w)
-            c.sendall(answer(w))
-    except ConnectionError:
-        pass
 
 
 class Sending(Case):
@@ -287,68 +188,6 @@ class Beats(Sending):
         self.assertGreater(len(got), 1)
 
 
-class Answers:
-    """An HTTP server that answers requests with what is next in `answers`: (status, headers, body)."""
-
-    def __init__(self, answers=(), path=None, chunked=False, tls=None):
-        self.requests, answers = [], list(answers)
-        requests = self.requests
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                requests.append((self.path, dict(self.headers), body))
-                status, headers, answer = answers.pop(0) if answers else (200, {}, b"{}")
-                if callable(answer):
-                    answer = answer(body)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header(*(("Transfer-Encoding", "chunked") if chunked
-                                   else ("Content-Length", str(len(answer)))))
-                self.end_headers()
-                if chunked:
-                    for at in range(0, len(answer), 7):
-                        piece = answer[at:at + 7]
-                        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                    answer = b"0\r\n\r\n"
-                self.wfile.write(answer)
-
-            def log_message(self, *_):
-                pass
-        if path:
-            class Local(HTTPServer):
-                address_family = socket.AF_UNIX
-
-                def server_bind(self):
-                    self.socket.bind(path)
-                    self.server_name, self.server_port = "local", 0
-
-                def get_request(self):
-                    return self.socket.accept()[0], ("local", 0)
-            self.server = Local(path, Handler)
-            self.target = "unix:" + path
-        else:
-            self.server = HTTPServer(("127.0.0.1", 0), Handler)
-            self.target = f"127.0.0.1:{self.server.server_port}"
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(30)
-
-    def bodies(self):
-        return [body for _, _, body in self.requests]
-
-
 def bulk_answer(status=lambda n: 201):
     def answer(body):
         n = body.count(b"\n") // 2
@@ -467,7 +306,7 @@ class Http(Sending):
         self.assertIn("1 acknowledged", err)
 
 
-class Tls(Sending):
+class Certificates(Sending):
     @classmethod
     def setUpClass(cls):
         cls.holder = tempfile.TemporaryDirectory()
@@ -490,6 +329,8 @@ class Tls(Sending):
     def at(self, name):
         return os.path.join(self.holder.name, name)
 
+
+class Tls(Certificates):
     def context(self, client=False):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.at("server.pem"), self.at("server.key"))
@@ -561,6 +402,71 @@ class Tls(Sending):
         _, err = squibly("send", "--ca", self.at("ca.pem"), f"https://{a.target}/events", self.file)
         self.assertIn("25 acknowledged", err)
         self.assertEqual(a.bodies(), [FILE])
+
+
+class Squiblyd(Certificates):
+    """Against the real one: what is acknowledged has been received."""
+
+    def started(self, *inputs):
+        d = self.daemon("inputs:\n" + "".join(f"  - {{{i}}}\n" for i in inputs), inputs=False)
+        d.wait_said("listening on ")
+        return d
+
+    def test_beats_and_its_windows(self):
+        d = self.started("type: beats, listen: '127.0.0.1:0'")
+        many = self.put("many.jsonl", b"".join(ordinary(n) for n in range(5000)))
+        for options in ((), ("--compress", "0"), ("--window", "7", "--compress", "9")):
+            _, err = squibly("send", "--beats", *options, f"127.0.0.1:{d.port('beats')}", many)
+            self.assertIn("5000 acknowledged, 0 sent again", err)
+        c = self.assert_stops(d, 15000)
+        self.assertEqual((c["clean"], c["malformed"]), (15000, 0))
+
+    def test_http_in_each_of_its_manners(self):
+        d = self.started("type: http, listen: '127.0.0.1:0'")
+        target = f"127.0.0.1:{d.port('http')}"
+        for options in ((), ("--gzip", "--window", "7"), ("--path", "/_bulk"), ("--path", "/winlogbeat/_bulk", "--gzip"),
+                        ("--path", "/services/collector/event"), ("--path", "/services/collector/raw")):
+            with self.subTest(options=options):
+                _, err = squibly("send", "--http", *options, target, self.file)
+                self.assertIn("25 acknowledged, 0 sent again", err)
+        c = self.assert_stops(d, 150)
+        self.assertEqual((c["clean"], c["malformed"]), (150, 0))
+
+    def test_http_with_a_token(self):
+        tokens = self.put("tokens", b"ws-7:correct-horse\n")
+        os.chmod(tokens, 0o600)
+        d = self.started(f"type: http, listen: '127.0.0.1:0', tokens_file: '{tokens}'")
+        target = f"http://127.0.0.1:{d.port('http')}"
+        for path in ("/events", "/_bulk", "/services/collector/event"):
+            squibly("send", "--token", "correct-horse", target + path, self.file)
+            _, err = squibly("send", "--token", "wrong", target + path, self.file, status=1)
+            self.assertRegex(err, "answered 40[13]")
+            self.assertIn("25 of 25 records were not acknowledged", err)
+        self.assert_stops(d, 75)
+
+    def test_over_unix_sockets(self):
+        paths = {kind: os.path.join(self.folder, kind + ".sock") for kind in ("tcp", "udp", "beats", "http")}
+        d = self.started(*(f"type: {kind}, listen: 'unix:{path}'" for kind, path in paths.items()))
+        for kind, path in paths.items():
+            squibly("send", *(["--" + kind] if kind != "tcp" else []), "unix:" + path, self.file)
+        d.wait_received(100)
+        self.assert_stops(d, 100)
+
+    def test_every_kind_of_stream_over_tls_with_client_certificates(self):
+        tls = (f"tls_certificate: '{self.at('server.pem')}', tls_key: '{self.at('server.key')}', "
+               f"tls_clients: required, tls_client_ca: '{self.at('ca.pem')}'")
+        kinds = ("tcp", "beats", "http")
+        d = self.started(*(f"type: {kind}, listen: '127.0.0.1:0', {tls}" for kind in kinds))
+        for kind in kinds:
+            how = [] if kind == "tcp" else ["--" + kind]
+            target = f"127.0.0.1:{d.port(kind)}"
+            squibly("send", *how, "--ca", self.at("ca.pem"), "--cert", self.at("client.pem"), "--key",
+                    self.at("client.key"), target, self.file)
+            _, err = squibly("send", *how, "--retries", "0", "--ca", self.at("ca.pem"), target, self.file,
+                             status=2 if kind == "tcp" else 1)
+            self.assertRegex(err, "TLS: .*certificate")
+        d.wait_received(75)
+        self.assert_stops(d, 75)
 
 
 class WrongUse(Sending):
