@@ -214,7 +214,7 @@ static int check_resumed(struct sq_tls *t)
 
 	if (!t->ctx->server || !cert || !SSL_session_reused(t->ssl))
 		return 0;
-	sq_tls_subject(cert, subject, sizeof(subject));
+	sq_tls_subject(cert, subject, sizeof(subject), true);
 	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
 		sq_tls_say(t, "the client's certificate has expired (%s)", subject);
 	else if (!sq_tls_name_fits(cert, &t->ctx->names))

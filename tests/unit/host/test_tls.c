@@ -510,11 +510,13 @@ static void a_subject_cannot_forge_a_line(void **state SQ_UNUSED)
 		&(struct certs_want){ .cn = "ws-7\nsquiblyd: all is well \x7f caf\xc3\xa9" }, NULL);
 	char text[64];
 
-	sq_tls_subject(odd.cert, text, sizeof(text));
+	sq_tls_subject(odd.cert, text, sizeof(text), false);
 	assert_null(strchr(text, '\n'));
 	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf\xc3\xa9,O=Example");
-	sq_tls_subject(odd.cert, text, 40); /* in the middle of a character */
+	sq_tls_subject(odd.cert, text, 40, false); /* in the middle of a character */
 	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf");
+	sq_tls_subject(odd.cert, text, sizeof(text), true);
+	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf\\C3\\A9,O=Example");
 	certs_free(&odd);
 }
 
