@@ -10,7 +10,9 @@
 enum {
 	READ_MAX = 256 * 1024,
 	READS_AT_ONCE = 16, /* then others have their turn */
-	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time */
+	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
+	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
+	PROBES = 4,         /* so long apart */
 	OUT_MIN = 1024,
 };
 
@@ -394,12 +396,14 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
 static void comforts(int fd, sa_family_t family)
 {
-	int one = 1, idle = KEEPALIVE_S;
+	int one = 1, idle = KEEPALIVE_S, apart = PROBE_S, probes = PROBES;
 
 	if (family == AF_UNIX)
 		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &apart, sizeof(apart));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 	/* Answers are written whole, so nothing is won by waiting for more. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }

@@ -1,4 +1,6 @@
 /* The server of stream inputs with TLS: who is there, what goes wrong, certificates read anew. */
+#include <openssl/ssl.h>
+
 #include "tests/support/tls_world.h"
 
 /* ---- who is it --------------------------------------------------------------------------- */
@@ -272,6 +274,70 @@ static void certificates_are_read_anew_and_nobody_is_dropped(void **state SQ_UNU
 	world_end(&w);
 }
 
+/* Ours does not resume; this is OpenSSL itself, which has been given the ticket of an earlier one.
+ */
+static SSL *resume_with(struct world *w, SSL_CTX *ctx, SSL_SESSION *ticket)
+{
+	int fd = world_dial(w, SOCK_STREAM), r = 0;
+	SSL *ssl = SSL_new(ctx);
+	char byte;
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(SSL_set_fd(ssl, fd), 1);
+	if (ticket)
+		assert_int_equal(SSL_set_session(ssl, ticket), 1);
+	for (int i = 0; r != 1; i++) {
+		assert_true(i < 1000);
+		r = SSL_connect(ssl);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
+	for (int i = 0; i < 20; i++) { /* tickets come behind the handshake */
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+		assert_true(SSL_read(ssl, &byte, 1) <= 0);
+	}
+	return ssl;
+}
+
+static void a_session_is_resumed_and_knows_its_client(void **state SQ_UNUSED)
+{
+	char *client_file = at("client.pem");
+	struct world w;
+
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+		SSL_SESSION *ticket;
+		SSL *ssl;
+
+		probe_make(&w);
+		secure(&w);
+		w.cfg.server.tls.clients = SQ_TLS_CLIENTS_REQUIRED;
+		w.cfg.server.tls.client_ca = at("ca.pem");
+		world_start(&w);
+		assert_int_equal(SSL_CTX_set_max_proto_version(ctx, version), 1);
+		assert_int_equal(SSL_CTX_use_certificate_chain_file(ctx, client_file), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey_file(ctx, client_file, SSL_FILETYPE_PEM),
+		                 1);
+		ssl = resume_with(&w, ctx, NULL);
+		ticket = SSL_get1_session(ssl);
+		assert_int_equal(w.counts.tls_handshakes, 1);
+		assert_int_equal(w.counts.tls_resumed, 0);
+		(void)SSL_shutdown(ssl);
+		close(SSL_get_fd(ssl));
+		SSL_free(ssl);
+		ssl = resume_with(&w, ctx, ticket);
+		assert_int_equal(SSL_session_reused(ssl), 1);
+		assert_int_equal(w.counts.tls_handshakes, 2);
+		assert_int_equal(w.counts.tls_resumed, 1);
+		assert_string_equal(probe.identity.subject, "CN=ws-7,O=Example");
+		close(SSL_get_fd(ssl));
+		SSL_free(ssl);
+		SSL_SESSION_free(ticket);
+		SSL_CTX_free(ctx);
+		world_end(&w);
+	}
+	free(client_file);
+}
+
 static void a_server_ends_under_its_sessions(void **state SQ_UNUSED)
 {
 	struct sq_tls_ctx *ctx = client();
@@ -305,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_does_not_trust_us_is_told_of),
 		cmocka_unit_test(a_broken_session_ends_with_what_came_before),
 		cmocka_unit_test(certificates_are_read_anew_and_nobody_is_dropped),
+		cmocka_unit_test(a_session_is_resumed_and_knows_its_client),
 		cmocka_unit_test(a_server_ends_under_its_sessions),
 	};
 	int failed = cmocka_run_group_tests_name("input/server handshakes", tests, set_up, NULL);
