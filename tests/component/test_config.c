@@ -220,7 +220,8 @@ static void the_shipped_file_is_the_manual(void **state)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const files[] = { "conf/examples/collector.yaml",
+	static const char *const files[] = { "conf/examples/beats.yaml",
+		                             "conf/examples/collector.yaml",
 		                             "conf/examples/enrichment.yaml",
 		                             "conf/examples/pipeline.yaml" };
 
