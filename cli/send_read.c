@@ -46,9 +46,9 @@ static int keep_rate(struct sender *s)
 
 static int send_record(struct sender *s, struct sq_sv rec)
 {
-	if (s->rate && keep_rate(s) != CLI_OK)
-		return CLI_FAILED;
-	return s->kind->add(s, rec);
+	int status = s->rate ? keep_rate(s) : CLI_OK;
+
+	return status == CLI_OK ? s->kind->add(s, rec) : status;
 }
 
 /* Send the whole records of chunk[0, *tail) and move the rest to the front. */

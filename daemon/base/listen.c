@@ -249,6 +249,7 @@ static int make_unix(const struct sqd_listen *l, const struct sqd_addr *a,
 		return explain(a, l->where, fd, err);
 	r = path[0] ? keep_file(path, mode, file) : 0;
 	if (r < 0) {
+		(void)unlink(path); /* it has just been made */
 		close(fd);
 		return sq_err_set(err, r, "%s: setting its mode: %s", l->where, sq_strerror(r));
 	}

@@ -299,6 +299,29 @@ class Http(Sending):
                 _, err = squibly("send", "--http", "--retries", "0", s.target, self.file, status=1)
                 self.assertIn("closed the connection before it answered", err)
 
+    def test_answers_in_pieces(self):
+        items = bulk_answer()(b"\n" * 4)
+        sized = b"HTTP/1.1 200 OK\r\nX: y\r\ncontent-length: %d\r\n\r\n%s" % (len(items), items)
+        chunked = (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n"
+                   b"%X;name=value\r\n%s\r\n1\r\n%s\r\n0\r\n\r\n" % (len(items) - 1, items[:-1], items[-1:]))
+
+        def bytewise(c, n):
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while not c.recv(65536).endswith(EVENTS[1] + b"\n"):
+                pass
+            for byte in (sized, chunked)[n - 1]:
+                c.sendall(bytes([byte]))
+                time.sleep(0.0005)
+        s = self.server(bytewise)
+        for _ in range(2):
+            _, err = squibly("send", f"http://{s.target}/_bulk", stdin=EVENTS[0] + b"\n" + EVENTS[1])
+            self.assertIn("2 acknowledged, 0 sent again", err)
+
+    def test_at_a_rate_a_refusal_is_one_too(self):
+        a = self.answers([(403, {}, b"")])
+        squibly("send", "--http", "--rate", "10", a.target, self.file, status=1)
+        self.assertEqual(len(a.requests), 1)
+
     def test_continue_comes_before_the_answer(self):
         s = self.server(lambda c, _: (c.recv(65536), c.sendall(
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\n\r\nuntil the end")))
