@@ -35,11 +35,16 @@ static int probe_open(struct sqd_conn *c)
 
 static struct sqd_room probe_room(struct sqd_conn *c)
 {
+	struct sqd_room room;
+
 	if (probe.starve) {
 		sqd_conn_starved(c);
 		return (struct sqd_room){ 0 };
 	}
-	return (struct sqd_room){ sqd_conn_scratch(c).p, probe.room ? probe.room : SQD_CONN_ROOM };
+	room = sqd_conn_scratch(c);
+	if (room.p)
+		room.n = probe.room ? probe.room : SQD_CONN_ROOM;
+	return room;
 }
 
 static void probe_take(struct sqd_conn *c, size_t n)
