@@ -223,7 +223,8 @@ static void the_examples_are_good(void **state)
 	static const char *const files[] = { "conf/examples/beats.yaml",
 		                             "conf/examples/collector.yaml",
 		                             "conf/examples/enrichment.yaml",
-		                             "conf/examples/pipeline.yaml" };
+		                             "conf/examples/pipeline.yaml",
+		                             "conf/examples/sockets.yaml" };
 
 	(void)state;
 	for (size_t i = 0; i < SQ_LEN(files); i++) {
