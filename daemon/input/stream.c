@@ -38,7 +38,11 @@ static bool wants_socket(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	if (s->eof || c->closing || s->saved)
+	if (s->eof || c->closing)
+		return false;
+	if (s->phase == SQD_PHASE_FINISH)
+		return true;
+	if (s->saved)
 		return false;
 	return s->phase != SQD_PHASE_OPEN ||
 	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
@@ -194,8 +198,11 @@ static size_t put(struct sqd_conn *c, struct sq_sv bytes)
 		else if (errno != EINTR)
 			s->broken = true;
 	}
-	if (done)
-		s->sent_ms = now(c);
+	if (!done)
+		return 0;
+	s->sent_ms = now(c);
+	if (s->phase == SQD_PHASE_FINISH)
+		s->deadline_ms = s->sent_ms + sqd_server_cfg(c->server)->send_timeout;
 	return done;
 }
 
@@ -295,10 +302,10 @@ void sqd_stream_lost(struct sqd_conn *c, int why)
 		return;
 	}
 	/* Whoever came and went without a byte has asked whether we are there. */
-	if (s->fresh && !s->tls)
+	if (s->fresh)
 		why = 0;
 	/* Many do not care to end TLS in order; what is cut off shows in the records. */
-	if (!why && s->tls && !s->at_end)
+	else if (!why && s->tls && !s->at_end)
 		sqd_conn_counts(c)->tls_truncated++;
 	sqd_conn_ended(c, why, false);
 }

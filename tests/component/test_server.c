@@ -341,6 +341,38 @@ static void what_the_kernel_does_not_take_is_sent_later(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* Each byte that it takes puts the deadline off. */
+static void a_slow_reader_gets_the_whole_answer(void **state SQ_UNUSED)
+{
+	static char got[8 * 1024];
+	struct world w;
+	size_t sum = 0;
+	ssize_t n = 1;
+	int fd;
+
+	fill_big();
+	probe_make(&w);
+	w.cfg.server.send_timeout = 500;
+	world_start(&w);
+	fd = world_dial(&w, SOCK_STREAM);
+	shrink(fd);
+	wait_count(&w, &probe.opened, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sqd_conn_write(probe.conn, (struct sq_sv){ big, sizeof(big) }), 0);
+	sqd_conn_finish(probe.conn);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (n) {
+		world_turn(&w, 2);
+		(void)poll(NULL, 0, 2);
+		n = recv(fd, got, sizeof(got), 0);
+		sum += n > 0 ? (size_t)n : 0;
+		assert_true(n >= 0 || errno == EAGAIN);
+	}
+	assert_int_equal(sum, 3 * sizeof(big));
+	close(fd);
+	world_end(&w);
+}
+
 static void a_peer_that_never_reads_is_bounded_and_closed(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -499,6 +531,7 @@ int main(void)
 		cmocka_unit_test(holding_and_letting_go_at_once_reads_on),
 		cmocka_unit_test(without_batches_nobody_is_read_until_resume),
 		cmocka_unit_test(what_the_kernel_does_not_take_is_sent_later),
+		cmocka_unit_test(a_slow_reader_gets_the_whole_answer),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded_and_closed),
 		cmocka_unit_test(an_answer_is_read_although_the_peer_talks_on),
 		cmocka_unit_test(a_peer_that_does_not_end_is_closed_in_time),

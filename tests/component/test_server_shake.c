@@ -178,6 +178,14 @@ static void who_comes_and_goes_without_a_byte_is_no_error(void **state SQ_UNUSED
 	world_turn(&w, 20);
 	assert_int_equal(w.counts.tls_failed, 0);
 	assert_int_equal(w.counts.connections_failed, 0);
+	p = tls_peer_dial(&w, ctx); /* shakes hands and goes */
+	assert_int_equal(setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	tls_peer_end(p, false);
+	p = tls_peer_dial(&w, ctx);
+	tls_peer_end(p, false);
+	wait_count(&w, &probe.freed, 2);
+	assert_int_equal(w.counts.tls_truncated, 0);
+	assert_int_equal(w.counts.connections_failed, 0);
 	p = tls_peer_begin(&w, ctx, -1);
 	tls_peer_step(p, 30);
 	tls_peer_end(p, false);
