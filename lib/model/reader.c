@@ -7,8 +7,8 @@
 #include "lib/model/eventxml.h"
 #include "lib/model/semantics.h"
 #include "lib/model/walk.h"
-#include "lib/wire/frame.h"
 #include "lib/text/jsonclose.h"
+#include "lib/wire/frame.h"
 
 enum {
 	DEPTH = 64,
