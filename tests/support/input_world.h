@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/input/beats.h"
+#include "daemon/input/http.h"
 #include "daemon/input/tcp.h"
 #include "daemon/input/udp.h"
 #include "tests/support/fake_dispatch.h"
@@ -22,6 +23,7 @@ struct world {
 	union {
 		struct sqd_server_cfg server; /* first in all that are servers */
 		struct sqd_input_beats_cfg beats;
+		struct sqd_input_http_cfg http;
 		struct sqd_input_tcp_cfg tcp;
 		struct sqd_input_udp_cfg udp;
 	} cfg;
