@@ -179,6 +179,15 @@ static void check_listener(const struct loader *l, const struct sq_yaml *map,
 			         "proxy_from: ", sq_sv_of(err.text));
 }
 
+static void check_tls(const struct loader *l, const struct sq_yaml *map,
+                      const struct sqd_config_item *item, bool input)
+{
+	struct sq_err err = { 0 };
+
+	if (sqd_config_wants_tls(item, input, &err) < 0)
+		complain(l, map, "", sq_sv_of(err.text));
+}
+
 static int read_item(const struct loader *l, const struct sq_yaml *map, bool input,
                      struct sqd_config_item *item)
 {
@@ -206,6 +215,7 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 		return r;
 	check_addresses(l, map, item);
 	check_listener(l, map, item);
+	check_tls(l, map, item, input);
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	return 0;

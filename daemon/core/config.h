@@ -74,6 +74,10 @@ struct sqd_config_override {
 	size_t n_rules;
 };
 
+/** Read the certificates and keys that are named, as the start would. Findings, among them
+ *  warnings of certificates that expire, go into `diags`. @return 0 or -EINVAL */
+int sqd_config_check_files(const struct sqd_config *cfg, struct sq_diags *diags) SQ_MUST_CHECK;
+
 /**
  * Read `path`; NULL is the built-in default. Every finding is in `diags`.
  * @param over  may be NULL

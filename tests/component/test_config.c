@@ -69,6 +69,11 @@ static struct config_case cases[] = {
 	{ "rules without a name", "rules:\n  paths: [\"\"]\n", "an empty path", 2 },
 	{ "a dead letter file without a name", "dead_letter:\n  path: \"\"\n", "path: is empty",
 	  2 },
+	{ "TLS keys of an input without a certificate", SQD_IN "    tls_clients: required\n",
+	  "tls_clients is set, but TLS is off: tls_certificate turns it on", 2 },
+	{ "TLS keys of an output without TLS",
+	  "outputs:\n  - type: tcp\n    address: siem:1\n    tls_ca: /etc/ca.pem\n",
+	  "tls_ca is set, but TLS is off", 2 },
 	{ "waits the wrong way round",
 	  "outputs:\n  - type: tcp\n    address: siem:1\n    retry_min: 1min\n", "retry_max", 4 },
 	{ "rules that are not there", "rules:\n  paths: [/nonexistent/rules]\n",
@@ -220,11 +225,11 @@ static void the_shipped_file_is_the_manual(void **state)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const files[] = { "conf/examples/beats.yaml",
-		                             "conf/examples/collector.yaml",
-		                             "conf/examples/enrichment.yaml",
-		                             "conf/examples/pipeline.yaml",
-		                             "conf/examples/sockets.yaml" };
+	static const char *const files[] = {
+		"conf/examples/beats.yaml",      "conf/examples/collector.yaml",
+		"conf/examples/enrichment.yaml", "conf/examples/pipeline.yaml",
+		"conf/examples/sockets.yaml",    "conf/examples/tls.yaml"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < SQ_LEN(files); i++) {

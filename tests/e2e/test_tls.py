@@ -12,7 +12,7 @@ import time
 import unittest
 
 from certs import Authority, openssl, serial
-from harness import DEADLINE, Case, attack, eventually, main, ordinary
+from harness import DEADLINE, SQUIBLYD, Case, attack, eventually, main, ordinary
 
 
 def setUpModule():
@@ -323,6 +323,26 @@ class Trouble(TlsCase):
             d = self.collector(certificate=certificate)
             self.assertNotEqual(d.wait(), 0)
             self.assertIn(why, "\n".join(d.err))
+
+
+class CheckConfig(TlsCase):
+    def check(self, certificate):
+        config = os.path.join(FOLDER, "check.yaml")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(f"inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n    tls_certificate: {certificate}\n"
+                    f"outputs:\n  - type: tcp\n    address: siem:1\n    tls: true\n    tls_ca: {OURS.ca}\n")
+        run = subprocess.run([SQUIBLYD, "--check-config", "-c", config], capture_output=True, text=True,
+                             timeout=DEADLINE, check=False)
+        return run.returncode, run.stderr
+
+    def test_files_are_looked_at_before_a_reload(self):
+        self.assertEqual(self.check(OURS.issue("lasting", days=90)), (0, ""))
+        status, said = self.check(SERVER)
+        self.assertEqual(status, 0)
+        self.assertRegex(said, "warning: tcp 127.0.0.1:0: tls_certificate: .*the certificate expires within two weeks")
+        status, said = self.check(OURS.ca)
+        self.assertEqual(status, 1)
+        self.assertRegex(said, "error: tcp 127.0.0.1:0: tls_key: .*there is no private key")
 
 
 class Rotation(TlsCase):
