@@ -91,9 +91,10 @@ static void send_acks(struct beats_conn *c)
 	}
 	if (c->base.closing)
 		return;
-	if (c->full) {
+	/* Not from here, batches may be on their way; and not when we stop, see beats_stop(). */
+	if (c->full && !c->base.server->stopped) {
 		c->full = false;
-		sqd_conn_resume_soon(&c->base); /* not from here: batches may be on their way */
+		sqd_conn_resume_soon(&c->base);
 	}
 	finish_if_done(c);
 }
@@ -379,10 +380,16 @@ static int beats_resume(struct sqd_conn *base)
 	                                c->aside_n - c->aside_at });
 }
 
-/* Windows that are whole may still be acknowledged; one that is not never will. */
+/* Windows that are whole may still be acknowledged; one that is not never will. What waited for an
+ * acknowledgement waits on until it is counted as lost: the alerts that bring about the last
+ * acknowledgements are sent when no batch is taken any more. */
 static void beats_stop(struct sqd_conn *base)
 {
-	finish_if_done(self(base));
+	struct beats_conn *c = self(base);
+
+	if (c->pending && !base->server->paused)
+		c->full = true;
+	finish_if_done(c);
 }
 
 static void beats_tick(struct sqd_conn *base, uint64_t now_ms)

@@ -111,7 +111,7 @@ void sqd_conn_unhold(struct sqd_conn *c);
 
 /** The protocol's resume() is called from the loop, soon: for what it had put aside while held, and
  *  for callers that are too deep in something else. Not while no batch is free; then resume() comes
- *  anyway. */
+ *  anyway. After stop() the last batch may have been handed on: take none then. */
 void sqd_conn_resume_soon(struct sqd_conn *c);
 
 /** The peer has sent something that was not read yet. A system call: for ticks. */

@@ -459,6 +459,38 @@ static void stopping_counts_what_found_no_batch(void **state)
 	world_end(&w);
 }
 
+/* Stopping while windows wait for others to be acknowledged: those are told, these are counted. */
+static void stopping_takes_up_no_further_window(void **state)
+{
+	struct sq_outbuf b = wire_new();
+	char heard[60];
+	struct world w;
+	int fd;
+
+	(void)state;
+	begin(&w);
+	w.cfg.beats.max_windows = 3;
+	world_start(&w);
+	fd = world_dial(&w, SOCK_STREAM);
+	for (uint32_t i = 0; i < 10; i++)
+		wire_window(&b, 2, 2 * i, i % 3);
+	say_wire(fd, &b);
+	wait_records(&w, 6);
+	w.in->ops->stop(w.in);
+	settle(&w);
+	world_turn(&w, 10);
+	assert_int_equal(w.counts.beats_acked, 3);
+	assert_int_equal(w.d.n, 6);
+	w.in->ops->close(w.in);
+	assert_int_equal(world_hear(&w, fd, heard, sizeof(heard)), 18);
+	assert_int_equal(w.counts.received, 20);
+	assert_int_equal(w.counts.dropped_shutdown, 14);
+	assert_int_equal(w.counts.beats_cut, 7);
+	assert_int_equal(w.counts.beats_windows, 10);
+	sq_outbuf_fini(&b);
+	world_end(&w);
+}
+
 static void who_never_reads_is_closed(void **state)
 {
 	struct sq_outbuf b = wire_new();
@@ -843,6 +875,7 @@ int main(void)
 		cmocka_unit_test(nothing_said_is_nothing_wrong),
 		cmocka_unit_test(stopping_acknowledges_what_is_whole),
 		cmocka_unit_test(stopping_counts_what_found_no_batch),
+		cmocka_unit_test(stopping_takes_up_no_further_window),
 		cmocka_unit_test(who_never_reads_is_closed),
 		cmocka_unit_test(silence_inside_of_a_frame_ends),
 		cmocka_unit_test(an_oversized_event_is_skipped),
