@@ -308,6 +308,18 @@ class Unanswered(Case):
     def test_nor_is_a_request(self):
         self.check_stop("http", Http)
 
+    def test_a_full_disk_under_the_dead_letters_holds_up_nobody(self):
+        self.up.stalled = False
+        d, port = self.start("beats", "dead_letter:\n  path: /dev/full\nshutdown_deadline: 1s\n")
+        self.records = [event(1).strip(), b"broken", event(2).strip()]
+        connection = self.send(Beats, port)
+        c = d.wait_received(3)
+        self.assertEqual((c["alerted"], c["malformed"]), (2, 1))
+        d.wait_said("file /dev/full: .*retrying")
+        eventually("the answer", lambda: self.answers == ["acknowledged"])
+        connection.close()
+        self.assert_stops(d, 3)
+
     def test_a_window_that_is_sent_again_while_the_first_waits_is_acknowledged_and_raises_nothing_twice(self):
         d, port = self.start("beats", "deduplicate:\n  window: 1000\n")
         first = self.send(Beats, port)
