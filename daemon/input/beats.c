@@ -298,7 +298,7 @@ static int put_aside(struct beats_conn *c, struct sq_sv in)
 		c->aside_at = c->aside_n - in.n;
 		return 0;
 	}
-	if (!in.n)
+	if (!in.p || !in.n)
 		return 0;
 	c->aside = malloc(in.n);
 	if (!c->aside)

@@ -190,7 +190,7 @@ size_t sq_lumber_acks(struct sq_lumber *l, uint64_t now_ms, char *to, size_t cap
                       unsigned *ret_windows);
 
 /**
- * Keep-alives and deadlines.
+ * What is said while a client waits, and deadlines.
  * @param stalled  we do not read, and the client may have sent something
  * @param read_ms  time of the last bytes of the client
  * @param to       SQ_LUMBER_ACK bytes

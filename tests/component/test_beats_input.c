@@ -1,6 +1,7 @@
 /* The Beats input behind a real socket, before a dispatcher that settles when it is told to. */
 #include <poll.h>
 
+#include "tests/support/fault_alloc.h"
 #include "tests/support/input_world.h"
 #include "tests/support/lumber.h"
 #include "tests/support/stream_world.h"
@@ -491,6 +492,64 @@ static void stopping_takes_up_no_further_window(void **state)
 	world_end(&w);
 }
 
+/* Whatever allocation fails: the connection is closed or goes on, and nothing is left behind. A
+ * batch is open before, since it is another one's. */
+static void no_memory_costs_a_connection_at_most(void **state)
+{
+	struct sq_outbuf b = wire_new(), first = wire_new();
+	unsigned closed = 0, n = 1;
+	bool reached = true;
+
+	(void)state;
+	wire_window(&first, 1, 0, 0);
+	wire_window(&b, 2, 1, 0);
+	wire_window(&b, 8, 3, 8);
+	for (; reached; n++) {
+		char got[60];
+		struct world w;
+		int one, two;
+		ssize_t r;
+
+		begin_and_start(&w);
+		one = world_dial(&w, SOCK_STREAM);
+		say_wire(one, &first);
+		for (int i = 0; i < 1000 && w.counts.received < 1; i++)
+			world_turn(&w, 1);
+		two = world_dial(&w, SOCK_STREAM);
+		fault_alloc_at(n);
+		for (size_t at = 0; at < b.len; at += 50) {
+			(void)send(two, b.p + at, b.len - at < 50 ? b.len - at : 50, MSG_NOSIGNAL);
+			world_turn(&w, 3);
+		}
+		reached = fault_alloc_end();
+		for (int i = 0; i < 300 && w.counts.connections_failed + w.counts.beats_windows < 3;
+		     i++) {
+			world_turn(&w, 1);
+			(void)poll(NULL, 0, 1);
+		}
+		settle(&w);
+		world_turn(&w, 3);
+		r = recv(two, got, sizeof(got), MSG_DONTWAIT);
+		if (w.counts.beats_acked == 3) {
+			assert_int_equal(r, 12);
+			assert_memory_equal(got,
+			                    "2A\0\0\0\2"
+			                    "2A\0\0\0\x08",
+			                    12);
+			assert_int_equal(w.d.n, 11);
+		} else {
+			assert_true(w.counts.connections_failed > 0);
+			closed++;
+		}
+		close(one);
+		close(two);
+		world_end(&w);
+	}
+	assert_true(closed >= 3 && n > 5);
+	sq_outbuf_fini(&b);
+	sq_outbuf_fini(&first);
+}
+
 static void who_never_reads_is_closed(void **state)
 {
 	struct sq_outbuf b = wire_new();
@@ -876,6 +935,7 @@ int main(void)
 		cmocka_unit_test(stopping_acknowledges_what_is_whole),
 		cmocka_unit_test(stopping_counts_what_found_no_batch),
 		cmocka_unit_test(stopping_takes_up_no_further_window),
+		cmocka_unit_test(no_memory_costs_a_connection_at_most),
 		cmocka_unit_test(who_never_reads_is_closed),
 		cmocka_unit_test(silence_inside_of_a_frame_ends),
 		cmocka_unit_test(an_oversized_event_is_skipped),

@@ -212,21 +212,21 @@ class Beats(Case):
         up = self.upstream()
         d = self.start(upstream=up)
         port, c, sent, i = d.port("beats"), None, 0, 0
-        for i in range(60):
-            records = [attack(100 * i + k).strip() for k in range(100)]
+        for i in range(40):
+            records = [attack(50 * i + k).strip() for k in range(50)]
             while True:
                 try:
                     if c is None:
                         c = Client(port)
                     c.send(window(records, level=i % 4))
                     sent += 1
-                    if i in (13, 37) and not getattr(self, f"killed{i}", False):
+                    if i in (13, 27) and not getattr(self, f"killed{i}", False):
                         setattr(self, f"killed{i}", True)
                         d.kill()
                         d = self.daemon(f"inputs:\n  - type: beats\n    listen: 127.0.0.1:{port}\n", inputs=False,
                                         upstream=up)
                         d.port("beats")
-                    c.await_ack(100)
+                    c.await_ack(50)
                     break
                 except (OSError, AssertionError):
                     c.close()
@@ -234,10 +234,10 @@ class Beats(Case):
         c.close()
         self.assert_stops(d)
         seen = [a["process"]["command_line"] for a in up.alerts()]
-        self.assertEqual(len(set(seen)), 6000)
-        self.assertEqual(sent, 62)
-        per_event = max(seen.count(x) for x in set(seen[:300]))
-        self.assertLessEqual(len(seen), 6200 * per_event)
+        self.assertEqual(len(set(seen)), 2000)
+        self.assertEqual(sent, 42)
+        per_event = max(seen.count(x) for x in set(seen[:100]))
+        self.assertLessEqual(len(seen), 2100 * per_event)
 
     def test_stopping_acknowledges_no_half_window(self):
         d = self.start()
