@@ -102,9 +102,9 @@ int send_batch_finish(struct sender *s);
 /** A record was put into `s->out`. */
 int send_batch_added(struct sender *s);
 
-/** A record as JSON: itself, or an object with it as `message`, or (as `bare`) a string. Line ends
- *  inside become blanks. */
-void send_put_json(struct sq_outbuf *to, struct sq_sv rec, bool bare);
+/** A record as a JSON object in one line: the one that it is or holds behind a syslog header, else
+ *  its text (without that header) as `message`. */
+void send_put_json(struct sq_outbuf *to, struct sq_sv rec);
 
 /** Connect, shake hands. @return 0 or a negative errno */
 int send_conn_open(struct sender *s, struct sq_err *err);

@@ -2,25 +2,35 @@
 
 #include "cli/send.h"
 #include "lib/text/jsonw.h"
+#include "lib/wire/syslog.h"
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
 
-void send_put_json(struct sq_outbuf *to, struct sq_sv rec, bool bare)
+/* Is it JSON as far as its ends show? What is broken inside is for the receiver to judge. */
+static bool is_object(struct sq_sv v)
 {
-	bool object = rec.n && rec.p[0] == '{' && rec.p[rec.n - 1] == '}';
+	return v.n >= 2 && v.p[0] == '{' && v.p[v.n - 1] == '}';
+}
+
+void send_put_json(struct sq_outbuf *to, struct sq_sv rec)
+{
+	struct sq_syslog parts;
 	size_t at = to->len;
 
-	if (!object) {
-		sq_outbuf_put(to, bare ? SQ_SV("\"") : SQ_SV("{\"message\":\""));
-		sq_json_escape(to, rec);
-		sq_outbuf_put(to, bare ? SQ_SV("\"") : SQ_SV("\"}"));
+	/* These protocols carry events: what a syslog line has around its event stays behind. */
+	sq_syslog_strip(rec, &parts);
+	parts.payload = sq_sv_trim(parts.payload);
+	if (is_object(parts.payload)) {
+		sq_outbuf_put(to, parts.payload);
+		/* In JSON they can only stand between its parts. */
+		for (size_t i = at; i < to->len; i++)
+			if (to->p[i] == '\n' || to->p[i] == '\r')
+				to->p[i] = ' ';
 		return;
 	}
-	sq_outbuf_put(to, rec);
-	/* In JSON they can only stand between its parts. */
-	for (size_t i = at; i < to->len; i++)
-		if (to->p[i] == '\n' || to->p[i] == '\r')
-			to->p[i] = ' ';
+	sq_outbuf_put(to, SQ_SV("{\"message\":\""));
+	sq_json_escape(to, parts.payload.n ? parts.payload : rec);
+	sq_outbuf_put(to, SQ_SV("\"}"));
 }
 
 static void next_backoff(uint64_t *ms)

@@ -24,7 +24,7 @@ static int beats_add(struct sender *s, struct sq_sv rec)
 	sq_outbuf_put(&s->out, SQ_SV("2J"));
 	put_u32(&s->out, s->in_batch + 1);
 	put_u32(&s->out, 0);
-	send_put_json(&s->out, rec, false);
+	send_put_json(&s->out, rec);
 	if (!s->out.failed) { /* its length is known now */
 		n = s->out.len - mark - FRAME_HEAD;
 		for (int i = 0; i < 4; i++)

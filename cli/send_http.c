@@ -36,10 +36,10 @@ static int http_add(struct sender *s, struct sq_sv rec)
 		sq_outbuf_put(&s->out, strlen(s->http_path) > 6
 		                               ? SQ_SV("{\"create\":{}}\n")
 		                               : SQ_SV("{\"create\":{\"_index\":\"squibly\"}}\n"));
-		send_put_json(&s->out, rec, false);
+		send_put_json(&s->out, rec);
 	} else if (is_collector(s) && !is_raw(s)) {
 		sq_outbuf_put(&s->out, SQ_SV("{\"event\":"));
-		send_put_json(&s->out, rec, true);
+		send_put_json(&s->out, rec);
 		sq_outbuf_putc(&s->out, '}');
 	} else {
 		size_t at = s->out.len;

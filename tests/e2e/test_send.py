@@ -105,9 +105,11 @@ class Beats(Sending):
     def test_records_that_are_no_objects_become_messages(self):
         got = []
         s = self.beats(got)
-        squibly("send", "--beats", s.target, stdin=b'<13>Jan  1 00:00:00 h a: "quoted"\n{\n "a": 1\n}\n')
+        squibly("send", "--beats", s.target,
+                stdin=b'<13>Jan  1 00:00:00 h a: "quoted"\n{\n "a": 1\n}\n<Event a="b"/>\n<13>Jan  1 00:00:00 h a: {"c":2}\n')
         self.assertEqual([json.loads(e) for e in got[0].events],
-                         [{"message": '<13>Jan  1 00:00:00 h a: "quoted"'}, {"a": 1}])
+                         [{"message": '<13>Jan  1 00:00:00 h a: "quoted"'}, {"a": 1}, {"message": '<Event a="b"/>'},
+                          {"c": 2}])
 
     def test_keep_alives_and_partial_acknowledgements_are_waited_out(self):
         got = []
@@ -250,7 +252,7 @@ class Http(Sending):
         [(_, headers, body)] = a.requests
         self.assertEqual(headers["Authorization"], "Splunk t")
         self.assertEqual([json.loads(line) for line in body.splitlines()],
-                         [{"event": json.loads(EVENTS[0])}, {"event": "<13>text"}])
+                         [{"event": json.loads(EVENTS[0])}, {"event": {"message": "<13>text"}}])
 
     def test_too_many_requests_are_sent_again_when_the_server_says(self):
         a = self.answers([(429, {"Retry-After": "1"}, b'{"error":"busy"}')] * 2)
