@@ -3,8 +3,10 @@ import http.client
 import json
 import os
 import random
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
 import zlib
@@ -85,6 +87,51 @@ class Duplicates(Case):
         d = self.daemon(upstream=up)
         d.send(event(1) + event(1))
         self.assertEqual(self.assert_stops(d, 2)["alerted"], 2)
+
+
+class Identity(Case):
+    """Alerts and dead letters name who sent a record, as far as it was proved."""
+
+    def setUp(self):
+        self.up = self.upstream()
+        self.folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.dead = os.path.join(self.folder, "dead.ndjson")
+
+    def start(self, text):
+        return self.daemon(text + f"dead_letter:\n  path: {self.dead}\n", inputs=False, upstream=self.up)
+
+    def letters(self):
+        eventually("dead letters", lambda: os.path.exists(self.dead) and os.path.getsize(self.dead))
+        with open(self.dead, "rb") as f:
+            return [json.loads(line) for line in f]
+
+    def test_a_token_has_a_name(self):
+        tokens = os.path.join(self.folder, "tokens")
+        with open(tokens, "w", encoding="ascii") as f:
+            f.write("site-7:sesame-sesame-sesame\n")
+        os.chmod(tokens, 0o600)
+        d = self.start(f"inputs:\n  - type: http\n    listen: 127.0.0.1:0\n    tokens_file: {tokens}\n")
+        connection = http.client.HTTPConnection("127.0.0.1", d.port("http"), timeout=DEADLINE)
+        for token, status in (("sesame-sesame-sesame", 200), ("wrong", 401)):
+            connection.request("POST", "/events", event(1) + b"broken\n", {"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            answer.read()
+            self.assertEqual(answer.status, status)
+        connection.close()
+        self.assert_stops(d, 2)
+        self.assertEqual({a["client"]["user"]["name"] for a in self.up.alerts()}, {"site-7"})
+        self.assertEqual([a["client"]["user"]["name"] for a in self.letters()], ["site-7"])
+        self.assertNotIn("tls", self.up.alerts()[0])
+
+    def test_behind_a_proxy_both_addresses_are_told(self):
+        d = self.start("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n    proxy_from: [127.0.0.0/8]\n")
+        d.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 5170\r\n" + event(1) + b"broken\n")
+        d.wait_received(2)
+        self.assert_stops(d, 2)
+        for said in ([a["squibly"] for a in self.up.alerts()], self.letters()):
+            self.assertEqual({a["peer"] for a in said}, {"192.0.2.7:51234"})
+            self.assertTrue(all(a["proxy"].startswith("127.0.0.1") for a in said), said)
 
 
 class Beats:
