@@ -100,7 +100,8 @@ static struct sq_tls_ctx *new_ctx(bool server, int min_version, const char *ciph
 	(void)SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 	                                            SSL_OP_CIPHER_SERVER_PREFERENCE |
 	                                            SSL_OP_PRIORITIZE_CHACHA);
-	(void)SSL_CTX_set_mode(ctx->ssl, SSL_MODE_RELEASE_BUFFERS);
+	/* What is sent of our chain is what the file holds, not what else is trusted here. */
+	(void)SSL_CTX_set_mode(ctx->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	(void)SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx->ssl, 2);
 	SSL_CTX_set_msg_callback(ctx->ssl, sq_tls_on_message);
