@@ -31,8 +31,9 @@ static const struct sq_opt http_opts[] = {
 	  .doc = "Longest record; a longer one is skipped to its end and counted as oversized." },
 	{ "max_body", SQ_OPT_BYTES, AT(max_body), .min = 1024, .max = UINT64_C(4) << 30, .def = "100MiB",
 	  .doc = "Longest body of a request, as it is sent and as it is unpacked; a longer one is answered with 413." },
-	{ "max_ratio", SQ_OPT_U32, AT(max_ratio), .min = 0, .max = 1000000, .def = "200",
-	  .doc = "How many times longer than it was sent a body may become by unpacking; 0 means any." },
+	{ "max_ratio", SQ_OPT_U32, AT(max_ratio), .min = 0, .max = 100000, .def = "900",
+	  .doc = "How many times longer than it was sent a body may become by unpacking, from 64 KiB on; 0 means any. "
+		 "Events reach 140, padded by an attacker 600, bombs 1032." },
 	{ "max_header", SQ_OPT_BYTES, AT(max_header), .min = 1024, .max = SQ_HTTP_HEADER_MAX, .def = "16KiB",
 	  .doc = "Longest request line and headers together." },
 	{ "max_headers", SQ_OPT_U32, AT(max_headers), .min = 8, .max = 1000, .def = "100",

@@ -155,7 +155,7 @@ static void check(void **state)
 
 	http_make(h);
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	for (size_t cut = 1; cut <= n; cut++)
 		check_cut(h, row, fd, (struct sq_sv){ request, n }, cut);
 	close(fd);
@@ -176,7 +176,7 @@ static void it_answers_when_all_is_settled(void **state SQ_UNUSED)
 	http_make(h);
 	h->settles = false;
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 16) "{\"a\":1}\n{\"b\":2}\n"));
 	http_silence(h, fd);
 	http_settle(h);
@@ -195,7 +195,7 @@ static void requests_after_each_other_are_answered_in_order(void **state SQ_UNUS
 	http_make(h);
 	h->settles = false;
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd,
 	         SQ_SV(POST("/", 8) "{\"a\":1}\n" POST(
 			 "/_bulk", 21) "{\"index\":{}}\n{\"b\":2}\n"
@@ -260,7 +260,7 @@ static void a_long_body_fills_many_batches(void **state SQ_UNUSED)
 
 	http_make(h);
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	snprintf(head, sizeof(head), "POST /events HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
 	         body.n);
 	http_say(h, fd, sq_sv_of(head));
@@ -299,7 +299,7 @@ static void a_peer_that_ends_its_stream_is_answered(void **state SQ_UNUSED)
 	http_make(h);
 	h->settles = false;
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n" POST("/", 8) "{\"b\":2}\n"));
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	http_silence(h, fd);
@@ -322,7 +322,7 @@ static void who_asks_to_close_is_closed(void **state SQ_UNUSED)
 	http_make(h);
 	world_start(&h->w);
 	for (int old = 0; old < 2; old++) {
-		fd = world_dial(&h->w, SOCK_STREAM);
+		fd = http_dial(h);
 		http_say(h, fd,
 		         old ? SQ_SV("GET / HTTP/1.0\r\n\r\n")
 		             : SQ_SV("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"));
@@ -332,7 +332,7 @@ static void who_asks_to_close_is_closed(void **state SQ_UNUSED)
 		assert_string_equal(http_hear(h, fd), "");
 		close(fd);
 	}
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
 	assert_non_null(strstr(http_hear(h, fd), "Connection: keep-alive\r\n"));
 	http_say(h, fd, SQ_SV("HEAD / HTTP/1.1\r\n\r\n"));
@@ -357,7 +357,7 @@ static void leave_to_send_is_given(void **state SQ_UNUSED)
 
 	http_make(h);
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd,
 	         SQ_SV("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n"));
 	assert_string_equal(http_hear(h, fd), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -421,7 +421,7 @@ static void only_who_is_known_may_send(void **state SQ_UNUSED)
 	assert_int_equal(h->w.d.n, 0);
 	h->settles = false;
 	{
-		int fd = world_dial(&h->w, SOCK_STREAM);
+		int fd = http_dial(h);
 		const struct sq_batch *b;
 
 		http_say(

@@ -35,7 +35,7 @@ static void broken_requests_are_told_why_and_closed(void **state SQ_UNUSED)
 
 	world_start(&h->w);
 	for (size_t i = 0; i < SQ_LEN(cases); i++) {
-		int fd = world_dial(&h->w, SOCK_STREAM);
+		int fd = http_dial(h);
 		const char *answer;
 
 		h->n = 0;
@@ -58,7 +58,7 @@ static void what_is_no_http_is_closed_with_a_word(void **state SQ_UNUSED)
 
 	world_start(&h->w);
 	for (size_t i = 0; i < SQ_LEN(cases); i++) {
-		int fd = world_dial(&h->w, SOCK_STREAM);
+		int fd = http_dial(h);
 
 		http_say(h, fd, sq_sv_of(cases[i]));
 		assert_string_equal(http_hear(h, fd), "");
@@ -97,7 +97,7 @@ static void chunks_without_end_are_refused_at_max_body(void **state SQ_UNUSED)
 
 	h->w.cfg.http.max_body = 8 * 1024;
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"));
 	for (i = 0; i < 100000 && !h->w.counts.http_too_large; i++)
 		http_say(h, fd, SQ_SV("8\r\n{\"a\":1}\n\r\n")), http_turn(h);
@@ -126,7 +126,7 @@ static size_t pack(const char *in, size_t n, char *out, size_t room)
 
 static const char *send_packed(struct http_world *h, struct sq_sv packed)
 {
-	int fd = world_dial(&h->w, SOCK_STREAM);
+	int fd = http_dial(h);
 	const char *answer;
 	char head[200];
 
@@ -196,7 +196,7 @@ static void new_requests_are_told_to_come_again(void **state SQ_UNUSED)
 	h->w.cfg.http.busy_after = 50;
 	world_start(&h->w);
 	h->w.d.free = 0;
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
 	http_silence(h, fd);
 	for (int i = 0; i < 60; i++) {
@@ -248,7 +248,7 @@ static void requests_go_on_as_batches_become_free(void **state SQ_UNUSED)
 	h->w.cfg.http.max_ratio = 0;
 	world_start(&h->w);
 	for (int kind = 0; kind < 3; kind++) {
-		int fd = world_dial(&h->w, SOCK_STREAM);
+		int fd = http_dial(h);
 		struct sq_sv body = { kind == 2 ? packed : all, kind == 2 ? n : RECORDS * SIZE };
 
 		h->w.d.free = 1;
@@ -290,7 +290,7 @@ static void what_is_not_settled_in_time_is_sent_again(void **state SQ_UNUSED)
 	h->w.cfg.http.answer_timeout = 40;
 	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
 	answer = http_hear(h, fd);
 	assert_starts(answer, "HTTP/1.1 503 ");
@@ -338,7 +338,7 @@ static void we_do_not_blame_others_for_our_own_time(void **state SQ_UNUSED)
 	h->w.cfg.http.server.handshake = 40;
 	world_start(&h->w);
 	h->w.d.free = 0;
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 16) "{\"a\":1}\n")); /* half of it; then no batch is free */
 	for (int i = 0; i < 150; i++) {
 		http_turn(h);
@@ -367,7 +367,7 @@ static void a_client_that_reads_no_answers_is_closed(void **state SQ_UNUSED)
 	for (size_t i = 0; i < sizeof(many); i += 18)
 		memcpy(many + i, "GET / HTTP/1.1\r\n\r\n", 18);
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	/* The kernel has some megabytes for answers too. */
 	for (int i = 0; i < 20000 && !h->w.counts.connections_failed; i++) {
@@ -392,7 +392,7 @@ static void a_body_that_is_cut_off_is_told_of(void **state SQ_UNUSED)
 	int fd;
 
 	world_start(&h->w);
-	fd = world_dial(&h->w, SOCK_STREAM);
+	fd = http_dial(h);
 	http_say(h, fd, SQ_SV(POST("/", 100) "{\"a\":1}\n{\"b\""));
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	assert_string_equal(http_hear(h, fd), "");
@@ -410,9 +410,9 @@ static void what_is_settled_on_the_way_down_is_answered(void **state SQ_UNUSED)
 
 	h->settles = false;
 	world_start(&h->w);
-	whole = world_dial(&h->w, SOCK_STREAM);
-	half = world_dial(&h->w, SOCK_STREAM);
-	idle = world_dial(&h->w, SOCK_STREAM);
+	whole = http_dial(h);
+	half = http_dial(h);
+	idle = http_dial(h);
 	http_say(h, whole, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
 	http_say(h, half, SQ_SV(POST("/", 16) "{\"a\":1}\n"));
 	http_silence(h, whole);
@@ -439,7 +439,7 @@ static void connections_that_go_away_leave_nothing(void **state SQ_UNUSED)
 	h->settles = false;
 	world_start(&h->w);
 	for (size_t cut = 0; cut < sizeof(request); cut++) {
-		int fd = world_dial(&h->w, SOCK_STREAM);
+		int fd = http_dial(h);
 		struct linger hard = { .l_onoff = cut % 2 };
 
 		http_say(h, fd, (struct sq_sv){ request, cut });

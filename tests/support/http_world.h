@@ -1,6 +1,8 @@
 /* Clients of the HTTP input: requests said, answers heard to their end. */
 #pragma once
 
+#include <netinet/tcp.h>
+
 #include "tests/support/stream_world.h"
 
 struct http_world {
@@ -15,6 +17,15 @@ static inline void http_make(struct http_world *h)
 	world_make(&h->w, &sqd_input_http);
 	h->w.cfg.http.server.listen = strdup("127.0.0.1:0");
 	h->settles = true;
+}
+
+/* What is said goes out at once: else the second piece waits for the first to be acknowledged. */
+static inline int http_dial(struct http_world *h)
+{
+	int fd = world_dial(&h->w, SOCK_STREAM), on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
 }
 
 static inline void http_settle(struct http_world *h)
@@ -118,7 +129,7 @@ static inline const char *http_body(const char *answer)
 /* Ask on a connection of its own. */
 static inline const char *http_ask(struct http_world *h, const char *request)
 {
-	int fd = world_dial(&h->w, SOCK_STREAM);
+	int fd = http_dial(h);
 	const char *answer;
 
 	h->n = 0;
