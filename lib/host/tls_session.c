@@ -105,13 +105,16 @@ static bool expect(struct sq_tls *t, const char *host)
 {
 	const char *name = t->ctx->name ? t->ctx->name : host;
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+	char *sni;
 
 	if (!name || !*name)
 		return true;
 	if (is_address(name)) /* addresses are not sent as SNI: RFC 6066, 3 */
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, name) == 1;
+	/* OpenSSL only reads through the pointer; the cast in its macro does not say so. */
+	memcpy(&sni, &name, sizeof(sni));
+	return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, sni) == 1;
 }
 
 static bool set_up(struct sq_tls *t, const char *host)
