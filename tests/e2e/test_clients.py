@@ -142,6 +142,10 @@ class OpenSsl(ClientCase):
 
 
 class Curl(ClientCase):
+    def setUp(self):
+        program("curl")  # or skip
+        super().setUp()
+
     def curl(self, d, path, data, *args):
         """POST the file `data`; the status of the answer, and its body."""
         out = self.run_client(program("curl"), "-sS", "-w", "\n%{http_code}", "--data-binary", "@" + data, *args,

@@ -13,6 +13,10 @@ class GoLumber(ClientCase):
     EVENTS = 1500 if SANITIZED else 6000  # more than two rounds of the windows
     WINDOWS = "1,2,3,10,100,500" if SANITIZED else "1,2,3,10,100,500,2048"
 
+    def setUp(self):
+        built("lumber_send")  # or skip
+        super().setUp()
+
     def assert_no_complaint(self, report, n):
         self.assertEqual({k: report[k] for k in ("errors", "sent", "acked", "resent", "partial", "connections")},
                          {"errors": [], "sent": n, "acked": n, "resent": 0, "partial": 0, "connections": 1})
