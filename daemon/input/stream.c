@@ -30,7 +30,7 @@ static uint64_t now(const struct sqd_conn *c)
 
 bool sqd_stream_wants(const struct sqd_conn *c)
 {
-	return !c->closing && !c->held && !c->ended && !c->server->paused &&
+	return !c->closing && !c->held && !c->ended && !c->server->paused && !c->stream->stopped &&
 	       c->stream->phase == SQD_PHASE_OPEN;
 }
 
@@ -117,8 +117,10 @@ static void after_bytes(struct sqd_conn *c)
 		s->at_end = false;
 		sqd_conn_ended(c, s->why, s->why_told);
 	}
-	if (s->stop_due && !s->more && !c->closing) {
+	/* What a protocol that holds does not want now, it will not be given any more. */
+	if (s->stop_due && (!s->more || c->held) && !c->closing) {
 		s->stop_due = false;
+		s->stopped = true;
 		proto(c)->stop(c);
 	}
 }

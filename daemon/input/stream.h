@@ -29,6 +29,7 @@ struct sqd_stream {
 	bool shut;     /* FIN was sent */
 	bool closed;   /* libuv has let go of the handle */
 	bool stop_due; /* stop() comes when what was decrypted is taken */
+	bool stopped;  /* it has come: no more bytes are given */
 	bool more;     /* the session may have decrypted bytes to give */
 	bool at_end;   /* end(why) comes when the protocol takes bytes again */
 	int why;

@@ -271,6 +271,32 @@ static void what_is_decrypted_when_stopping_is_taken_first(void **state SQ_UNUSE
 	world_end(&w);
 }
 
+/* After stop() its bytes would find no batch that is still handed on. */
+static void what_is_held_when_stopping_is_given_to_nobody(void **state SQ_UNUSED)
+{
+	struct sq_tls_ctx *ctx = client();
+	struct tls_peer *p;
+	struct world w;
+
+	probe_world(&w);
+	probe.hold = true;
+	probe.room = 3;
+	p = tls_peer_dial(&w, ctx);
+	tls_peer_put(p, SQ_SV("onetwo"));
+	tls_peer_push(p);
+	wait_count(&w, &probe.takes, 1);
+	probe_ops.stop(w.in);
+	assert_int_equal(probe.stopped, 1);
+	sqd_conn_unhold(probe.conn);
+	world_turn(&w, 5);
+	assert_int_equal(probe.n, 3);
+	assert_int_equal(sqd_conn_write(probe.conn, SQ_SV("ack")), 0);
+	tls_peer_hear(p, 3);
+	tls_peer_end(p, false);
+	sq_tls_ctx_unref(ctx);
+	world_end(&w);
+}
+
 /* ---- sending ----------------------------------------------------------------------------- */
 
 static void a_peer_that_never_reads_is_bounded_and_closed(void **state SQ_UNUSED)
@@ -328,6 +354,7 @@ int main(void)
 		cmocka_unit_test(what_is_held_comes_without_a_new_event),
 		cmocka_unit_test(a_peer_that_says_its_thing_and_goes_is_heard),
 		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
+		cmocka_unit_test(what_is_held_when_stopping_is_given_to_nobody),
 		cmocka_unit_test(what_is_decrypted_when_stopping_is_taken_first),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded_and_closed),
 		cmocka_unit_test(finishing_says_close_notify_behind_the_answer),
