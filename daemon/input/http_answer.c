@@ -15,7 +15,9 @@ void sqd_http_note(struct sqd_http_conn *c, const struct sqd_refusal *why)
 		(*why->counter)++;
 	if (c->state != SQD_HTTP_HEAD && head->path.n)
 		(void)sqd_log_text(head->path, path);
-	sqd_log_limited(&in->refused_limit, SQD_LOG_WARNING, "%s: %s: %s%s%s%s" "HTTP %d: %s",
+	sqd_log_limited(&in->refused_limit, SQD_LOG_WARNING,
+	                "%s: %s: %s%s%s%s"
+	                "HTTP %d: %s",
 	                in->server.base.name, c->base.peer, path[0] ? head->method_name : "",
 	                path[0] ? " " : "", path, path[0] ? ": " : "", why->status, why->why);
 }

@@ -62,7 +62,8 @@ struct sqd_protocol {
 	/** The daemon stops: nothing more is read; put what is there into batches. Connections stay
 	 *  until close(), so that what is settled meanwhile can still be acknowledged. */
 	void (*stop)(struct sqd_conn *c);
-	/** Once a second or more often, and while inputs are paused too: signs of life and deadlines.
+	/** Once a second or more often, and while inputs are paused too: signs of life and
+	 * deadlines.
 	 */
 	void (*tick)(struct sqd_conn *c, uint64_t now_ms);
 	/** The connection has been closed: count what is lost, free what the protocol owns but for
