@@ -236,6 +236,8 @@ static int on_body(parser_t *p, const char *at, size_t n)
 {
 	struct sq_http *h = p->data;
 
+	if (n == 0) /* llhttp tells of the nothing between two calls too */
+		return 0;
 	h->event = SQ_HTTP_BODY;
 	h->chunk_left -= n < h->chunk_left ? n : h->chunk_left;
 	h->piece = (struct sq_sv){ at, n };
