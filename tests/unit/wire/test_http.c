@@ -259,7 +259,7 @@ static void what_is_no_http_is_guessed(void **state SQ_UNUSED)
 		{ "\x16\x03\x01\x02", "speaks TLS" },
 		{ "2W\0\0", "speaks Lumberjack" },
 		{ "{\"EventID\":1}\n", "sends events without HTTP" },
-		{ "PRI * HTTP/2.0\r\n\r\n", "speaks HTTP/2" },
+		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "speaks HTTP/2" },
 		{ "hello\n", NULL },
 	};
 
