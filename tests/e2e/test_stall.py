@@ -7,7 +7,7 @@ from harness import LONG, eventually, main
 
 STALL = 120 if LONG and not SANITIZED else 12  # seconds, longer than the client's patience
 PATIENCE = 30 if STALL > 30 else 7
-EVENTS = 8000 if SANITIZED else 20000
+EVENTS = 20000
 
 
 class StallCase(ClientCase):
