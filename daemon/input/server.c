@@ -62,6 +62,44 @@ void sqd_server_walk_end(struct sqd_server *in)
 	sqd_server_release(in);
 }
 
+void sqd_server_add(struct sqd_server *in, struct sqd_conn *c)
+{
+	c->prev = in->last;
+	if (c->prev)
+		c->prev->next = c;
+	else
+		in->conns = c;
+	in->last = c;
+}
+
+void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c)
+{
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		in->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	else
+		in->last = c->prev;
+}
+
+/* `c` found no batch. The next time it is the first, or, if it had its share this time, the one
+ * behind it: whoever is first gets something, so everybody's turn comes. */
+void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c)
+{
+	struct sqd_conn *first = c->turn == in->turn ? c->next : c;
+
+	if (in->walking || !first || first == in->conns)
+		return;
+	in->last->next = in->conns;
+	in->conns->prev = in->last;
+	in->last = first->prev;
+	in->last->next = NULL;
+	first->prev = NULL;
+	in->conns = first;
+}
+
 void sqd_server_pause(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
@@ -76,15 +114,21 @@ void sqd_server_pause(struct sqd_input *base)
 void sqd_server_resume(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
+	struct sqd_conn *c;
 
 	if (!in->paused)
 		return;
 	in->paused = false;
+	in->turn++;
 	sqd_server_walk_begin(in);
-	for (struct sqd_conn *c = in->conns; c; c = c->next) {
+	for (c = in->conns; c; c = c->next) {
 		if (sqd_conn_resume(c) == -EAGAIN)
 			break; /* and paused again: the others go on next time */
 	}
+	in->walking--;
+	if (c)
+		sqd_server_turn(in, c);
+	in->walking++;
 	sqd_server_walk_end(in);
 }
 
@@ -266,6 +310,7 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	int r;
 
 	in->fd = -1;
+	in->turn = 1; /* nobody has had it */
 	r = prepare(in, err);
 	if (r < 0)
 		return sq_err_wrap(err, r, "%s input %s", base->ops->kind, cfg->listen);

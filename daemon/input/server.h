@@ -84,6 +84,7 @@ struct sqd_server;
 struct sqd_conn {
 	struct sqd_server *server;
 	struct sqd_conn *next, *prev; /* in server->conns */
+	uint64_t turn;                /* of the server's: when it was last given bytes */
 	struct sqd_receipt receipt;   /* for protocols that need one for all; keeps the memory */
 	char peer[SQD_ADDR_TEXT]; /* the client's address, told by a PROXY header if there is one */
 	struct sq_identity *identity; /* NULL: nothing proved; allocated when there is something */
@@ -185,10 +186,11 @@ struct sqd_server {
 	const struct sqd_protocol *protocol;
 
 	/* The rest is private to server.c, conn.c and stream.c. */
-	struct sqd_conn *conns;
-	uint32_t n_conns;            /* that are not closing */
-	int fd;                      /* listening; -1 = none */
-	struct sqd_listen_file file; /* of a unix socket */
+	struct sqd_conn *conns, *last; /* in the order of their turns: the first goes on first */
+	uint64_t turn;                 /* counts how often batches were free again */
+	uint32_t n_conns;              /* that are not closing */
+	int fd;                        /* listening; -1 = none */
+	struct sqd_listen_file file;   /* of a unix socket */
 	uv_poll_t poll;
 	uv_timer_t retry; /* accept again after descriptors ran out */
 	uv_timer_t tick;  /* runs while there are connections */

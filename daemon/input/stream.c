@@ -348,6 +348,7 @@ static bool read_plain(struct sqd_conn *c)
 		return false;
 	}
 	c->stream->fresh = false;
+	c->turn = c->server->turn;
 	proto(c)->take(c, n);
 	return n == room.n;
 }

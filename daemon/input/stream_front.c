@@ -180,6 +180,7 @@ static ssize_t decrypt(struct sqd_conn *c)
 	}
 	if (got) {
 		c->stream->fresh = false;
+		c->turn = c->server->turn;
 		p->take(c, got);
 	}
 	return got && r > 0 ? (ssize_t)got : r;
