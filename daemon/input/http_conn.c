@@ -111,10 +111,9 @@ static void not_http(struct sqd_http_conn *c)
 	sqd_http_refuse(c, &why, true);
 }
 
-static void body_too_long(struct sqd_http_conn *c)
+static void body_too_long(struct sqd_http_conn *c, const char *text)
 {
-	const struct sqd_refusal why = { 413, "the body is longer than max_body",
-		                         SQ_HEC_INVALID_FORMAT, NULL,
+	const struct sqd_refusal why = { 413, text, SQ_HEC_INVALID_FORMAT, NULL,
 		                         &sqd_conn_counts(&c->base)->http_too_large };
 
 	refuse(c, &why);
@@ -125,7 +124,7 @@ static void take_small(struct sqd_http_conn *c, struct sq_sv piece)
 {
 	sq_outbuf_put(&c->small, piece);
 	if (c->small.failed)
-		body_too_long(c);
+		body_too_long(c, "a question so long is not read");
 }
 
 /* A piece of the body; what was used of it is cut off. */
@@ -136,7 +135,7 @@ static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 	int r;
 
 	if (c->state == SQD_HTTP_RECORDS && c->http.body > sqd_http_cfg(c)->max_body + 1)
-		body_too_long(c);
+		body_too_long(c, "the body is longer than max_body");
 	switch (c->state) {
 	case SQD_HTTP_RECORDS:
 		r = sqd_http_request_take(c->request, piece, &why);
@@ -151,7 +150,11 @@ static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 		take_small(c, *piece);
 		break;
 	case SQD_HTTP_DISCARD:
-		if (c->http.body > SQD_HTTP_DRAIN_MAX)
+		if (c->http.body <= SQD_HTTP_DRAIN_MAX)
+			break;
+		if (c->prepared) /* it was not refused, but nobody asks with so much */
+			body_too_long(c, SQD_HTTP_NO_BODY);
+		if (c->state == SQD_HTTP_DISCARD)
 			sqd_http_refuse(c, &c->refusal, true);
 		break;
 	case SQD_HTTP_HEAD:

@@ -29,6 +29,9 @@ enum {
 	SQD_HTTP_ACK_WINDOW = 1024,       /* acks of a channel that are remembered */
 };
 
+/* To who asks something, and sends more than SQD_HTTP_DRAIN_MAX with it. */
+#define SQD_HTTP_NO_BODY "a body so long does not belong to this request"
+
 /* ---- acks of HEC ------------------------------------------------------------------------- */
 
 enum sqd_ack { SQD_ACK_NONE, SQD_ACK_PENDING, SQD_ACK_SETTLED };

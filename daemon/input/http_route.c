@@ -34,6 +34,11 @@ static void prepare(struct sqd_http_conn *c)
 	const struct sq_outbuf *body = &sqd_http_input_of(c)->body;
 
 	c->state = SQD_HTTP_DISCARD;
+	if (c->left > SQD_HTTP_DRAIN_MAX) {
+		refuse(c, 413, SQD_HTTP_NO_BODY, SQ_HEC_INVALID_FORMAT,
+		       &sqd_conn_counts(&c->base)->http_too_large);
+		return;
+	}
 	c->prepared = body->len ? strndup(body->p, body->len) : strdup("");
 	if (!c->prepared)
 		refuse(c, 503, "out of memory", SQ_HEC_BUSY, NULL);
@@ -306,9 +311,9 @@ static bool route_elastic(struct sqd_http_conn *c)
 			"%s: %s asked for %s %s, which nothing is known of; answered as done",
 			in->server.base.name, c->base.peer, c->http.head.method_name,
 			sqd_log_text(c->http.head.path, path));
-	prepare(c);
-	/* Before it is answered: wrong secrets are told of at the first question. */
-	(void)admit(c);
+	/* Wrong secrets are told of at the first question. */
+	if (admit(c))
+		prepare(c);
 	return true;
 }
 

@@ -111,6 +111,36 @@ static void chunks_without_end_are_refused_at_max_body(void **state SQ_UNUSED)
 	end(h);
 }
 
+/* Whoever asks something has little to say with it. */
+static void questions_with_long_bodies_are_refused(void **state SQ_UNUSED)
+{
+	static const char *const paths[] = { "/", "/_license", "/services/collector/health" };
+	static char chunk[4096];
+	struct http_world *h = make();
+
+	world_start(&h->w);
+	memset(chunk, 'x', sizeof(chunk));
+	memcpy(chunk, "ff6\r\n", 5);
+	memcpy(chunk + 5 + 0xff6, "\r\n", 3);
+	for (size_t i = 0; i < SQ_LEN(paths); i++) {
+		int fd = http_dial(h);
+		char head[200];
+
+		snprintf(head, sizeof(head),
+		         "GET %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", paths[i]);
+		http_say(h, fd, sq_sv_of(head));
+		for (int n = 0; n < 300 && h->w.counts.http_too_large == 2 * i; n++)
+			http_say(h, fd, sq_sv_of(chunk)), http_turn(h);
+		assert_starts(http_hear(h, fd), "HTTP/1.1 413 ");
+		close(fd);
+		snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n",
+		         paths[i]);
+		assert_starts(http_ask(h, head), "HTTP/1.1 413 ");
+		assert_int_equal(h->w.counts.http_too_large, 2 * i + 2);
+	}
+	end(h);
+}
+
 static size_t pack(const char *in, size_t n, char *out, size_t room)
 {
 	z_stream z = { .next_in = (Bytef *)(uintptr_t)in,
@@ -459,6 +489,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_http_is_closed_with_a_word),
 		cmocka_unit_test(long_heads_and_bodies_are_refused),
 		cmocka_unit_test(chunks_without_end_are_refused_at_max_body),
+		cmocka_unit_test(questions_with_long_bodies_are_refused),
 		cmocka_unit_test(bombs_do_not_go_off),
 		cmocka_unit_test(damaged_bodies_are_refused),
 		cmocka_unit_test(new_requests_are_told_to_come_again),
