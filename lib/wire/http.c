@@ -195,10 +195,11 @@ static void know_header(struct sq_http *h)
 	struct sq_sv name = { h->name, h->n_name };
 
 	h->header = SQ_HTTP_HEADERS;
+	h->in_coding = false;
 	if (h->n_name > sizeof(h->name))
 		return;
-	if (sq_sv_eq(name, SQ_SV("transfer-encoding")))
-		h->transfer_encodings++;
+	h->in_coding = sq_sv_eq(name, SQ_SV("transfer-encoding"));
+	h->transfer_encodings += h->in_coding;
 	for (size_t i = 0; i < SQ_LEN(headers); i++) {
 		if (!sq_sv_eq(name, sq_sv_of(headers[i].name)) || h->values[headers[i].header].n)
 			continue;
@@ -216,6 +217,11 @@ static int on_value(parser_t *p, const char *at, size_t n)
 	if (!h->in_value)
 		know_header(h);
 	h->in_value = true;
+	for (size_t i = 0; h->in_coding && i < n && h->n_coding <= sizeof(h->coding); i++) {
+		if (h->n_coding < sizeof(h->coding))
+			h->coding[h->n_coding] = at[i];
+		h->n_coding++;
+	}
 	if (h->header == SQ_HTTP_HEADERS)
 		return 0;
 	h->values[h->header].n += (uint32_t)n;
@@ -398,6 +404,15 @@ static struct sq_sv without_host(struct sq_sv target)
 	return slash == SIZE_MAX ? SQ_SV("/") : sq_sv_skip(target, slash);
 }
 
+/* Chunks, and nothing inside or around them: "gzip, chunked" is for who reads gzip. */
+static bool is_plainly_chunked(struct sq_http *h)
+{
+	struct sq_sv coding = { h->coding, h->n_coding };
+
+	return h->transfer_encodings == 1 && h->n_coding <= sizeof(h->coding) &&
+	       sq_sv_ieq(sq_sv_trim(coding), SQ_SV("chunked")) && is_chunked(parser_of(h));
+}
+
 static int take_head(struct sq_http *h)
 {
 	const parser_t *p = parser_of(h);
@@ -410,8 +425,7 @@ static int take_head(struct sq_http *h)
 		return fail(h, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
 	if (h->lines > h->limits.max_headers)
 		return fail(h, 431, "too many header lines");
-	if (h->transfer_encodings &&
-	    (h->transfer_encodings > 1 || !is_chunked(p) || p->http_minor == 0))
+	if (h->transfer_encodings && (!is_plainly_chunked(h) || p->http_minor == 0))
 		return fail(h, 400, "a transfer coding other than chunked");
 	target = without_host((struct sq_sv){ h->text.p + h->url.at, h->url.n });
 	target = sq_sv_cut(&target, '#');

@@ -89,7 +89,10 @@ struct sq_http {
 	uint64_t chunk_left;
 	bool request_line; /* it has been seen */
 	bool bad_name;     /* a header's name holds what none may hold */
-	bool in_value, in_transfer_encoding;
+	bool in_value;
+	bool in_coding;      /* the value of Transfer-Encoding is being read */
+	uint8_t n_coding;    /* at most one more than there is room for */
+	char coding[16];     /* that value; cut */
 	char name[32];       /* of the header that is being read; cut */
 	char first[4];       /* bytes of the request */
 	uint64_t parser[16]; /* the library's state */

@@ -113,6 +113,7 @@ static struct row rows[] = {
 	{ "an empty body", "PUT /e HTTP/1.1\r\ncontent-length:0\r\n\r\n", "PUT /e END " },
 	{ "chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
 	  "POST / [abc0123456789] END " },
+	{ "capital chunks", "POST / HTTP/1.1\r\nTRANSFER-ENCODING:  Chunked \r\n\r\n0\r\n\r\n", "POST / END " },
 	{ "nothing in chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "POST / END " },
 	{ "a trailer counts for nothing", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 	  "1\r\na\r\n0\r\nAuthorization: Bearer x\r\n\r\n", "POST / [a] END " },
@@ -144,6 +145,8 @@ static struct row rows[] = {
 	{ "a length that overflows", "POST / HTTP/1.1\r\nContent-Length: 18446744073709551617\r\n\r\n", "400 " },
 	{ "two codings", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	  "400 " },
+	{ "a coding inside the chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400 " },
+	{ "chunks in chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "400 " },
 	{ "another coding", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "400 " },
 	{ "chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 " },
 	{ "a folded line", "GET / HTTP/1.1\r\nUser-Agent: a\r\n b\r\n\r\n", "400 " },
