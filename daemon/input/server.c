@@ -263,8 +263,11 @@ static void on_poll(uv_poll_t *h, int status, int events SQ_UNUSED)
 
 static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err *err)
 {
-	struct sq_tls_ctx *ctx = sq_tls_server_new(&sqd_server_cfg(in)->tls, err);
+	struct sq_tls_server_cfg cfg = sqd_server_cfg(in)->tls;
+	struct sq_tls_ctx *ctx;
 
+	cfg.one_way = in->protocol->one_way;
+	ctx = sq_tls_server_new(&cfg, err);
 	if (ctx && *sq_tls_ctx_warning(ctx))
 		sqd_log(SQD_LOG_WARNING, "%s %s: %s", in->base.ops->kind,
 		        sqd_server_cfg(in)->listen, sq_tls_ctx_warning(ctx));

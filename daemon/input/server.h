@@ -40,7 +40,8 @@ struct sqd_network;
 /** What one kind of stream input does with its connections. All are required. Between open() and
  *  closed(), and at no other time, the other ones are called. */
 struct sqd_protocol {
-	size_t size; /* of the struct that begins with struct sqd_conn; zeroed */
+	size_t size;  /* of the struct that begins with struct sqd_conn; zeroed */
+	bool one_way; /* peers are told nothing */
 	/** Bytes may come now: peer and identity are known. 0, or a negative errno: it is closed,
 	 * and of all calls only freed() follows. */
 	int (*open)(struct sqd_conn *c);

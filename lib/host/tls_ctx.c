@@ -179,14 +179,17 @@ static int use_clients(struct sq_tls_ctx *ctx, const struct sq_tls_server_cfg *c
 }
 
 /* Tickets keep sessions with the clients. Their keys live and die with the context, so that what
- * was agreed under an older configuration is not resumed under a new one. */
-static int use_tickets(struct sq_tls_ctx *ctx, struct sq_err *err)
+ * was agreed under an older configuration is not resumed under a new one.
+ *
+ * TLS 1.3 sends them when the handshake is done. Who never reads would close with it unread, which
+ * the kernel makes a reset, and what it had still to send would be lost. */
+static int use_tickets(struct sq_tls_ctx *ctx, bool one_way, struct sq_err *err)
 {
 	static const unsigned char id[] = "squiblyd";
 
 	(void)SSL_CTX_set_timeout(ctx->ssl, TICKET_SECONDS);
 	if (SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof(id) - 1) != 1 ||
-	    SSL_CTX_set_num_tickets(ctx->ssl, 1) != 1)
+	    SSL_CTX_set_num_tickets(ctx->ssl, one_way ? 0 : 1) != 1)
 		return sq_tls_no_memory(err);
 	return 0;
 }
@@ -203,7 +206,7 @@ struct sq_tls_ctx *sq_tls_server_new(const struct sq_tls_server_cfg *cfg, struct
 	if (r == 0)
 		r = use_clients(ctx, cfg, err);
 	if (r == 0)
-		r = use_tickets(ctx, err);
+		r = use_tickets(ctx, cfg->one_way, err);
 	ERR_clear_error();
 	if (r == 0)
 		return ctx;

@@ -71,9 +71,9 @@ class Running:
 
 
 class TlsCase(Case):
-    def collector(self, options="", upstream=None, certificate=None):
-        """squiblyd with TLS on its one TCP input."""
-        text = ("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
+    def collector(self, options="", upstream=None, certificate=None, kind="tcp"):
+        """squiblyd with TLS on its one input."""
+        text = (f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:0\n"
                 f"    tls_certificate: {certificate or SERVER}\n{options}")
         if upstream:
             text += f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{upstream.port}\n"
@@ -81,8 +81,8 @@ class TlsCase(Case):
             text += "outputs:\n  - type: stdout\n"
         return self.daemon(text, inputs=False)
 
-    def s_client(self, d, *args):
-        return Running(self, ["openssl", "s_client", "-connect", f"127.0.0.1:{d.port()}", "-CAfile", OURS.ca,
+    def s_client(self, d, *args, kind="tcp"):
+        return Running(self, ["openssl", "s_client", "-connect", f"127.0.0.1:{d.port(kind)}", "-CAfile", OURS.ca,
                               "-nocommands", "-verify_return_error", *args])
 
     def connect(self, d, certificate=None, newest=ssl.TLSVersion.TLSv1_3):
@@ -148,17 +148,31 @@ class Versions(TlsCase):
         d.wait_said("TLS handshake failed: no shared cipher")
 
     def test_sessions_are_resumed(self):
+        for kind, version in (("tcp", "-tls1_2"), ("beats", "-tls1_2"), ("beats", "-tls1_3")):
+            with self.subTest(kind=kind, version=version):
+                d = self.collector(kind=kind)
+                saved = os.path.join(FOLDER, "session-" + kind + version)
+                first = self.s_client(d, version, "-sess_out", saved, kind=kind)
+                eventually("a ticket", lambda saved=saved: os.path.exists(saved) and os.path.getsize(saved))
+                self.assertIn(b"New, TLSv", first.end())
+                again = self.s_client(d, version, "-sess_in", saved, kind=kind)
+                again.wait_said(b"Reused, TLSv")
+                again.end()
+                self.wait_counter(d, "tls_resumed", 1)
+                self.assertEqual(d.counters()["tls_handshakes"], 2)
+
+    def test_who_sends_closes_and_never_reads_loses_nothing(self):
+        """Something unread in its socket would make of its end a reset, which overtakes the rest."""
         d = self.collector()
-        for version in ("-tls1_2", "-tls1_3"):
-            saved = os.path.join(FOLDER, "session" + version)
-            first = self.s_client(d, version, "-sess_out", saved)
-            eventually("a ticket", lambda saved=saved: os.path.exists(saved) and os.path.getsize(saved))
-            self.assertIn(b"New, TLSv", first.end())
-            again = self.s_client(d, version, "-sess_in", saved)
-            again.wait_said(b"Reused, TLSv")
-            again.end()
-        self.wait_counter(d, "tls_resumed", 2)
-        self.assertEqual(d.counters()["tls_handshakes"], 4)
+        d.port()
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for i in range(1, 6):
+                before = d.counters()["received"]
+                s = self.connect(d, newest=newest)
+                s.sendall(ordinary(i) * 20000)
+                s.close()
+                d.wait_received(before + 20000)
+        self.assertNotIn("connections_failed", d.counters())
 
 
 NAMED = {"client": {"subject": "CN=ws-7,O=Example", "x509": {"alternative_names": ["ws-7.example.org"]}}}
@@ -181,10 +195,10 @@ class Clients(TlsCase):
         up = self.upstream()
         d = self.collector(self.REQUIRED % OURS.ca, upstream=up)
         saved = os.path.join(FOLDER, "session-with-certificate")
-        first = self.s_client(d, "-cert", CLIENT, "-sess_out", saved)
+        first = self.s_client(d, "-tls1_2", "-cert", CLIENT, "-sess_out", saved)
         eventually("a ticket", lambda: os.path.exists(saved) and os.path.getsize(saved))
         first.end()
-        again = self.s_client(d, "-sess_in", saved)  # it shows none: the ticket stands for it
+        again = self.s_client(d, "-tls1_2", "-sess_in", saved)  # it shows none: the ticket stands for it
         again.wait_said(b"Reused, TLSv")
         again.say(attack(1))
         self.assertEqual(eventually("an alert", up.alerts)[0]["tls"], NAMED)
