@@ -50,6 +50,13 @@ static int parse_json(struct sq_lumber *l, struct sq_sv v, struct sq_lumber_fram
 	return v.n >= f->length;
 }
 
+static int too_long(struct sq_lumber_frame *f)
+{
+	f->oversized = true;
+	f->length = SQ_LUMBER_HEAD;
+	return 1;
+}
+
 /* Walk over the strings as far as they are there. */
 static int parse_pairs(struct sq_lumber *l, struct sq_sv v, struct sq_lumber_frame *f)
 {
@@ -62,8 +69,12 @@ static int parse_pairs(struct sq_lumber *l, struct sq_sv v, struct sq_lumber_fra
 	for (uint32_t i = 0; i < 2 * f->pairs; i++) {
 		uint32_t n;
 
-		f->length = at + 4;
-		if (v.n < f->length)
+		/* The lengths alone take so much. Asking for one string after the other would mean
+		 * to walk over all of them again for each. */
+		f->length = at + 4 * (2 * (size_t)f->pairs - i);
+		if (f->length > SQ_LUMBER_HEAD + (size_t)limits->max_record)
+			return too_long(f);
+		if (v.n < at + 4)
 			return 0;
 		n = sq_lumber_u32(v.p + at);
 		if (i % 2 == 0 && n > limits->max_key)
@@ -71,11 +82,8 @@ static int parse_pairs(struct sq_lumber *l, struct sq_sv v, struct sq_lumber_fra
 		if (n > limits->max_frame)
 			return sq_lumber_fail(l, SQ_LUMBER_MAX_FRAME);
 		at += 4 + (size_t)n;
-		if (at > SQ_LUMBER_HEAD + (size_t)limits->max_record) {
-			f->oversized = true;
-			f->length = SQ_LUMBER_HEAD;
-			return 1;
-		}
+		if (at > SQ_LUMBER_HEAD + (size_t)limits->max_record)
+			return too_long(f);
 	}
 	f->length = at;
 	return v.n >= at;
