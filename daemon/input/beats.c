@@ -150,8 +150,10 @@ static void window_whole(struct beats_conn *c)
 		w->whole = true;
 		return;
 	}
-	free(w); /* no event of it is under way */
-	sq_lumber_settle(&c->lumber, sq_lumber_last(&c->lumber));
+	/* No event of it is under way any more; but was one given up before the last had come? */
+	if (!w || !w->receipt.lost)
+		sq_lumber_settle(&c->lumber, sq_lumber_last(&c->lumber));
+	free(w);
 	send_acks(c);
 }
 
@@ -171,6 +173,8 @@ static uint64_t *counter_of(struct sq_counters *counts, enum sq_lumber_fault fau
 	case SQ_LUMBER_MAX_PAIRS:
 	case SQ_LUMBER_MAX_KEY:
 		return &counts->beats_over_pairs;
+	case SQ_LUMBER_MAX_UNFINISHED:
+		return &counts->beats_over_unfinished;
 	case SQ_LUMBER_UNACKED:
 		return &counts->beats_unacked;
 	case SQ_LUMBER_SILENT:
@@ -317,6 +321,8 @@ static int go_on(struct beats_conn *c, struct sq_sv in)
 	sq_lumber_stash(&c->lumber);
 	if (c->base.closing)
 		return 0;
+	if (c->lumber.fault) /* perhaps of the stash: nobody may come and be told later */
+		r = -EPROTO;
 	if ((r == -EAGAIN || r == -EBUSY) && put_aside(c, in) < 0) {
 		c->lumber.fault = SQ_LUMBER_MEMORY;
 		r = -ENOMEM;
@@ -486,6 +492,7 @@ static int beats_start(struct sqd_input *in, struct sq_err *err)
 		.max_ratio = cfg->max_ratio,
 		.max_pairs = cfg->max_pairs,
 		.max_key = (uint32_t)cfg->max_key,
+		.max_unfinished = cfg->max_unfinished,
 		.keepalive_ms = (uint32_t)cfg->keepalive,
 		.max_unacked_ms = (uint32_t)cfg->max_unacked,
 		.max_silence_ms = (uint32_t)cfg->max_silence,
@@ -533,6 +540,9 @@ static const struct sq_opt beats_opts[] = {
 	  .doc = "Most pairs in an event of version 1." },
 	{ "max_key", SQ_OPT_BYTES, AT(max_key), .min = 16, .max = 64 << 10, .def = "1KiB",
 	  .doc = "Longest key in an event of version 1." },
+	{ "max_unfinished", SQ_OPT_BYTES, AT(max_unfinished), .min = 1 << 20, .max = 1ll << 40, .def = "128MiB",
+	  .doc = "Most memory for unfinished long events of all connections of this input together, 128 KiB of each "
+		 "not counted; a sender whose event needs more is closed." },
 	{ "keepalive", SQ_OPT_MSEC, AT(keepalive), .min = 10, .max = 25000, .def = "5s",
 	  .doc = "How often a sender that waits for an acknowledgement is told that its window is under way." },
 	{ "max_unacked", SQ_OPT_MSEC, AT(max_unacked), .min = 100, .max = 7 * 86400000, .def = "5min",

@@ -16,8 +16,9 @@ struct sqd_input_beats_cfg {
 	uint64_t max_unpacked; /* bytes */
 	uint32_t max_ratio;
 	uint32_t max_pairs;
-	uint64_t max_key;     /* bytes */
-	uint64_t keepalive;   /* milliseconds */
-	uint64_t max_unacked; /* milliseconds */
-	uint64_t max_silence; /* milliseconds */
+	uint64_t max_key;        /* bytes */
+	uint64_t max_unfinished; /* bytes */
+	uint64_t keepalive;      /* milliseconds */
+	uint64_t max_unacked;    /* milliseconds */
+	uint64_t max_silence;    /* milliseconds */
 };

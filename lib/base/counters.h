@@ -59,6 +59,7 @@
 	X(beats_over_unpacked,  INFO, "Lumberjack connections closed for a compressed frame over max_unpacked") \
 	X(beats_over_ratio,     INFO, "Lumberjack connections closed for a compressed frame over max_ratio") \
 	X(beats_over_pairs,     INFO, "Lumberjack connections closed for an event over max_pairs or max_key") \
+	X(beats_over_unfinished, INFO, "Lumberjack connections closed because max_unfinished was used up")     \
 	X(beats_full,           INFO, "Times a Lumberjack connection was not read because max_windows were unacknowledged") \
 	X(beats_unacked,        INFO, "Lumberjack connections closed because a window took longer than max_unacked") \
 	X(beats_silent,         INFO, "Lumberjack connections closed because they were silent inside of a frame") \

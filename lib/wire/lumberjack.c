@@ -39,16 +39,39 @@ static void give_unpack(struct sq_lumber *l)
 	l->unpack = NULL;
 }
 
+/* ---- what is put aside ---- */
+
+static uint64_t charge(size_t cap)
+{
+	return cap > SQ_LUMBER_FREE ? cap - SQ_LUMBER_FREE : 0;
+}
+
+static void carry_free(struct sq_lumber *l)
+{
+	if (l->carry)
+		l->env->unfinished -= charge(l->carry_cap);
+	free(l->carry);
+	l->carry = NULL;
+	l->carry_at = l->carry_n = l->carry_cap = 0;
+}
+
 void sq_lumber_fini(struct sq_lumber *l)
 {
 	give_unpack(l);
-	free(l->carry);
+	carry_free(l);
 	free(l->ring);
-	l->carry = NULL;
 	l->ring = NULL;
 }
 
-/* ---- what is put aside ---- */
+/* A few packed bytes may be the beginning of a long event, which whoever sends it never ends. */
+static bool may_hold(const struct sq_lumber *l, size_t cap)
+{
+	const struct sq_lumber_env *e = l->env;
+	uint64_t others = e->unfinished - charge(l->carry_cap);
+
+	return !e->limits.max_unfinished || !charge(cap) ||
+	       others + charge(cap) <= e->limits.max_unfinished;
+}
 
 /* Room for `n` bytes more. What was cut from the front makes room first. */
 static int carry_reserve(struct sq_lumber *l, size_t n)
@@ -65,9 +88,12 @@ static int carry_reserve(struct sq_lumber *l, size_t n)
 		return 0;
 	while (cap < want)
 		cap *= 2;
+	if (!may_hold(l, cap))
+		return sq_lumber_fail(l, SQ_LUMBER_MAX_UNFINISHED);
 	p = realloc(l->carry, cap);
 	if (!p)
 		return sq_lumber_fail(l, SQ_LUMBER_MEMORY);
+	l->env->unfinished += charge(cap) - charge(l->carry_cap);
 	l->carry = p;
 	l->carry_cap = cap;
 	return 0;
@@ -88,9 +114,7 @@ static void carry_shrink(struct sq_lumber *l)
 {
 	if (l->carry_at < l->carry_n || l->carry_cap <= CARRY_KEEP)
 		return;
-	free(l->carry);
-	l->carry = NULL;
-	l->carry_at = l->carry_n = l->carry_cap = 0;
+	carry_free(l);
 }
 
 void sq_lumber_stash(struct sq_lumber *l)
@@ -225,6 +249,8 @@ static int fill(struct sq_lumber *l, struct sq_sv *in, char *room, size_t room_n
 
 static struct sq_sv uncut(struct sq_lumber *l, struct sq_sv in)
 {
+	if (l->carry_at == l->carry_n && l->carry_cap > SQ_LUMBER_FREE)
+		carry_free(l); /* the long event is through */
 	if (l->carry_at < l->carry_n) {
 		l->from = FROM_CARRY;
 		return (struct sq_sv){ l->carry + l->carry_at, l->carry_n - l->carry_at };

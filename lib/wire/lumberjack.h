@@ -41,6 +41,8 @@ struct sq_lumber_limits {
 	uint32_t max_ratio;      /* of those to its length; see struct sq_unpack_limits */
 	uint32_t max_pairs;      /* of a D frame */
 	uint32_t max_key;        /* bytes of their keys */
+	uint64_t max_unfinished; /* bytes of unfinished events that all connections together hold,
+	                          * SQ_LUMBER_FREE of each not counted; 0: any */
 	uint32_t keepalive_ms;   /* "2A0" so often while the client waits for us */
 	uint32_t max_unacked_ms; /* the client has waited so long for the next acknowledgement */
 	uint32_t max_silence_ms; /* inside a frame, and not for our fault */
@@ -73,6 +75,7 @@ enum sq_lumber_fault {
 	SQ_LUMBER_MAX_RATIO,
 	SQ_LUMBER_MAX_PAIRS,
 	SQ_LUMBER_MAX_KEY,
+	SQ_LUMBER_MAX_UNFINISHED,
 	SQ_LUMBER_UNACKED, /* max_unacked_ms */
 	SQ_LUMBER_SILENT,  /* max_silence_ms */
 	SQ_LUMBER_MEMORY,
@@ -83,8 +86,9 @@ enum sq_lumber_fault {
 const char *sq_lumber_reason(enum sq_lumber_fault fault);
 
 enum {
-	SQ_LUMBER_ACK = 6,          /* bytes of an acknowledgement */
-	SQ_LUMBER_ROOM = 16 * 1024, /* bytes of room below which sq_lumber_next() asks for more */
+	SQ_LUMBER_ACK = 6,           /* bytes of an acknowledgement */
+	SQ_LUMBER_ROOM = 16 * 1024,  /* bytes of room below which sq_lumber_next() asks for more */
+	SQ_LUMBER_FREE = 128 * 1024, /* bytes put aside for a connection whatever others hold */
 };
 
 /** What the connections of one listener share: limits, and memory that none of them needs for

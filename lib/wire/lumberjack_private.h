@@ -7,6 +7,7 @@ struct sq_lumber_env {
 	struct sq_lumber_limits limits;
 	struct sq_unpack *idle[4]; /* contexts kept for the next C frame; more are freed */
 	unsigned n_idle;
+	uint64_t unfinished;   /* what limits.max_unfinished bounds */
 	struct sq_outbuf json; /* a D frame written as an object */
 };
 

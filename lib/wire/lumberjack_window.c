@@ -27,6 +27,8 @@ static const char *const reasons[SQ_LUMBER_FAULTS] = {
 	[SQ_LUMBER_MAX_RATIO] = "sent a compressed frame over max_ratio",
 	[SQ_LUMBER_MAX_PAIRS] = "sent an event over max_pairs",
 	[SQ_LUMBER_MAX_KEY] = "sent a key over max_key",
+	[SQ_LUMBER_MAX_UNFINISHED] =
+		"is in the middle of a long event, and max_unfinished is used up by such",
 	[SQ_LUMBER_UNACKED] = "has waited for max_unacked and its events are still not through",
 	[SQ_LUMBER_SILENT] = "is silent inside of a frame",
 	[SQ_LUMBER_MEMORY] = "cannot be served: out of memory",

@@ -731,6 +731,22 @@ static void bad_key(struct sq_outbuf *b)
 	wire_u32(b, 1025);
 }
 
+/* An event that only begins to come, of which more is unpacked than all may hold. */
+static void bad_unfinished(struct sq_outbuf *b)
+{
+	struct sq_outbuf plain = wire_new();
+	char *text = malloc(900000);
+
+	for (size_t i = 0; i < 900000; i++)
+		text[i] = (char)('a' + i % 7 + i / 250 % 5);
+	wire_head(b, "2W", 1);
+	wire_json(&plain, "2J", 1, (struct sq_sv){ text, 900000 });
+	wire_packed(b, "2C", &plain);
+	b->len -= 100;
+	sq_outbuf_fini(&plain);
+	free(text);
+}
+
 static struct bad_row bads[] = {
 	{ "TLS on a plain port", bad_tls, COUNTER(beats_faults),
 	  "speaks TLS on a plain-text port for Beats" },
@@ -756,6 +772,8 @@ static struct bad_row bads[] = {
 	{ "an event over max_pairs", bad_pairs, COUNTER(beats_over_pairs),
 	  "sent an event over max_pairs" },
 	{ "a key over max_key", bad_key, COUNTER(beats_over_pairs), "sent a key over max_key" },
+	{ "a long event over max_unfinished", bad_unfinished, COUNTER(beats_over_unfinished),
+	  "is in the middle of a long event, and max_unfinished is used up by such" },
 };
 
 /* What is logged goes into a file until it is looked at. */
@@ -796,6 +814,8 @@ static void a_bad_sender_is_closed(void **state)
 
 	begin(&w);
 	w.cfg.beats.max_unpacked = 2 << 20;
+	if (row->make == bad_unfinished)
+		w.cfg.beats.max_unfinished = 512 * 1024;
 	w.d.limits.chunk = 4 << 20;
 	world_start(&w);
 	other = world_dial(&w, SOCK_STREAM);
@@ -810,7 +830,8 @@ static void a_bad_sender_is_closed(void **state)
 	assert_int_equal(*(uint64_t *)(void *)((char *)&w.counts + row->counter), 1);
 	assert_int_equal(w.counts.beats_faults + w.counts.beats_over_window +
 	                         w.counts.beats_over_frame + w.counts.beats_over_ratio +
-	                         w.counts.beats_over_unpacked + w.counts.beats_over_pairs,
+	                         w.counts.beats_over_unpacked + w.counts.beats_over_pairs +
+	                         w.counts.beats_over_unfinished,
 	                 1);
 	assert_int_equal(w.counts.connections_failed, 1);
 	assert_int_equal(w.counts.beats_acked, 0);
@@ -853,6 +874,43 @@ static void an_oversized_event_is_skipped(void **state)
 	free(text);
 	sq_outbuf_fini(&b);
 	sq_outbuf_fini(&plain);
+	world_end(&w);
+}
+
+/* On the way down an event was given up while the rest of its window had not come. */
+static void a_window_of_which_something_was_lost_is_never_acknowledged(void **state)
+{
+	struct sq_outbuf b = wire_new();
+	char *text = malloc(70000);
+	struct sqd_receipt *window;
+	struct world w;
+	size_t first;
+	int fd;
+
+	(void)state;
+	begin(&w);
+	w.cfg.beats.max_record = 60000;
+	world_start(&w);
+	fd = world_dial(&w, SOCK_STREAM);
+	memset(text, 'x', 70000);
+	wire_head(&b, "2W", 2);
+	wire_json(&b, "2J", 1, SQ_SV("{}"));
+	first = b.len;
+	wire_json(&b, "2J", 2, (struct sq_sv){ text, 70000 });
+	say_n(fd, b.p, first);
+	w.want = 1;
+	run_until(&w.loop, world_has_records, &w);
+	window = w.d.sealed[0]->origins[0].receipt;
+	window->lost = true;
+	fake_dispatch_settle(&w.d);
+	say_n(fd, b.p + first, b.len - first);
+	w.counter = &w.counts.beats_windows;
+	run_until(&w.loop, world_has_counted, &w);
+	assert_int_equal(w.counts.oversized, 1);
+	assert_int_equal(w.counts.beats_acked, 0);
+	close(fd);
+	free(text);
+	sq_outbuf_fini(&b);
 	world_end(&w);
 }
 
@@ -939,6 +997,7 @@ int main(void)
 		cmocka_unit_test(who_never_reads_is_closed),
 		cmocka_unit_test(silence_inside_of_a_frame_ends),
 		cmocka_unit_test(an_oversized_event_is_skipped),
+		cmocka_unit_test(a_window_of_which_something_was_lost_is_never_acknowledged),
 	};
 	int failed = cmocka_run_group_tests_name("input/beats", tests, NULL, NULL);
 

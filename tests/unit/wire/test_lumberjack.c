@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "lib/wire/lumberjack.h"
+#include "lib/wire/lumberjack_private.h"
 #include "tests/support/fault_alloc.h"
 
 /* Small, so that every one of them is met. */
@@ -332,6 +332,102 @@ static void test_ruby(void **state)
 	close_world(w);
 	sq_outbuf_fini(&b);
 	sq_outbuf_fini(&plain);
+}
+
+/* A frame that comes in pieces is looked at a few times, not once for each of its strings. */
+static void test_pairs_in_pieces(void **state)
+{
+	enum { PAIRS = 1000, STEPS = 16 };
+	struct sq_lumber_limits limits = small;
+	struct sq_outbuf b = wire_new();
+	struct sq_lumber_frame f = { .length = 2 };
+	struct world *w;
+	int steps = 0, r;
+
+	(void)state;
+	limits.max_pairs = PAIRS;
+	w = open_world(&limits);
+	wire_head(&b, "1W", 1);
+	assert_int_equal(feed(w, sq_outbuf_view(&b), SIZE_MAX), 0);
+	sq_outbuf_reset(&b);
+	wire_head(&b, "1D", 1);
+	wire_u32(&b, PAIRS);
+	for (int i = 0; i < 2 * PAIRS; i++)
+		wire_string(&b, SQ_SV("x"));
+	do {
+		assert_true(f.length <= b.len);
+		r = sq_lumber_parse(&w->l, sq_sv_first(sq_outbuf_view(&b), f.length), false, &f);
+		assert_true(++steps < STEPS);
+	} while (r == 0);
+	assert_int_equal(r, 1);
+	assert_int_equal(f.length, b.len);
+	close_world(w);
+
+	/* Lengths that alone are longer than an event may be are not waited for. */
+	limits.max_record = 4000;
+	w = open_world(&limits);
+	w->l.open = true;
+	w->l.count = 1;
+	r = sq_lumber_parse(&w->l, sq_sv_first(sq_outbuf_view(&b), 10), false, &f);
+	assert_int_equal(r, 1);
+	assert_true(f.oversized);
+	close_world(w);
+	sq_outbuf_fini(&b);
+}
+
+/* ---- memory that all connections share ---- */
+
+/* The beginning of an event of `n` bytes, which never ends. */
+static int begin_event(struct sq_lumber *l, struct sq_lumber_env *e, size_t n)
+{
+	struct sq_outbuf b = wire_new();
+	struct sq_sv in, rec;
+	char *room = malloc(ROOM), *letters = malloc(n);
+	int r;
+
+	memset(letters, 'x', n);
+	assert_int_equal(sq_lumber_init(l, e), 0);
+	wire_head(&b, "2W", 1);
+	wire_json(&b, "2J", 1, (struct sq_sv){ letters, n });
+	in = sq_sv_first(sq_outbuf_view(&b), b.len - 1);
+	r = sq_lumber_next(l, &in, room, ROOM, 1, &rec);
+	free(letters);
+	free(room);
+	sq_outbuf_fini(&b);
+	return r;
+}
+
+static void test_unfinished(void **state)
+{
+	struct sq_lumber_limits limits = small;
+	struct sq_lumber_env *e;
+	struct sq_lumber l[5];
+	struct sq_sv in = SQ_SV("x"), rec;
+	char room[SQ_LUMBER_ROOM];
+
+	(void)state;
+	limits.max_frame = limits.max_record = 300000;
+	limits.max_unfinished = 300000; /* two of 256 KiB, less 128 KiB each */
+	e = sq_lumber_env_new(&limits);
+	assert_int_equal(begin_event(&l[0], e, 250000), SQ_LUMBER_MORE);
+	assert_int_equal(begin_event(&l[1], e, 250000), SQ_LUMBER_MORE);
+	assert_int_equal(begin_event(&l[2], e, 250000), -EPROTO);
+	assert_int_equal(l[2].fault, SQ_LUMBER_MAX_UNFINISHED);
+	assert_int_equal(begin_event(&l[3], e, 100000), SQ_LUMBER_MORE); /* that is always free */
+	sq_lumber_fini(&l[2]);
+
+	/* One that is through makes room, within its window too. */
+	l[0].count = 2;
+	assert_int_equal(sq_lumber_next(&l[0], &in, room, sizeof(room), 1, &rec), SQ_LUMBER_RECORD);
+	assert_int_equal(rec.n, 250000);
+	sq_lumber_taken(&l[0], &in);
+	assert_int_equal(sq_lumber_next(&l[0], &in, room, sizeof(room), 1, &rec), SQ_LUMBER_MORE);
+	assert_int_equal(begin_event(&l[2], e, 250000), SQ_LUMBER_MORE);
+	assert_int_equal(begin_event(&l[4], e, 250000), -EPROTO);
+	for (size_t i = 0; i < SQ_LEN(l); i++)
+		sq_lumber_fini(&l[i]);
+	assert_int_equal(e->unfinished, 0);
+	sq_lumber_env_free(e);
 }
 
 /* ---- events that are too long ---- */
@@ -1084,6 +1180,8 @@ int main(void)
 		cmocka_unit_test(test_in_place),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_ruby),
+		cmocka_unit_test(test_pairs_in_pieces),
+		cmocka_unit_test(test_unfinished),
 		cmocka_unit_test(test_oversized),
 		cmocka_unit_test(test_oversized_json),
 		cmocka_unit_test(test_order),
