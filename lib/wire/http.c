@@ -201,9 +201,17 @@ static void know_header(struct sq_http *h)
 	h->in_coding = sq_sv_eq(name, SQ_SV("transfer-encoding"));
 	h->transfer_encodings += h->in_coding;
 	for (size_t i = 0; i < SQ_LEN(headers); i++) {
-		if (!sq_sv_eq(name, sq_sv_of(headers[i].name)) || h->values[headers[i].header].n)
+		enum sq_http_header is = headers[i].header;
+
+		if (!sq_sv_eq(name, sq_sv_of(headers[i].name)))
 			continue;
-		h->header = (uint8_t)headers[i].header;
+		if (h->seen & 1u << is) {
+			h->repeated |=
+				is == SQ_HTTP_AUTHORIZATION || is == SQ_HTTP_CONTENT_ENCODING;
+			continue;
+		}
+		h->seen |= (uint8_t)(1u << is);
+		h->header = (uint8_t)is;
 		h->values[h->header].at = (uint32_t)h->text.len;
 	}
 }
@@ -427,6 +435,8 @@ static int take_head(struct sq_http *h)
 		return fail(h, 431, "too many header lines");
 	if (h->transfer_encodings && (!is_plainly_chunked(h) || p->http_minor == 0))
 		return fail(h, 400, "a transfer coding other than chunked");
+	if (h->repeated)
+		return fail(h, 400, "Authorization or Content-Encoding twice");
 	target = without_host((struct sq_sv){ h->text.p + h->url.at, h->url.n });
 	target = sq_sv_cut(&target, '#');
 	head->query = target;

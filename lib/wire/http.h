@@ -7,8 +7,9 @@
  *	next() -> HEAD -> BODY ... BODY -> END -> HEAD ...
  *
  * A request is refused that has both Content-Length and Transfer-Encoding, either of them twice, a
- * transfer coding other than chunked, a folded header line, a NUL, or a version that is not 1.0 or
- * 1.1. Everything is bounded but the body, which the caller counts.
+ * transfer coding other than chunked, two Authorization or Content-Encoding, a folded header line,
+ *a NUL, or a version that is not 1.0 or 1.1. Everything is bounded but the body, which the caller
+ *counts.
  *
  * Pure. One struct sq_http belongs to one connection; it owns memory only between the first byte of
  * a request and sq_http_reset().
@@ -55,10 +56,12 @@ enum { SQ_HTTP_HEADER_MAX = 64 * 1024 };
 /** The head of a request. Views are good until sq_http_reset(). */
 struct sq_http_head {
 	enum sq_http_method method;
-	const char *method_name;               /* static */
-	struct sq_sv path;                     /* as sent, without the query */
-	struct sq_sv query;                    /* without '?' */
-	struct sq_sv headers[SQ_HTTP_HEADERS]; /* values; empty: none. The first, if repeated */
+	const char *method_name; /* static */
+	struct sq_sv path;       /* as sent, without the query */
+	struct sq_sv query;      /* without '?' */
+	/* Values; empty: none. The first, if repeated; Authorization and Content-Encoding are not.
+	 */
+	struct sq_sv headers[SQ_HTTP_HEADERS];
 	uint64_t length; /* of the body as it is sent; 0 when it is chunked or there is none */
 	bool chunked;
 	bool minor_0;    /* HTTP/1.0 */
@@ -89,6 +92,8 @@ struct sq_http {
 	uint64_t chunk_left;
 	bool request_line; /* it has been seen */
 	bool bad_name;     /* a header's name holds what none may hold */
+	uint8_t seen;      /* bit per header that is looked at */
+	bool repeated;     /* one came again that two readers would choose from in two ways */
 	bool in_value;
 	bool in_coding;      /* the value of Transfer-Encoding is being read */
 	uint8_t n_coding;    /* at most one more than there is room for */
