@@ -109,6 +109,16 @@ static int read_action(struct sq_bulk *b, struct sq_sv line, struct sq_sv *index
 	return 0;
 }
 
+/* Whether the names of an action can be kept, so that every action still finds room for its note.
+ * Where they cannot, an answer with all names would be too long anyway. */
+static bool has_room(const struct sq_bulk *b, struct sq_sv index, struct sq_sv id)
+{
+	size_t need = b->limits.max_items - b->items + 2 * sizeof(uint16_t);
+
+	need += (index.n <= NAME_MAX ? index.n : 0) + (id.n <= NAME_MAX ? id.n : 0);
+	return b->notes.len + need <= b->limits.max_notes;
+}
+
 /* An action line, which most senders repeat before each document. */
 static int take_action(struct sq_bulk *b, struct sq_sv line)
 {
@@ -125,7 +135,7 @@ static int take_action(struct sq_bulk *b, struct sq_sv line)
 		return -EBADMSG;
 	note = b->kind;
 	b->note = b->notes.len;
-	b->named = !b->brief && !same;
+	b->named = !b->brief && !same && has_room(b, index, id);
 	if (b->named)
 		note |= (index.n && index.n <= NAME_MAX ? HAS_INDEX : 0) |
 		        (id.n && id.n <= NAME_MAX ? HAS_ID : 0);
@@ -145,8 +155,8 @@ static int take_action(struct sq_bulk *b, struct sq_sv line)
 	b->in_action = b->kind != KIND_DELETE;
 	if (!b->notes.failed)
 		return 0;
-	b->why = "out of memory, or too many names in one request";
-	return -E2BIG;
+	b->why = "out of memory";
+	return -ENOMEM;
 }
 
 /* ---- documents ---------------------------------------------------------------------------- */

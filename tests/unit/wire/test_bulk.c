@@ -214,7 +214,7 @@ static void names_that_do_not_fit_are_left_out_of_the_answer(void **state SQ_UNU
 
 static void names_are_bounded(void **state SQ_UNUSED)
 {
-	const struct sq_bulk_limits tight = { MAX_RECORD, 100, 64 };
+	const struct sq_bulk_limits tight = { MAX_RECORD, 10, 64 };
 	struct sq_bulk b;
 	struct seen s;
 
@@ -224,7 +224,10 @@ static void names_are_bounded(void **state SQ_UNUSED)
 	           "{\"index\":{\"_id\":\"1123456789012345678901234567\"}}\n" D1
 	           "{\"index\":{\"_id\":\"2123456789012345678901234567\"}}\n" D1),
 	     0, 1000, &s);
-	assert_int_equal(s.r, -E2BIG);
+	/* Who is answered without names is answered all the same. */
+	assert_int_equal(s.r, 0);
+	assert_int_equal(b.items, 3);
+	assert_in_range(b.notes.len, 3, 64);
 	sq_bulk_fini(&b);
 }
 
@@ -246,7 +249,7 @@ static void no_memory_is_told(void **state SQ_UNUSED)
 			assert_int_equal(r, 1);
 			break;
 		}
-		assert_int_equal(r, -E2BIG);
+		assert_int_equal(r, -ENOMEM);
 	}
 	sq_bulk_fini(&b);
 	(void)s;
