@@ -41,7 +41,7 @@ static const struct sq_opt http_opts[] = {
 	{ "max_items", SQ_OPT_U32, AT(max_items), .min = 1, .max = 32768, .def = "16384",
 	  .doc = "Actions of one _bulk request; one with more is answered with 413, and Beats divide it." },
 	{ "header_timeout", SQ_OPT_MSEC, AT(header_timeout), .min = 10, .max = 3600000, .def = "10s",
-	  .doc = "Time for a header to become whole." },
+	  .doc = "Time for a header to become whole, and for the first byte of a connection to come." },
 	{ "body_timeout", SQ_OPT_MSEC, AT(body_timeout), .min = 10, .max = 3600000, .def = "30s",
 	  .doc = "Time in which at least 1 KiB more of a body must come, while we read." },
 	{ "busy_after", SQ_OPT_MSEC, AT(busy_after), .min = 0, .max = 3600000, .def = "5s",

@@ -19,7 +19,7 @@ static struct sqd_channel *oldest(const struct sqd_acks *a)
 	for (uint32_t i = 0; i < a->n; i++) {
 		struct sqd_channel *ch = a->list[i];
 
-		if (!ch->pending && (!found || ch->used_ms < found->used_ms))
+		if (!ch->pending && !ch->begun && (!found || ch->used_ms < found->used_ms))
 			found = ch;
 	}
 	return found;

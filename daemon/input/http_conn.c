@@ -221,6 +221,7 @@ static void one_event(struct sqd_http_conn *c, int event, struct sq_sv *piece)
 	case SQ_HTTP_MORE:
 		break;
 	case SQ_HTTP_BEGUN:
+		c->asked = true;
 		c->progress = 0;
 		c->progress_ms = sqd_http_now(c);
 		c->left = c->http.head.length;
@@ -339,6 +340,7 @@ static int http_open(struct sqd_conn *base)
 	sq_http_init(&c->http, &limits);
 	c->small = sq_outbuf_of(SQD_HTTP_SMALL_MAX);
 	c->kind = SQD_HTTP_OTHER;
+	c->begun_ms = sqd_http_now(c);
 	return 0;
 }
 
@@ -472,6 +474,13 @@ static void timed_out(struct sqd_http_conn *c, const char *why)
 	sqd_http_refuse(c, &slow, true);
 }
 
+/* Who connects only to take others' places. After a request `idle` counts. */
+static void said_nothing(struct sqd_http_conn *c)
+{
+	sqd_conn_counts(&c->base)->connections_idle++;
+	sqd_conn_finish(&c->base);
+}
+
 /* It is settled too late for its sender, or finds no batch. */
 static void not_settled(struct sqd_http_conn *c)
 {
@@ -501,8 +510,12 @@ static void http_tick(struct sqd_conn *base, uint64_t now_ms)
 	if (c->state == SQD_HTTP_OVER || base->held || c->rest)
 		return; /* it is we who do not read */
 	if (c->state == SQD_HTTP_HEAD) {
-		if (c->http.used && now_ms - c->begun_ms >= cfg->header_timeout)
+		if (now_ms - c->begun_ms < cfg->header_timeout)
+			return;
+		if (c->http.used)
 			timed_out(c, "the header did not become whole within header_timeout");
+		else if (!c->asked)
+			said_nothing(c);
 		return;
 	}
 	if (c->http.body - c->progress >= PROGRESS_BYTES) {

@@ -41,6 +41,7 @@ struct sqd_channel {
 	char user[SQ_CREDENTIAL_NAME];
 	uint64_t next;                      /* id to come */
 	uint32_t pending;                   /* ids that are not settled */
+	uint32_t begun;                     /* requests that will take an id */
 	uint64_t used_ms;                   /* when it was last asked for */
 	uint8_t state[SQD_HTTP_ACK_WINDOW]; /* enum sqd_ack of id modulo window */
 };
@@ -147,12 +148,13 @@ struct sqd_http_conn {
 	bool direct;          /* it was */
 	bool starved;         /* waits for a batch */
 	bool eof;             /* the peer will say nothing more */
+	bool asked;           /* the head of a request has come */
 
 	/* Bytes that had to wait: first the rest of a piece of body, then the stream. */
 	char *rest;
 	size_t rest_at, rest_piece, rest_in, rest_end;
 
-	uint64_t begun_ms;    /* of the head */
+	uint64_t begun_ms;    /* of the head; at first, of the connection */
 	uint64_t progress_ms; /* of the body */
 	uint64_t progress;
 	uint64_t waiting_ms; /* for a batch, or to be settled */

@@ -129,6 +129,8 @@ struct sqd_http_request *sqd_http_request_new(struct sqd_http_conn *c, enum sqd_
 void sqd_http_request_abandon(struct sqd_http_request *q)
 {
 	q->attached = false;
+	if (q->channel)
+		q->channel->begun--;
 	q->channel = NULL; /* no ack was promised yet */
 	sqd_cutter_reset(&q->cutter);
 	give_unpack_back(q);
@@ -255,6 +257,8 @@ void sqd_http_request_whole(struct sqd_http_request *q)
 	q->whole = true;
 	give_unpack_back(q);
 	sqd_cutter_reset(&q->cutter);
+	if (q->channel)
+		q->channel->begun--;
 	/* With acks the sender asks later: it is answered at once, unless there is something wrong.
 	 */
 	if (q->channel && sqd_acks_begin(q->channel, &q->ack)) {

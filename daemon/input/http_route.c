@@ -167,6 +167,8 @@ static void begin_records(struct sqd_http_conn *c, int encoding, struct sqd_chan
 		return;
 	}
 	q->channel = channel;
+	if (channel)
+		channel->begun++;
 	c->request = q;
 	c->state = SQD_HTTP_RECORDS;
 	if (expects_continue(c) && sqd_conn_write(&c->base, SQ_SV(SQ_HTTP_CONTINUE)) < 0)

@@ -549,6 +549,39 @@ static void channels_are_bounded(void **state SQ_UNUSED)
 	free(h);
 }
 
+#define OTHER                                                                                      \
+	"POST /services/collector?channel=C-2 HTTP/1.1\r\nContent-Length: 11\r\n\r\n{\"event\":1}"
+
+static void a_request_on_its_way_keeps_its_channel(void **state SQ_UNUSED)
+{
+	struct http_world *h = calloc(1, sizeof(*h));
+	int fd;
+
+	http_make(h);
+	h->w.cfg.http.hec_acks = true;
+	h->w.cfg.http.hec_channels = 1;
+	world_start(&h->w);
+	fd = http_dial(h);
+	http_say(h, fd, sq_sv_first(SQ_SV(HEC), sizeof(HEC) - 4));
+	http_silence(h, fd);
+	assert_starts(http_ask(h, OTHER), "HTTP/1.1 503 ");
+	http_say(h, fd, sq_sv_skip(SQ_SV(HEC), sizeof(HEC) - 4));
+	assert_string_equal(http_body(http_hear(h, fd)),
+	                    "{\"text\":\"Success\",\"code\":0,\"ackId\":0}");
+	http_settle(h);
+	assert_string_equal(ask_acks(h, "{\"acks\":[0]}"), "{\"acks\":{\"0\":true}}");
+	/* One that is broken off gives it up. */
+	http_say(h, fd, sq_sv_first(SQ_SV(HEC), sizeof(HEC) - 4));
+	http_silence(h, fd);
+	close(fd);
+	while (h->w.counts.http_bad + h->w.counts.connections_failed == 0)
+		http_turn(h);
+	assert_starts(http_ask(h, OTHER), "HTTP/1.1 200 ");
+	http_settle(h);
+	world_end(&h->w);
+	free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +595,7 @@ int main(void)
 		cmocka_unit_test(files_that_cannot_be_read_are_told_at_the_start),
 		cmocka_unit_test(acks_tell_what_is_settled),
 		cmocka_unit_test(channels_are_bounded),
+		cmocka_unit_test(a_request_on_its_way_keeps_its_channel),
 	};
 
 	return RUN_TABLE("http/requests", rows, check) +

@@ -357,6 +357,33 @@ static void slow_clients_are_told_so(void **state SQ_UNUSED)
 	end(h);
 }
 
+static void who_connects_and_says_nothing_is_closed(void **state SQ_UNUSED)
+{
+	struct http_world *h = make();
+	int fd;
+
+	h->w.cfg.http.header_timeout = 40;
+	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
+	world_start(&h->w);
+	fd = http_dial(h);
+	assert_string_equal(http_hear(h, fd), "");
+	assert_int_equal(h->w.counts.connections_idle, 1);
+	assert_int_equal(h->w.counts.http_timeouts, 0);
+	close(fd);
+	/* After a request it may wait for the next one. */
+	fd = http_dial(h);
+	http_say(h, fd, SQ_SV("GET / HTTP/1.1\r\n\r\n"));
+	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
+	for (int i = 0; i < 100; i++) {
+		http_turn(h);
+		(void)poll(NULL, 0, 1);
+	}
+	http_say(h, fd, SQ_SV("GET / HTTP/1.1\r\n\r\n"));
+	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
+	close(fd);
+	end(h);
+}
+
 static void we_do_not_blame_others_for_our_own_time(void **state SQ_UNUSED)
 {
 	struct http_world *h = make();
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(requests_go_on_as_batches_become_free),
 		cmocka_unit_test(what_is_not_settled_in_time_is_sent_again),
 		cmocka_unit_test(slow_clients_are_told_so),
+		cmocka_unit_test(who_connects_and_says_nothing_is_closed),
 		cmocka_unit_test(we_do_not_blame_others_for_our_own_time),
 		cmocka_unit_test(a_client_that_reads_no_answers_is_closed),
 		cmocka_unit_test(a_body_that_is_cut_off_is_told_of),
