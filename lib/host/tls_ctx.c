@@ -239,6 +239,8 @@ int sq_tls_client_wanted(const struct sq_tls_client_cfg *cfg, struct sq_err *err
 static int use_servers(struct sq_tls_ctx *ctx, const struct sq_tls_client_cfg *cfg,
                        struct sq_err *err)
 {
+	if (cfg->name && !*cfg->name) /* OpenSSL takes it for: whatever the name is */
+		return sq_err_set(err, -EINVAL, "tls_name is empty");
 	if (cfg->name) {
 		ctx->name = strdup(cfg->name);
 		if (!ctx->name)

@@ -202,6 +202,10 @@ static void a_client_names_its_files_too(void **state SQ_UNUSED)
 	cfg.key = at("key.pem");
 	assert_null(sq_tls_client_new(&cfg, &err));
 	assert_string_equal(err.text, "tls_key is set, but tls_certificate is not");
+	cfg.key = NULL;
+	cfg.name = (char[]){ "" }; /* it would be no name at all that is checked */
+	assert_null(sq_tls_client_new(&cfg, &err));
+	assert_string_equal(err.text, "tls_name is empty");
 }
 
 static void keys_without_tls_are_an_error(void **state SQ_UNUSED)
