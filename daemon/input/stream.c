@@ -13,7 +13,6 @@ enum {
 	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
 	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
 	PROBES = 4,         /* so long apart */
-	OUT_MIN = 1024,
 };
 
 static const struct sqd_protocol *proto(const struct sqd_conn *c)
@@ -150,38 +149,25 @@ size_t sqd_conn_unsent(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	return s->tls ? sq_tls_unsent(s->tls).n : s->out_len - s->out_at;
+	return s->tls ? sq_tls_unsent(s->tls).n : s->out.len - s->out_at;
 }
 
 static void out_free(struct sqd_stream *s)
 {
-	free(s->out);
-	s->out = NULL;
-	s->out_at = s->out_len = s->out_cap = 0;
+	sq_outbuf_fini(&s->out);
+	s->out_at = 0;
 }
 
-int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes)
+/* Put bytes behind what is unsent. */
+static int queue(struct sqd_stream *s, struct sq_sv bytes)
 {
-	size_t cap = s->out_cap ? s->out_cap : OUT_MIN;
-	char *p;
-
 	if (s->out_at) { /* only what the kernel did not take is here, so this is rare */
-		memmove(s->out, s->out + s->out_at, s->out_len - s->out_at);
-		s->out_len -= s->out_at;
+		memmove(s->out.p, s->out.p + s->out_at, s->out.len - s->out_at);
+		s->out.len -= s->out_at;
 		s->out_at = 0;
 	}
-	while (cap < s->out_len + bytes.n)
-		cap *= 2;
-	if (cap != s->out_cap) {
-		p = realloc(s->out, cap);
-		if (!p)
-			return -ENOMEM;
-		s->out = p;
-		s->out_cap = cap;
-	}
-	memcpy(s->out + s->out_len, bytes.p, bytes.n);
-	s->out_len += bytes.n;
-	return 0;
+	sq_outbuf_put(&s->out, bytes);
+	return s->out.failed ? -ENOMEM : 0;
 }
 
 /* @return bytes that the kernel took; on an error `broken` */
@@ -230,10 +216,10 @@ void sqd_stream_push(struct sqd_conn *c)
 			sq_tls_sent(s->tls, sq_tls_unsent(s->tls).n);
 		return;
 	}
-	if (!s->out)
+	if (!s->out.p)
 		return;
-	s->out_at += put(c, (struct sq_sv){ s->out + s->out_at, s->out_len - s->out_at });
-	if (s->out_at == s->out_len || s->broken)
+	s->out_at += put(c, sq_sv_skip(sq_outbuf_view(&s->out), s->out_at));
+	if (s->out_at == s->out.len || s->broken)
 		out_free(s);
 }
 
@@ -269,12 +255,12 @@ int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
 		if (r == -ENOBUFS)
 			return r;
 		sqd_stream_push(c);
-	} else if (!s->out) {
+	} else if (!s->out.p) {
 		bytes = sq_sv_skip(bytes, put(c, bytes));
 		if (bytes.n && !s->broken)
-			r = sqd_stream_queue(s, bytes);
+			r = queue(s, bytes);
 	} else {
-		r = sqd_stream_queue(s, bytes);
+		r = queue(s, bytes);
 	}
 	if (s->broken || r < 0) {
 		s->broken = true; /* a part of the bytes is of no use to anybody */
@@ -444,6 +430,7 @@ int sqd_stream_begin(struct sqd_conn *c, int fd, const struct sockaddr_storage *
 		return r;
 	}
 	s->fd = fd;
+	s->out = sq_outbuf_of(SQD_CONN_UNSENT_MAX);
 	s->poll.data = s;
 	s->fresh = true;
 	s->deadline_ms = now(c) + sqd_server_cfg(c->server)->handshake;

@@ -10,6 +10,7 @@
 
 #include "daemon/base/network.h"
 #include "daemon/input/server.h"
+#include "lib/base/outbuf.h"
 #include "lib/wire/proxy.h"
 
 enum sqd_phase { SQD_PHASE_PROXY, SQD_PHASE_TLS, SQD_PHASE_OPEN, SQD_PHASE_FINISH };
@@ -41,9 +42,9 @@ struct sqd_stream {
 	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */
 	struct sq_proxy_reader *proxy; /* while in PROXY */
 	struct sq_tls *tls;
-	char *saved; /* ciphertext that was not used yet; the session views it */
-	char *out;   /* unsent plain bytes; NULL while there are none */
-	size_t out_at, out_len, out_cap;
+	char *saved;          /* ciphertext that was not used yet; the session views it */
+	struct sq_outbuf out; /* unsent plain bytes, from `out_at` on; no memory while none */
+	size_t out_at;
 };
 
 /* ---- stream.c ---- */
@@ -64,8 +65,6 @@ void sqd_stream_go(struct sqd_conn *c);
 void sqd_stream_go_soon(struct sqd_conn *c);
 /** Send what the kernel takes. */
 void sqd_stream_flush(struct sqd_conn *c);
-/** Put bytes behind what is unsent. @return 0, -ENOMEM */
-int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes) SQ_MUST_CHECK;
 /** The socket is of no more use: negative errno, or 0 for its end. May close. */
 void sqd_stream_lost(struct sqd_conn *c, int why);
 /** recv() into `to`, looking after counters, ends and errors. @return bytes, 0: none now */
