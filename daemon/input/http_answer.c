@@ -138,7 +138,12 @@ void sqd_http_answer_prepared(struct sqd_http_conn *c)
 static int write_events(const struct sqd_http_request *q, struct sq_outbuf *body)
 {
 	sq_outbuf_printf(body, "{\"received\":%llu",
-	                 (unsigned long long)(q->cutter.records + q->cutter.oversized));
+	                 (unsigned long long)(q->cutter.records + q->cutter.oversized +
+	                                      q->receipt.further));
+	/* With 200 all the same: its sender would send the very same again, for ever. */
+	if (q->receipt.malformed)
+		sq_outbuf_printf(body, ",\"malformed\":%llu",
+		                 (unsigned long long)q->receipt.malformed);
 	if (q->cutter.oversized)
 		sq_outbuf_printf(body, ",\"oversized\":%llu",
 		                 (unsigned long long)q->cutter.oversized);

@@ -61,7 +61,7 @@ void sq_pipeline_watch(struct sq_pipeline *pl, sq_pipeline_see_fn *see, void *ct
 struct run {
 	struct sq_pipeline *pl;
 	struct sq_batch *b;
-	const struct sq_origin *origin; /* of the record */
+	struct sq_origin *origin; /* of the record */
 	struct sq_now now;
 };
 
@@ -350,6 +350,7 @@ static bool run_malformed(const struct run *r, struct sq_sv record, const char *
 			b->counts.dead_letters_lost++;
 	}
 	b->counts.malformed++;
+	r->origin->malformed++;
 	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->origin->peer,
 	               r->origin->peer[0] ? ": " : "", why);
 	if (r->pl->see)
@@ -417,6 +418,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 		if (!counted)
 			return false;
 		b->counts.received += !first;
+		r->origin->further += !first;
 		first = false;
 		/* A reader that did not move would hold us here for ever. */
 		if (rest.n == 0 || rest.n >= before.n)

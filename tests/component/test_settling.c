@@ -185,10 +185,14 @@ static void one_receipt_for_many_batches_is_settled_with_the_last(void **state)
 		add_record(b, w);
 		add_record(b, w);
 		add_alert(&f, b, i ? "more" : "first");
+		b->origins[0].malformed = (uint32_t)i;
+		b->origins[0].further = 2;
 		deliver(&f, b);
 		one(&f, true, "other");
 	}
 	w->open = false;
+	assert_int_equal(w->receipt.malformed, 0 + 1 + 2);
+	assert_int_equal(w->receipt.further, 6);
 	fake_drain(f.out[0]);
 	for (int i = 0; i < 6; i++) { /* datagrams: one alert each */
 		assert_int_equal(f.settled, i / 2 + (i == 5));

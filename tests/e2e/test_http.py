@@ -49,7 +49,7 @@ class Http(harness.Case):
         for n in range(20):
             body = b"".join([harness.ordinary(n), harness.attack(n), b"nonsense\n"])
             answer, _ = self.ask(c, "POST", "/events", body)
-            self.assertEqual(answer, {"received": 3})
+            self.assertEqual(answer, {"received": 3, "malformed": 1})
             self.assertEqual(sum(1 for a in upstream.alerts() if f"ws-{n}." in json.dumps(a)), 1)
         counted = self.assert_stops(d, 60)
         self.assertEqual((counted["alerted"], counted["clean"], counted["malformed"]), (20, 20, 20))
