@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "daemon/input/http_private.h"
-#include "daemon/input/stream.h"
 
 #define AT(member) .offset = offsetof(struct sqd_input_http_cfg, member)
 
@@ -57,52 +56,6 @@ static struct sqd_http_input *self(struct sqd_input *in)
 	return SQ_CONTAINER(in, struct sqd_http_input, server.base);
 }
 
-/* ---- connections that go on without an event ---------------------------------------------- */
-
-static void on_go(uv_idle_t *h)
-{
-	struct sqd_http_input *in = h->data;
-	struct sqd_http_conn *c;
-	unsigned n = 0;
-
-	/* Those that come to the list meanwhile have their turn after others had theirs. */
-	for (c = in->going; c; c = c->next_going)
-		n++;
-	while (n-- && (c = in->going)) {
-		in->going = c->next_going;
-		c->is_going = false;
-		sqd_http_go_on(c);
-	}
-	if (!in->going)
-		(void)uv_idle_stop(h);
-}
-
-void sqd_http_go_soon(struct sqd_http_conn *c)
-{
-	struct sqd_http_input *in = sqd_http_input_of(c);
-	struct sqd_http_conn **at = &in->going;
-
-	if (c->is_going || !in->go_open)
-		return;
-	while (*at)
-		at = &(*at)->next_going;
-	*at = c;
-	c->next_going = NULL;
-	c->is_going = true;
-	(void)uv_idle_start(&in->go, on_go);
-}
-
-void sqd_http_forget_going(struct sqd_http_conn *c)
-{
-	struct sqd_http_conn **at = &sqd_http_input_of(c)->going;
-
-	while (c->is_going && *at != c)
-		at = &(*at)->next_going;
-	if (c->is_going)
-		*at = c->next_going;
-	c->is_going = false;
-}
-
 /* ---- life --------------------------------------------------------------------------------- */
 
 static bool is_local(const char *name)
@@ -115,23 +68,17 @@ static bool is_local(const char *name)
 	       sq_sv_starts(v, SQ_SV("unix:"));
 }
 
-static void free_memory(struct sqd_http_input *in)
+/* What it owns is needed until the last request is settled. */
+void sqd_http_gone(struct sqd_server *server)
 {
+	struct sqd_http_input *in = self(&server->base);
+
 	sq_credentials_fini(&in->credentials);
 	sqd_acks_fini(&in->acks);
 	sq_outbuf_fini(&in->body);
 	sq_outbuf_fini(&in->out);
 	while (in->n_spare)
 		sq_unpack_free(in->spare[--in->n_spare]);
-}
-
-/* What it owns is needed until the last request is settled: until `closed` is called. */
-static void on_closed(struct sqd_input *base)
-{
-	struct sqd_http_input *in = self(base);
-
-	free_memory(in);
-	in->closed(base); /* last: it frees us */
 }
 
 static int http_start(struct sqd_input *base, struct sq_err *err)
@@ -141,8 +88,6 @@ static int http_start(struct sqd_input *base, struct sq_err *err)
 	int r;
 
 	in->server.protocol = &sqd_http_protocol;
-	in->closed = base->closed;
-	base->closed = on_closed;
 	in->acks.max = cfg->hec_channels;
 	in->body = sq_outbuf_of(SQD_CONN_UNSENT_MAX - 4096);
 	in->out = sq_outbuf_of(SQD_CONN_UNSENT_MAX);
@@ -153,10 +98,6 @@ static int http_start(struct sqd_input *base, struct sq_err *err)
 	r = sqd_server_start(base, err);
 	if (r < 0)
 		return r;
-	(void)uv_idle_init(base->loop, &in->go); /* cannot fail */
-	in->go.data = in;
-	in->go_open = true;
-	base->open_handles++;
 	if (!in->guarded && cfg->server.tls.clients != SQ_TLS_CLIENTS_REQUIRED &&
 	    !is_local(base->name))
 		sqd_log(SQD_LOG_WARNING,
@@ -166,12 +107,6 @@ static int http_start(struct sqd_input *base, struct sq_err *err)
 	return 0;
 }
 
-static void http_pause(struct sqd_input *base SQ_UNUSED)
-{
-	/* Each connection waits for itself: heads are read on, so that new requests can be told to
-	 * come again. */
-}
-
 static void http_resume(struct sqd_input *base)
 {
 	struct sqd_http_input *in = self(base);
@@ -179,7 +114,6 @@ static void http_resume(struct sqd_input *base)
 	if (!in->starved_ms)
 		return;
 	in->starved_ms = 0;
-	sqd_server_pause(base);
 	sqd_server_resume(base);
 }
 
@@ -199,34 +133,15 @@ static void http_reload(struct sqd_input *base)
 		        in->credentials.n);
 }
 
-static void on_go_closed(uv_handle_t *h)
-{
-	struct sqd_http_input *in = h->data;
-
-	sqd_server_release(&in->server);
-}
-
-static void http_close(struct sqd_input *base)
-{
-	struct sqd_http_input *in = self(base);
-
-	if (in->server.closing)
-		return;
-	sqd_server_close(base);
-	if (in->go_open)
-		uv_close((uv_handle_t *)&in->go, on_go_closed);
-	in->go_open = false;
-}
-
 const struct sqd_input_ops sqd_input_http = {
 	.kind = "http",
 	.size = sizeof(struct sqd_http_input),
 	.cfg_size = sizeof(struct sqd_input_http_cfg),
 	.opts = http_opts,
 	.start = http_start,
-	.pause = http_pause,
+	.pause = sqd_server_pause,
 	.resume = http_resume,
 	.stop = sqd_server_stop,
 	.reload = http_reload,
-	.close = http_close,
+	.close = sqd_server_close,
 };

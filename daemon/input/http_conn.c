@@ -324,7 +324,7 @@ void sqd_http_next(struct sqd_http_conn *c, bool close)
 	sq_http_reset(h);
 	c->state = SQD_HTTP_HEAD;
 	if (c->rest || c->eof)
-		sqd_http_go_soon(c);
+		sqd_conn_resume_soon(&c->base);
 	else if (c->base.held)
 		sqd_conn_unhold(&c->base);
 }
@@ -437,9 +437,9 @@ static int http_resume(struct sqd_conn *base)
 {
 	struct sqd_http_conn *c = self(base);
 
-	if (c->starved)
+	if (c->starved || c->rest || c->eof)
 		sqd_http_go_on(c);
-	return 0;
+	return c->starved ? -EAGAIN : 0;
 }
 
 /* What is whole may still be settled and answered; the sender of anything else sends it again. */
@@ -533,7 +533,6 @@ static void http_closed(struct sqd_conn *base)
 	if (c->request)
 		sqd_http_request_abandon(c->request);
 	c->request = NULL;
-	sqd_http_forget_going(c);
 	sq_http_reset(&c->http);
 	rest_free(c);
 	free(c->prepared);
@@ -556,4 +555,7 @@ const struct sqd_protocol sqd_http_protocol = {
 	.tick = http_tick,
 	.closed = http_closed,
 	.freed = http_freed,
+	/* Heads are read on, so that new requests can be told to come again. */
+	.waits_alone = true,
+	.gone = sqd_http_gone,
 };

@@ -1,6 +1,6 @@
 /* What the files of the HTTP input share.
  *
- *	http.c          options, start and stop, connections that go on without an event
+ *	http.c          options, start and stop
  *	http_conn.c     a connection: bytes to heads, bodies and ends of requests
  *	http_route.c    what a request is, and whether we take it
  *	http_request.c  a request that brings records: from its head until it is settled
@@ -69,14 +69,10 @@ struct sqd_http_input {
 	struct sq_credentials credentials;
 	bool guarded; /* only who is in `credentials` may send */
 	struct sqd_acks acks;
-	uint64_t starved_ms;         /* since when no batch has been free; 0: one was */
-	struct sqd_http_conn *going; /* go on from the loop */
-	uv_idle_t go;
-	bool go_open;
+	uint64_t starved_ms;        /* since when no batch has been free; 0: one was */
 	struct sq_outbuf body, out; /* of the answer that is being written */
 	struct sq_unpack *spare[SQD_HTTP_SPARE_UNPACK];
 	unsigned n_spare;
-	sqd_input_closed_fn *closed; /* the owner's; the base has ours */
 	struct sqd_log_limit refused_limit, asked_limit, timeout_limit;
 };
 
@@ -158,9 +154,6 @@ struct sqd_http_conn {
 	uint64_t progress_ms; /* of the body */
 	uint64_t progress;
 	uint64_t waiting_ms; /* for a batch, or to be settled */
-
-	struct sqd_http_conn *next_going;
-	bool is_going;
 };
 
 static inline struct sqd_http_input *sqd_http_input_of(const struct sqd_http_conn *c)
@@ -178,9 +171,8 @@ static inline uint64_t sqd_http_now(const struct sqd_http_conn *c)
 	return uv_now(sqd_conn_input(&c->base)->loop);
 }
 
-/* http.c: go on with what is put aside, from the loop. */
-void sqd_http_go_soon(struct sqd_http_conn *c);
-void sqd_http_forget_going(struct sqd_http_conn *c);
+/* http.c */
+void sqd_http_gone(struct sqd_server *in);
 
 /* http_conn.c */
 extern const struct sqd_protocol sqd_http_protocol;

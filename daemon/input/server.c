@@ -39,6 +39,8 @@ void sqd_server_release(struct sqd_server *in)
 	free(in->wire);
 	free(in->trusted);
 	sq_tls_ctx_unref(in->tls);
+	if (in->protocol && in->protocol->gone)
+		in->protocol->gone(in);
 	in->base.closed(&in->base); /* last: it frees us */
 }
 
@@ -104,7 +106,7 @@ void sqd_server_pause(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
 
-	if (in->paused)
+	if (in->paused || in->protocol->waits_alone)
 		return;
 	in->paused = true;
 	for (struct sqd_conn *c = in->conns; c; c = c->next)
@@ -116,7 +118,7 @@ void sqd_server_resume(struct sqd_input *base)
 	struct sqd_server *in = self(base);
 	struct sqd_conn *c;
 
-	if (!in->paused)
+	if (!in->paused && !in->protocol->waits_alone)
 		return;
 	in->paused = false;
 	in->turn++;

@@ -36,6 +36,7 @@ struct sqd_server_cfg {
 
 struct sqd_conn;
 struct sqd_network;
+struct sqd_server;
 
 /** What one kind of stream input does with its connections. All are required. Between open() and
  *  closed(), and at no other time, the other ones are called. */
@@ -72,14 +73,21 @@ struct sqd_protocol {
 	void (*closed)(struct sqd_conn *c);
 	/** Its memory goes now; nothing refers to it any more. */
 	void (*freed)(struct sqd_conn *c);
+
+	/* These two may be left out. */
+
+	/** Each connection waits for batches by itself (holds, and never calls sqd_conn_starved()):
+	 *  when no batch is free all are read on, and resume() comes for every one. */
+	bool waits_alone;
+	/** The last handle and connection of the listener are gone: free what the kind's own struct
+	 *  owns. Also when start() had failed. */
+	void (*gone)(struct sqd_server *in);
 };
 
 enum {
 	SQD_CONN_ROOM = 64 * 1024,         /* bytes of room at least */
 	SQD_CONN_UNSENT_MAX = 1024 * 1024, /* bytes that may wait to be sent to a peer */
 };
-
-struct sqd_server;
 
 /** One connection. Members are for the protocol to read; what changes them are the functions. */
 struct sqd_conn {
