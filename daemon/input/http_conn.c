@@ -127,6 +127,22 @@ static void take_small(struct sqd_http_conn *c, struct sq_sv piece)
 		body_too_long(c, "a question so long is not read");
 }
 
+/* All that the body has taken of the stream counts, sizes of chunks and what stands behind them and
+ * behind the last one too. */
+static void bound_body(struct sqd_http_conn *c)
+{
+	if (c->state == SQD_HTTP_RECORDS && c->http.body > sqd_http_cfg(c)->max_body + 1)
+		body_too_long(c, "the body is longer than max_body");
+	if (c->http.body <= SQD_HTTP_DRAIN_MAX)
+		return;
+	if (c->state == SQD_HTTP_SMALL)
+		body_too_long(c, "a question so long is not read");
+	if (c->state == SQD_HTTP_DISCARD && c->prepared)
+		body_too_long(c, SQD_HTTP_NO_BODY); /* it was not refused so far */
+	if (c->state == SQD_HTTP_DISCARD)
+		sqd_http_refuse(c, &c->refusal, true);
+}
+
 /* A piece of the body; what was used of it is cut off. */
 static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 {
@@ -134,8 +150,7 @@ static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 	size_t n = piece->n;
 	int r;
 
-	if (c->state == SQD_HTTP_RECORDS && c->http.body > sqd_http_cfg(c)->max_body + 1)
-		body_too_long(c, "the body is longer than max_body");
+	bound_body(c);
 	switch (c->state) {
 	case SQD_HTTP_RECORDS:
 		r = sqd_http_request_take(c->request, piece, &why);
@@ -150,13 +165,6 @@ static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 		take_small(c, *piece);
 		break;
 	case SQD_HTTP_DISCARD:
-		if (c->http.body <= SQD_HTTP_DRAIN_MAX)
-			break;
-		if (c->prepared) /* it was not refused, but nobody asks with so much */
-			body_too_long(c, SQD_HTTP_NO_BODY);
-		if (c->state == SQD_HTTP_DISCARD)
-			sqd_http_refuse(c, &c->refusal, true);
-		break;
 	case SQD_HTTP_HEAD:
 	case SQD_HTTP_ENDING:
 	case SQD_HTTP_WAITING:
@@ -252,8 +260,10 @@ static void feed(struct sqd_http_conn *c, struct sq_sv piece, struct sq_sv in)
 		in = sq_sv_skip(in, used);
 		if (begins && c->http.used)
 			c->begun_ms = sqd_http_now(c);
-		if (event == SQ_HTTP_MORE)
+		if (event == SQ_HTTP_MORE) {
+			bound_body(c);
 			break;
+		}
 		one_event(c, event, &piece);
 	}
 	rest_set(c, piece, in);

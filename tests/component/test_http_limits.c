@@ -111,6 +111,42 @@ static void chunks_without_end_are_refused_at_max_body(void **state SQ_UNUSED)
 	end(h);
 }
 
+/* Nothing of this is body, and all of it costs. */
+static void what_stands_around_chunks_is_bounded(void **state SQ_UNUSED)
+{
+	static const struct {
+		const char *head;
+		char fill;
+	} cases[] = {
+		{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", 'x' },
+		{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", '0' },
+		{ "POST /nowhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", 'x' },
+		{ "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", 'x' },
+	};
+	static char fill[4096];
+	struct http_world *h = make();
+
+	h->w.cfg.http.max_body = 16 * 1024;
+	world_start(&h->w);
+	for (size_t i = 0; i < SQ_LEN(cases); i++) {
+		int fd = http_dial(h), n = 0;
+
+		http_say(h, fd, sq_sv_of(cases[i].head));
+		memset(fill, cases[i].fill, sizeof(fill));
+		for (; n < 300 && h->w.counts.http_too_large + h->w.counts.http_bad <= i; n++)
+			http_say(h, fd, (struct sq_sv){ fill, sizeof(fill) }), http_turn(h);
+		for (; n < 300; n++) /* the rest of a refused one, which is read for a while */
+			if (send(fd, fill, sizeof(fill), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+				break;
+			else
+				http_turn(h);
+		assert_starts(http_hear(h, fd), "HTTP/1.1 4");
+		close(fd);
+	}
+	assert_int_equal(h->w.d.n, 0);
+	end(h);
+}
+
 /* Whoever asks something has little to say with it. */
 static void questions_with_long_bodies_are_refused(void **state SQ_UNUSED)
 {
@@ -516,6 +552,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_http_is_closed_with_a_word),
 		cmocka_unit_test(long_heads_and_bodies_are_refused),
 		cmocka_unit_test(chunks_without_end_are_refused_at_max_body),
+		cmocka_unit_test(what_stands_around_chunks_is_bounded),
 		cmocka_unit_test(questions_with_long_bodies_are_refused),
 		cmocka_unit_test(bombs_do_not_go_off),
 		cmocka_unit_test(damaged_bodies_are_refused),
