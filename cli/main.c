@@ -15,7 +15,7 @@ static const struct command {
 	{ "check", cli_check, "Validate rules and configuration files" },
 	{ "test", cli_test, "Run rules against the events that lie beside them" },
 	{ "explain", cli_explain, "Tell why rules match an event, or do not" },
-	{ "send", cli_send, "Replay the records of a file over TCP or UDP" },
+	{ "send", cli_send, "Replay the records of a file over TCP, UDP, Beats, HTTP; TLS" },
 };
 
 static void print_help(FILE *to)

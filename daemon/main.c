@@ -46,18 +46,20 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static int check_rules(const struct sqd_config *cfg, struct sq_diags *diags)
+static int check(const struct sqd_config *cfg, struct sq_diags *diags)
 {
 	struct sq_ruleset *rs = NULL;
 	struct sqd_rules_info info = { 0 };
 	struct sq_err err = { 0 };
 	size_t errors = diags->errors;
+	int files = sqd_config_check_files(cfg, diags);
 	int r = sqd_rules_load(cfg, &rs, &info, diags, &err);
 
 	print_diags(diags);
-	if (r < 0) {
+	if (r < 0 || files < 0) {
 		if (diags->errors == errors)
 			fprintf(stderr, "squiblyd: %s\n", err.text);
+		sq_ruleset_unref(rs);
 		return EXIT_FINDINGS;
 	}
 	printf("%s: good; %u rule%s, %zu input%s, %zu output%s, %zu warning%s\n",
@@ -82,7 +84,7 @@ static int run_config(const struct sqd_args *args, struct sqd_config *cfg)
 			fprintf(stderr, "squiblyd: %s\n", err.text);
 		r = diags.errors ? EXIT_FINDINGS : EXIT_UNUSABLE;
 	} else if (args->command == SQD_CHECK_CONFIG) {
-		r = check_rules(cfg, &diags);
+		r = check(cfg, &diags);
 	} else if (args->command == SQD_PRINT_CONFIG) {
 		sqd_config_print(cfg, &text);
 		r = put_text(&text);

@@ -172,7 +172,7 @@ static int remove_stale(const struct sqd_addr *a, int type, const char *where, s
 		                  where, sq_strerror(r));
 	if (r == 0)
 		return sq_err_set(err, -EADDRINUSE,
-		                  "cannot listen on %s: another program listens there", where);
+		                  "cannot listen on %s: somebody listens there already", where);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return sq_err_set(err, -errno, "cannot replace the old socket %s: %s", where,
 		                  sq_strerror(-errno));
@@ -249,6 +249,7 @@ static int make_unix(const struct sqd_listen *l, const struct sqd_addr *a,
 		return explain(a, l->where, fd, err);
 	r = path[0] ? keep_file(path, mode, file) : 0;
 	if (r < 0) {
+		(void)unlink(path); /* it has just been made */
 		close(fd);
 		return sq_err_set(err, r, "%s: setting its mode: %s", l->where, sq_strerror(r));
 	}

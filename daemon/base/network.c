@@ -36,6 +36,15 @@ static int bad_network(const char *text, struct sq_err *err)
 	                  text);
 }
 
+/* Decimal digits alone: sq_sv_to_u64() takes hexadecimal, too. */
+static bool read_prefix(struct sq_sv v, uint64_t max, uint64_t *ret)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (!sq_is_digit(v.p[i]))
+			return false;
+	return v.n > 0 && v.n <= 3 && sq_sv_to_u64(v, ret) && *ret <= max;
+}
+
 int sqd_network_parse(const char *text, struct sqd_network *ret, struct sq_err *err)
 {
 	struct sq_sv rest = sq_sv_of(text), host = sq_sv_cut(&rest, '/');
@@ -58,8 +67,7 @@ int sqd_network_parse(const char *text, struct sqd_network *ret, struct sq_err *
 	}
 	bits = n.family == AF_INET ? 32 : 128;
 	prefix = bits;
-	if (!whole && (rest.n == 0 || rest.n > 3 || !sq_is_digit(rest.p[0]) ||
-	               !sq_sv_to_u64(rest, &prefix) || prefix > bits))
+	if (!whole && !read_prefix(rest, bits, &prefix))
 		return sq_err_set(err, -EINVAL, "\"%.100s\": a prefix is a number from 0 to %u",
 		                  text, (unsigned)bits);
 	/* Somebody who writes 10.1.2.3/8 may mean the one address or the whole network, and this

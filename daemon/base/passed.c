@@ -60,8 +60,8 @@ static bool same_address(const struct sqd_addr *a, const struct sockaddr_storage
 {
 	const struct sockaddr_in *a4 = (const struct sockaddr_in *)&a->sa;
 	const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
-	const struct sockaddr_un *au = (const struct sockaddr_un *)&a->sa;
-	const struct sockaddr_un *bu = (const struct sockaddr_un *)b;
+	const struct sockaddr_un *unix_a = (const struct sockaddr_un *)&a->sa;
+	const struct sockaddr_un *unix_b = (const struct sockaddr_un *)b;
 
 	if (a->sa.ss_family != b->ss_family)
 		return false;
@@ -71,7 +71,7 @@ static bool same_address(const struct sqd_addr *a, const struct sockaddr_storage
 		return same_inet6(a, b, fd);
 	/* Both were zero behind their names. */
 	return b->ss_family == AF_UNIX &&
-	       memcmp(au->sun_path, bu->sun_path, sizeof(au->sun_path)) == 0;
+	       memcmp(unix_a->sun_path, unix_b->sun_path, sizeof(unix_a->sun_path)) == 0;
 }
 
 /* Out of the list, to the caller. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/listen.h"
+#include "daemon/base/network.h"
 #include "daemon/core/config_private.h"
 #include "lib/host/pack.h"
 
@@ -39,8 +40,8 @@ static bool absent(const struct sq_yaml *y)
 /* The sections that are there once. */
 static int read_sections(const struct loader *l, const struct sq_yaml *root)
 {
-	static const char *const lists[] = { "rules",   "fold",        "limits", "inputs",
-		                             "outputs", "dead_letter", NULL };
+	static const char *const lists[] = { "rules",  "fold",    "deduplicate", "limits",
+		                             "inputs", "outputs", "dead_letter", NULL };
 
 	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
 		const struct sq_yaml *map = s->key ? sq_yaml_get(root, s->key) : root;
@@ -160,6 +161,33 @@ static void check_addresses(const struct loader *l, const struct sq_yaml *map,
 	}
 }
 
+/* Who may connect, and who is believed. */
+static void check_listener(const struct loader *l, const struct sq_yaml *map,
+                           const struct sqd_config_item *item)
+{
+	const struct sq_opt_strs *proxies = sqd_config_texts(item, "proxy_from");
+	const char *mode = sqd_config_text(item, "socket_mode");
+	struct sqd_network network;
+	struct sq_err err = { 0 };
+	mode_t bits;
+
+	if (mode && sqd_socket_mode_parse(mode, &bits, &err) < 0)
+		complain(l, sq_yaml_get(map, "socket_mode"), "socket_mode: ", sq_sv_of(err.text));
+	for (size_t i = 0; proxies && i < proxies->n; i++)
+		if (sqd_network_parse(proxies->list[i], &network, &err) < 0)
+			complain(l, sq_yaml_get(map, "proxy_from"),
+			         "proxy_from: ", sq_sv_of(err.text));
+}
+
+static void check_tls(const struct loader *l, const struct sq_yaml *map,
+                      const struct sqd_config_item *item, bool input)
+{
+	struct sq_err err = { 0 };
+
+	if (sqd_config_wants_tls(item, input, &err) < 0)
+		complain(l, map, "", sq_sv_of(err.text));
+}
+
 static int read_item(const struct loader *l, const struct sq_yaml *map, bool input,
                      struct sqd_config_item *item)
 {
@@ -186,12 +214,24 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	if (r < 0)
 		return r;
 	check_addresses(l, map, item);
+	check_listener(l, map, item);
+	check_tls(l, map, item, input);
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	return 0;
 }
 
-/* Two listeners of one kind cannot have one address. */
+/* Can both be there? UDP and TCP have ports of their own; the file of a unix socket is one. */
+static bool share_address(const struct sqd_config_item *a, const struct sqd_config_item *b,
+                          const char *listen)
+{
+	bool udp_a = strcmp(a->input_ops->kind, "udp") == 0;
+	bool udp_b = strcmp(b->input_ops->kind, "udp") == 0;
+
+	return udp_a != udp_b && !sq_sv_starts(sq_sv_of(listen), SQ_SV("unix:/"));
+}
+
+/* Two listeners cannot have one address. */
 static void check_twice(const struct loader *l, const struct sq_yaml *map,
                         const struct sqd_config_item *item)
 {
@@ -203,10 +243,17 @@ static void check_twice(const struct loader *l, const struct sq_yaml *map,
 	for (const struct sqd_config_item *k = l->cfg->inputs.items; k < item; k++) {
 		const char *other = sqd_config_text(k, "listen");
 
-		if (k->input_ops == item->input_ops && other && strcmp(other, listen) == 0)
+		if (!k->input_ops || !other || strcmp(other, listen) != 0 ||
+		    share_address(k, item, listen))
+			continue;
+		if (k->input_ops == item->input_ops)
 			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, map->line, map->col,
 			            "two inputs of type %s listen on %s", item->input_ops->kind,
 			            listen);
+		else
+			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, map->line, map->col,
+			            "two inputs, of type %s and %s, listen on %s",
+			            k->input_ops->kind, item->input_ops->kind, listen);
 	}
 }
 
@@ -443,6 +490,7 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
 	return (struct sq_batch_limits){
 		.chunk = (uint32_t)longest + 2 * SQD_INPUT_SLACK,
 		.records = cfg->batch_records,
+		.events = cfg->dedup_window ? cfg->batch_records : 0,
 		.origins = ORIGINS,
 		.arena = longest > ARENA_MIN_BYTES / 2 ? 2 * (uint32_t)longest : ARENA_MIN_BYTES,
 		.out = (uint32_t)cfg->batch_alerts,

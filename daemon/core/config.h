@@ -58,6 +58,8 @@ struct sqd_config {
 	uint32_t fold_entries;
 	uint64_t fold_bytes;
 
+	uint32_t dedup_window; /* events; 0: off */
+
 	uint32_t max_depth, max_keys; /* of JSON */
 	uint32_t batch_records;
 	uint64_t batch_alerts; /* bytes */
@@ -71,6 +73,10 @@ struct sqd_config_override {
 	char *const *rules; /* instead of `rules: paths:`; none = the configured ones */
 	size_t n_rules;
 };
+
+/** Read the certificates and keys that are named, as the start would. Findings, among them
+ *  warnings of certificates that expire, go into `diags`. @return 0 or -EINVAL */
+int sqd_config_check_files(const struct sqd_config *cfg, struct sq_diags *diags) SQ_MUST_CHECK;
 
 /**
  * Read `path`; NULL is the built-in default. Every finding is in `diags`.
@@ -95,3 +101,5 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg);
 
 /** Value of the text option `key` of an entry, or NULL when its kind has no such key. */
 const char *sqd_config_text(const struct sqd_config_item *item, const char *key);
+/** The same of an option that is a list of texts. */
+const struct sq_opt_strs *sqd_config_texts(const struct sqd_config_item *item, const char *key);

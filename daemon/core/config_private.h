@@ -28,3 +28,7 @@ void sqd_config_item_fini(struct sqd_config_item *item);
 
 /** The row of the kind's part called `key`, or NULL. */
 const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key);
+
+/** 1: it speaks TLS, 0: it does not, -EINVAL: keys of TLS miss the one that turns it on. */
+int sqd_config_wants_tls(const struct sqd_config_item *item, bool input,
+                         struct sq_err *err) SQ_MUST_CHECK;

@@ -70,6 +70,14 @@ static const struct sq_opt fold_opts[] = {
 	{ 0 }
 };
 
+static const struct sq_opt deduplicate_opts[] = {
+	{ "window", SQ_OPT_U32, SQD_AT(dedup_window), .min = 0, .max = 1 << 24, .def = "0",
+	  .doc = "Events remembered, 24 to 32 bytes each, to leave out those that a sender sends again: same "
+		 "computer, channel, record id and provider, and the same found in it by the same rules; 0 means "
+		 "that none is left out." },
+	{ 0 }
+};
+
 static const struct sq_opt limits_opts[] = {
 	{ "max_depth",     SQ_OPT_U32,   SQD_AT(max_depth), .min = 4, .max = 256, .def = "64",
 	  .doc = "Deepest nesting of a JSON record; a deeper one is malformed." },
@@ -86,6 +94,7 @@ const struct sqd_config_section sqd_config_sections[] = {
 	{ NULL, NULL, general_opts },
 	{ "rules", "What is looked for.", rules_opts },
 	{ "fold", "Repeated alerts.", fold_opts },
+	{ "deduplicate", "Events that are sent again.", deduplicate_opts },
 	{ "limits", "Bounds of what one record or batch may cost.", limits_opts },
 	{ 0 }
 };
@@ -175,4 +184,13 @@ const char *sqd_config_text(const struct sqd_config_item *item, const char *key)
 	if (!o || o->type != SQ_OPT_STR)
 		return NULL;
 	return *(char *const *)(const void *)((const char *)item->common + o->offset);
+}
+
+const struct sq_opt_strs *sqd_config_texts(const struct sqd_config_item *item, const char *key)
+{
+	const struct sq_opt *o = sqd_config_row(item, key);
+
+	if (!o || o->type != SQ_OPT_STRS)
+		return NULL;
+	return (const void *)((const char *)item->common + o->offset);
 }

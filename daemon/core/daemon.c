@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "daemon/base/loop.h"
@@ -148,6 +149,7 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 		.n_routes = d->n_outputs,
 		.batches = sqd_config_batches(cfg),
 		.fold = cfg->fold_window_ms ? &fold : NULL,
+		.deduplicate = cfg->dedup_window,
 		.dead_letters = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL,
 		.totals = &d->counts,
 		.released = on_released,
@@ -207,6 +209,7 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		.observer = { .version = SQD_VERSION },
 		.min_level = SQ_LEVEL_CRITICAL,
 		.dead_letters = cfg->dead_letter.common != NULL,
+		.deduplicate = cfg->dedup_window > 0,
 	};
 
 	for (size_t i = 0; i < cfg->outputs.n; i++) {
@@ -225,7 +228,7 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 
 static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 {
-	const struct sqd_reload_opts opts = {
+	struct sqd_reload_opts opts = {
 		.loop = &d->loop,
 		.cfg = d->cfg,
 		.workers = sqd_dispatch_workers(d->dispatch),
@@ -235,6 +238,8 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 		.ctx = d,
 	};
 
+	if (getrandom(&opts.pipeline.secret, sizeof(opts.pipeline.secret), 0) < 0)
+		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
 	d->reload = sqd_reload_new(&opts);
 	if (!d->reload)
 		return sq_err_set(err, -ENOMEM, "rules: out of memory");

@@ -43,6 +43,17 @@ static void print_input(const struct sqd_daemon_input *in, struct sq_outbuf *tex
 	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
 }
 
+static void print_answers(const struct sqd_daemon *d, struct sq_outbuf *text)
+{
+	const struct sqd_metric rows[] = {
+		{ "unanswered", d->settling ? sqd_settling_waiting(d->settling) : 0,
+		  "Records whose senders are answered when the outputs have sent" },
+	};
+
+	if (rows[0].value)
+		sqd_metrics_table(text, "answers", rows, SQ_LEN(rows));
+}
+
 void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 {
 	struct sq_outbuf text = sq_outbuf_of(REPORT_MAX_BYTES);
@@ -54,6 +65,7 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 		print_input(&d->inputs[i], &text);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_print(d->queues[i], &text);
+	print_answers(d, &text);
 	write_all(sq_outbuf_view(&text));
 	sq_outbuf_fini(&text);
 }

@@ -48,8 +48,11 @@ struct sqd_dispatch {
 	uint64_t generation; /* of the rules that all workers are known to run */
 	struct sqd_log_limit malformed_limit;
 
-	uv_async_t done;     /* a worker has something for us, or inputs are to be resumed */
-	uv_check_t turn_end; /* seals the open batch */
+	uv_async_t done; /* a worker has something for us, or inputs are to be resumed */
+	/* They seal the open batch. After polling, for what was read; and before it, since what
+	 * timers and idle handles gave must not wait for the next byte of somebody. */
+	uv_check_t turn_end;
+	uv_prepare_t before_poll;
 	unsigned open_handles;
 	void (*closed)(void *ctx);
 	void *closed_ctx;
@@ -185,12 +188,20 @@ static void on_done(uv_async_t *h)
 }
 
 /* A quiet system hands on one event at once; a busy one fills whole chunks. */
-static void on_turn_end(uv_check_t *h)
+static void seal_for_idle_worker(struct sqd_dispatch *d)
 {
-	struct sqd_dispatch *d = h->data;
-
 	if (d->open && d->workers && !d->halted && d->running < sqd_workers_count(d->workers))
 		sqd_dispatch_seal(d);
+}
+
+static void on_turn_end(uv_check_t *h)
+{
+	seal_for_idle_worker(h->data);
+}
+
+static void on_before_poll(uv_prepare_t *h)
+{
+	seal_for_idle_worker(h->data);
 }
 
 struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
@@ -333,6 +344,7 @@ void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void 
 	d->closed = closed;
 	d->closed_ctx = ctx;
 	uv_close((uv_handle_t *)&d->turn_end, on_handle_closed);
+	uv_close((uv_handle_t *)&d->before_poll, on_handle_closed);
 	uv_close((uv_handle_t *)&d->done, on_handle_closed);
 }
 
@@ -354,10 +366,13 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 		return NULL;
 	}
 	d->done.data = d;
-	(void)uv_check_init(opts->loop, &d->turn_end); /* these two cannot fail */
+	(void)uv_check_init(opts->loop, &d->turn_end); /* these four cannot fail */
 	d->turn_end.data = d;
 	(void)uv_check_start(&d->turn_end, on_turn_end);
-	d->open_handles = 2;
+	(void)uv_prepare_init(opts->loop, &d->before_poll);
+	d->before_poll.data = d;
+	(void)uv_prepare_start(&d->before_poll, on_before_poll);
+	d->open_handles = 3;
 	d->workers = sqd_workers_start(opts->workers, wake, d, err);
 	if (!d->workers) {
 		sqd_dispatch_close(d, NULL, NULL);

@@ -21,6 +21,8 @@ struct sqd_receipt {
 	uint64_t unsettled;                 /* records in batches not yet delivered */
 	sqd_receipt_settled_fn *settled;    /* NULL: nobody waits */
 	const struct sq_identity *identity; /* of the sender; NULL: nothing was proved */
+	uint64_t further, malformed; /* as in struct sq_origin, of all that has been settled or
+	                              * waits; for who tells the sender */
 	bool until_sent; /* the sender will be told: settled only when the outputs have sent */
 	bool lost;       /* on the way down, some of it was given up and counted as dropped: say
 	                  * nothing, or no, to the sender, who will send it again */

@@ -21,6 +21,7 @@ struct sqd_router {
 	struct sq_batch **held;
 	uint64_t first, end; /* numbers of the oldest held batch and of the next to come */
 	struct sq_fold *fold;
+	struct sq_dedup *dedup;
 	bool pumping;
 	bool yielding;     /* nobody blocks any more */
 	bool flushing;     /* repeats are due now, whatever their window */
@@ -196,6 +197,43 @@ static void on_room(void *ctx)
 	r->opts.progress(r->opts.ctx);
 }
 
+/* Nobody gets it. */
+static void leave_out(struct sq_alert_ref *al)
+{
+	for (int f = 0; f < SQ_TEXTS; f++)
+		al->text[f].n = 0;
+}
+
+static bool left_out(const struct sq_alert_ref *al)
+{
+	uint32_t n = 0;
+
+	for (int f = 0; f < SQ_TEXTS; f++)
+		n |= al->text[f].n;
+	return n == 0;
+}
+
+/* Count the events that the pipeline has left to be counted. Batches come in the order in which
+ * their records came, so it is the later one that is the repeat. */
+static void drop_duplicates(struct sqd_router *r, struct sq_batch *b)
+{
+	struct sq_counters *c = r->opts.totals;
+
+	for (uint32_t i = 0; i < b->n_events; i++) {
+		const struct sq_event_ref *e = &b->events[i];
+
+		if (r->dedup && sq_dedup_seen(r->dedup, e->key)) {
+			c->dropped_duplicate++;
+			for (uint32_t a = e->first_alert; a < e->end_alert; a++)
+				leave_out(&b->alerts[a]);
+			continue;
+		}
+		c->alerted += e->alerted;
+		c->clean += !e->alerted;
+		c->alerts += e->alerts;
+	}
+}
+
 /* Repeats are taken out of the batch once, for all outputs. */
 static void fold(struct sqd_router *r, struct sq_batch *b)
 {
@@ -204,11 +242,10 @@ static void fold(struct sqd_router *r, struct sq_batch *b)
 	for (uint32_t i = 0; i < b->n_alerts; i++) {
 		struct sq_alert_ref *al = &b->alerts[i];
 
-		if (sq_fold_pass(r->fold, al, b->out.p, now))
+		if (left_out(al) || sq_fold_pass(r->fold, al, b->out.p, now))
 			continue;
 		r->opts.totals->alerts_folded++;
-		for (int f = 0; f < SQ_TEXTS; f++)
-			al->text[f].n = 0;
+		leave_out(al);
 	}
 	if (b->n_alerts && !uv_is_active((uv_handle_t *)&r->timer))
 		fold_expire(r);
@@ -230,6 +267,7 @@ void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b)
 {
 	sq_assert(r->end - r->first < r->opts.batches);
 	bury(r, b);
+	drop_duplicates(r, b);
 	if (r->fold)
 		fold(r, b);
 	r->held[r->end++ % r->opts.batches] = b;
@@ -281,6 +319,7 @@ void sqd_router_forget(struct sqd_router *r)
 static void router_free(struct sqd_router *r)
 {
 	sq_fold_free(r->fold);
+	sq_dedup_free(r->dedup);
 	free(r->outlets);
 	free(r->held);
 	free(r);
@@ -319,7 +358,10 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
 	r->held = calloc(opts->batches, sizeof(struct sq_batch *));
 	if (opts->fold)
 		r->fold = sq_fold_new(opts->fold);
-	if (!r->outlets || !r->held || (opts->fold && !r->fold)) {
+	if (opts->deduplicate)
+		r->dedup = sq_dedup_new(opts->deduplicate);
+	if (!r->outlets || !r->held || (opts->fold && !r->fold) ||
+	    (opts->deduplicate && !r->dedup)) {
 		router_free(r);
 		return NULL;
 	}

@@ -5,6 +5,9 @@
  * waiting batches, so one that waits delays no other, and each output gets all alerts in order. A
  * batch goes back when the last output has taken from it.
  *
+ * Events that were sent again, when that is looked for, are counted as such and their alerts left
+ * out; all others are counted here as the pipeline left them.
+ *
  * Folding, when configured, is before the queues: repeats of an alert are left out for all outputs,
  * and given once with their count when their window ends.
  */
@@ -13,6 +16,7 @@
 #include <uv.h>
 
 #include "daemon/flow/outqueue.h"
+#include "lib/engine/dedup.h"
 #include "lib/engine/fold.h"
 #include "lib/rules/rule.h"
 
@@ -35,6 +39,7 @@ struct sqd_router_opts {
 	size_t n_routes;
 	uint32_t batches;                  /* at most so many wait here at one time */
 	const struct sq_fold_limits *fold; /* NULL: no folding */
+	uint32_t deduplicate; /* events remembered, to leave out those sent again; 0: none */
 	struct sqd_outqueue *dead_letters; /* NULL: none; drops the newest when full */
 	struct sq_counters *totals;
 	/** Gives a batch back: every output has what it wants of it. */

@@ -207,6 +207,8 @@ void sqd_settling_batch(struct sqd_settling *s, const struct sq_batch *b, bool r
 		if (!r || !n)
 			continue;
 		r->lost |= lost;
+		r->further += b->origins[i].further;
+		r->malformed += b->origins[i].malformed;
 		if (wait && r->until_sent)
 			note(s, r, n, s->end - 1);
 		else

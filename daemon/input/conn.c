@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/input/stream.h"
@@ -72,10 +73,7 @@ int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *
 	c->stream = (struct sqd_stream *)((char *)c + size);
 	c->stream->conn = c;
 	sqd_addr_peer(fd, peer, c->peer);
-	c->next = in->conns;
-	if (c->next)
-		c->next->prev = c;
-	in->conns = c;
+	sqd_server_add(in, c);
 	in->n_conns++;
 	in->base.open_handles++; /* until it is freed, not until it is closed */
 	r = sqd_stream_begin(c, fd, peer);
@@ -113,12 +111,7 @@ void sqd_conn_reap(struct sqd_conn *c)
 
 	if (!c->stream->closed || c->kept || c->receipt.unsettled || in->walking)
 		return;
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		in->conns = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
+	sqd_server_remove(in, c);
 	if (c->stream->opened)
 		proto(c)->freed(c);
 	free(c->identity);
@@ -161,9 +154,26 @@ void sqd_conn_unhold(struct sqd_conn *c)
 		sqd_stream_go_soon(c);
 }
 
+void sqd_conn_resume_soon(struct sqd_conn *c)
+{
+	c->stream->resume_due = true;
+	sqd_stream_go_soon(c);
+}
+
+bool sqd_conn_waiting(const struct sqd_conn *c)
+{
+	const struct sqd_stream *s = c->stream;
+	char byte;
+
+	if (c->closing || s->eof || s->broken)
+		return false;
+	return s->saved || s->more || recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void sqd_conn_starved(struct sqd_conn *c)
 {
 	sqd_server_pause(&c->server->base);
+	sqd_server_turn(c->server, c);
 }
 
 void sqd_conn_ended(struct sqd_conn *c, int why, bool told)
@@ -190,8 +200,14 @@ int sqd_conn_resume(struct sqd_conn *c)
 {
 	if (c->closing)
 		return 0;
+	c->stream->resume_due = false;
 	if (c->stream->opened && c->stream->phase == SQD_PHASE_OPEN) {
-		if (proto(c)->resume(c) == -EAGAIN)
+		uint64_t before = sqd_conn_counts(c)->received;
+		int r = proto(c)->resume(c);
+
+		if (sqd_conn_counts(c)->received > before)
+			c->turn = c->server->turn;
+		if (r == -EAGAIN)
 			return -EAGAIN;
 		if (c->closing)
 			return 0;

@@ -39,6 +39,8 @@ void sqd_server_release(struct sqd_server *in)
 	free(in->wire);
 	free(in->trusted);
 	sq_tls_ctx_unref(in->tls);
+	if (in->protocol && in->protocol->gone)
+		in->protocol->gone(in);
 	in->base.closed(&in->base); /* last: it frees us */
 }
 
@@ -62,11 +64,49 @@ void sqd_server_walk_end(struct sqd_server *in)
 	sqd_server_release(in);
 }
 
+void sqd_server_add(struct sqd_server *in, struct sqd_conn *c)
+{
+	c->prev = in->last;
+	if (c->prev)
+		c->prev->next = c;
+	else
+		in->conns = c;
+	in->last = c;
+}
+
+void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c)
+{
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		in->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	else
+		in->last = c->prev;
+}
+
+/* `c` found no batch. The next time it is the first, or, if it had its share this time, the one
+ * behind it: whoever is first gets something, so everybody's turn comes. */
+void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c)
+{
+	struct sqd_conn *first = c->turn == in->turn ? c->next : c;
+
+	if (in->walking || !first || first == in->conns)
+		return;
+	in->last->next = in->conns;
+	in->conns->prev = in->last;
+	in->last = first->prev;
+	in->last->next = NULL;
+	first->prev = NULL;
+	in->conns = first;
+}
+
 void sqd_server_pause(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
 
-	if (in->paused)
+	if (in->paused || in->protocol->waits_alone)
 		return;
 	in->paused = true;
 	for (struct sqd_conn *c = in->conns; c; c = c->next)
@@ -76,15 +116,21 @@ void sqd_server_pause(struct sqd_input *base)
 void sqd_server_resume(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
+	struct sqd_conn *c;
 
-	if (!in->paused)
+	if (!in->paused && !in->protocol->waits_alone)
 		return;
 	in->paused = false;
+	in->turn++;
 	sqd_server_walk_begin(in);
-	for (struct sqd_conn *c = in->conns; c; c = c->next) {
+	for (c = in->conns; c; c = c->next) {
 		if (sqd_conn_resume(c) == -EAGAIN)
 			break; /* and paused again: the others go on next time */
 	}
+	in->walking--;
+	if (c)
+		sqd_server_turn(in, c);
+	in->walking++;
 	sqd_server_walk_end(in);
 }
 
@@ -217,6 +263,19 @@ static void on_poll(uv_poll_t *h, int status, int events SQ_UNUSED)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err *err)
+{
+	struct sq_tls_server_cfg cfg = sqd_server_cfg(in)->tls;
+	struct sq_tls_ctx *ctx;
+
+	cfg.one_way = in->protocol->one_way;
+	ctx = sq_tls_server_new(&cfg, err);
+	if (ctx && *sq_tls_ctx_warning(ctx))
+		sqd_log(SQD_LOG_WARNING, "%s %s: %s", in->base.ops->kind,
+		        sqd_server_cfg(in)->listen, sq_tls_ctx_warning(ctx));
+	return ctx;
+}
+
 /* Files are read here, before the socket is opened. */
 static int prepare(struct sqd_server *in, struct sq_err *err)
 {
@@ -238,7 +297,7 @@ static int prepare(struct sqd_server *in, struct sq_err *err)
 	in->wire = malloc(SQD_WIRE_BYTES);
 	if (!in->wire)
 		return sq_err_set(err, -ENOMEM, "out of memory");
-	in->tls = sq_tls_server_new(&cfg->tls, err);
+	in->tls = read_certificate(in, err);
 	return in->tls ? 0 : err && err->code ? err->code : -EINVAL;
 }
 
@@ -256,6 +315,7 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	int r;
 
 	in->fd = -1;
+	in->turn = 1; /* nobody has had it */
 	r = prepare(in, err);
 	if (r < 0)
 		return sq_err_wrap(err, r, "%s input %s", base->ops->kind, cfg->listen);
@@ -302,7 +362,7 @@ void sqd_server_reload(struct sqd_input *base)
 
 	if (!in->tls || in->stopped)
 		return;
-	anew = sq_tls_server_new(&sqd_server_cfg(in)->tls, &err);
+	anew = read_certificate(in, &err);
 	if (!anew) {
 		base->counts->tls_reloads_failed++;
 		sqd_log(SQD_LOG_ERROR, "%s: certificate not reloaded: %s; the old one stays",

@@ -36,11 +36,13 @@ struct sqd_server_cfg {
 
 struct sqd_conn;
 struct sqd_network;
+struct sqd_server;
 
 /** What one kind of stream input does with its connections. All are required. Between open() and
  *  closed(), and at no other time, the other ones are called. */
 struct sqd_protocol {
-	size_t size; /* of the struct that begins with struct sqd_conn; zeroed */
+	size_t size;  /* of the struct that begins with struct sqd_conn; zeroed */
+	bool one_way; /* peers are told nothing */
 	/** Bytes may come now: peer and identity are known. 0, or a negative errno: it is closed,
 	 * and of all calls only freed() follows. */
 	int (*open)(struct sqd_conn *c);
@@ -62,7 +64,8 @@ struct sqd_protocol {
 	/** The daemon stops: nothing more is read; put what is there into batches. Connections stay
 	 *  until close(), so that what is settled meanwhile can still be acknowledged. */
 	void (*stop)(struct sqd_conn *c);
-	/** Once a second or more often, and while inputs are paused too: keep-alives and deadlines.
+	/** Once a second or more often, and while inputs are paused too: signs of life and
+	 * deadlines.
 	 */
 	void (*tick)(struct sqd_conn *c, uint64_t now_ms);
 	/** The connection has been closed: count what is lost, free what the protocol owns but for
@@ -70,6 +73,15 @@ struct sqd_protocol {
 	void (*closed)(struct sqd_conn *c);
 	/** Its memory goes now; nothing refers to it any more. */
 	void (*freed)(struct sqd_conn *c);
+
+	/* These two may be left out. */
+
+	/** Each connection waits for batches by itself (holds, and never calls sqd_conn_starved()):
+	 *  when no batch is free all are read on, and resume() comes for every one. */
+	bool waits_alone;
+	/** The last handle and connection of the listener are gone: free what the kind's own struct
+	 *  owns. Also when start() had failed. */
+	void (*gone)(struct sqd_server *in);
 };
 
 enum {
@@ -77,12 +89,11 @@ enum {
 	SQD_CONN_UNSENT_MAX = 1024 * 1024, /* bytes that may wait to be sent to a peer */
 };
 
-struct sqd_server;
-
 /** One connection. Members are for the protocol to read; what changes them are the functions. */
 struct sqd_conn {
 	struct sqd_server *server;
 	struct sqd_conn *next, *prev; /* in server->conns */
+	uint64_t turn;                /* of the server's: when it was last given bytes */
 	struct sqd_receipt receipt;   /* for protocols that need one for all; keeps the memory */
 	char peer[SQD_ADDR_TEXT]; /* the client's address, told by a PROXY header if there is one */
 	struct sq_identity *identity; /* NULL: nothing proved; allocated when there is something */
@@ -108,6 +119,14 @@ struct sqd_room sqd_conn_scratch(struct sqd_conn *c);
 void sqd_conn_hold(struct sqd_conn *c);
 /** room() and take() will be called again, from the loop and not from inside. */
 void sqd_conn_unhold(struct sqd_conn *c);
+
+/** The protocol's resume() is called from the loop, soon: for what it had put aside while held, and
+ *  for callers that are too deep in something else. Not while no batch is free; then resume() comes
+ *  anyway. After stop() the last batch may have been handed on: take none then. */
+void sqd_conn_resume_soon(struct sqd_conn *c);
+
+/** The peer has sent something that was not read yet. A system call: for ticks. */
+bool sqd_conn_waiting(const struct sqd_conn *c);
 
 /** No batch is free: no connection of the input is read until resume(). */
 void sqd_conn_starved(struct sqd_conn *c);
@@ -176,10 +195,11 @@ struct sqd_server {
 	const struct sqd_protocol *protocol;
 
 	/* The rest is private to server.c, conn.c and stream.c. */
-	struct sqd_conn *conns;
-	uint32_t n_conns;            /* that are not closing */
-	int fd;                      /* listening; -1 = none */
-	struct sqd_listen_file file; /* of a unix socket */
+	struct sqd_conn *conns, *last; /* in the order of their turns: the first goes on first */
+	uint64_t turn;                 /* counts how often batches were free again */
+	uint32_t n_conns;              /* that are not closing */
+	int fd;                        /* listening; -1 = none */
+	struct sqd_listen_file file;   /* of a unix socket */
 	uv_poll_t poll;
 	uv_timer_t retry; /* accept again after descriptors ran out */
 	uv_timer_t tick;  /* runs while there are connections */

@@ -10,8 +10,9 @@
 enum {
 	READ_MAX = 256 * 1024,
 	READS_AT_ONCE = 16, /* then others have their turn */
-	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time */
-	OUT_MIN = 1024,
+	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
+	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
+	PROBES = 4,         /* so long apart */
 };
 
 static const struct sqd_protocol *proto(const struct sqd_conn *c)
@@ -28,7 +29,7 @@ static uint64_t now(const struct sqd_conn *c)
 
 bool sqd_stream_wants(const struct sqd_conn *c)
 {
-	return !c->closing && !c->held && !c->ended && !c->server->paused &&
+	return !c->closing && !c->held && !c->ended && !c->server->paused && !c->stream->stopped &&
 	       c->stream->phase == SQD_PHASE_OPEN;
 }
 
@@ -36,7 +37,11 @@ static bool wants_socket(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	if (s->eof || s->broken || c->closing || s->saved)
+	if (s->eof || c->closing)
+		return false;
+	if (s->phase == SQD_PHASE_FINISH)
+		return true;
+	if (s->saved)
 		return false;
 	return s->phase != SQD_PHASE_OPEN ||
 	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
@@ -79,6 +84,11 @@ static void on_go(uv_idle_t *h)
 		s->going = false;
 		if (s->conn->closing)
 			continue;
+		if (s->resume_due && !in->paused && s->phase == SQD_PHASE_OPEN && !s->broken) {
+			if (sqd_conn_resume(s->conn) == -EAGAIN)
+				continue; /* it comes again */
+			continue;
+		}
 		sqd_stream_go(s->conn);
 		sqd_stream_update(s->conn);
 	}
@@ -106,8 +116,10 @@ static void after_bytes(struct sqd_conn *c)
 		s->at_end = false;
 		sqd_conn_ended(c, s->why, s->why_told);
 	}
-	if (s->stop_due && !s->more && !c->closing) {
+	/* What a protocol that holds does not want now, it will not be given any more. */
+	if (s->stop_due && (!s->more || c->held) && !c->closing) {
 		s->stop_due = false;
+		s->stopped = true;
 		proto(c)->stop(c);
 	}
 }
@@ -116,7 +128,7 @@ void sqd_stream_go(struct sqd_conn *c)
 {
 	struct sqd_stream *s = c->stream;
 
-	if (s->broken) {
+	if (s->broken && s->wrote) {
 		sqd_stream_lost(c, -EPIPE);
 		return;
 	}
@@ -137,38 +149,25 @@ size_t sqd_conn_unsent(const struct sqd_conn *c)
 {
 	const struct sqd_stream *s = c->stream;
 
-	return s->tls ? sq_tls_unsent(s->tls).n : s->out_len - s->out_at;
+	return s->tls ? sq_tls_unsent(s->tls).n : s->out.len - s->out_at;
 }
 
 static void out_free(struct sqd_stream *s)
 {
-	free(s->out);
-	s->out = NULL;
-	s->out_at = s->out_len = s->out_cap = 0;
+	sq_outbuf_fini(&s->out);
+	s->out_at = 0;
 }
 
-int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes)
+/* Put bytes behind what is unsent. */
+static int queue(struct sqd_stream *s, struct sq_sv bytes)
 {
-	size_t cap = s->out_cap ? s->out_cap : OUT_MIN;
-	char *p;
-
 	if (s->out_at) { /* only what the kernel did not take is here, so this is rare */
-		memmove(s->out, s->out + s->out_at, s->out_len - s->out_at);
-		s->out_len -= s->out_at;
+		memmove(s->out.p, s->out.p + s->out_at, s->out.len - s->out_at);
+		s->out.len -= s->out_at;
 		s->out_at = 0;
 	}
-	while (cap < s->out_len + bytes.n)
-		cap *= 2;
-	if (cap != s->out_cap) {
-		p = realloc(s->out, cap);
-		if (!p)
-			return -ENOMEM;
-		s->out = p;
-		s->out_cap = cap;
-	}
-	memcpy(s->out + s->out_len, bytes.p, bytes.n);
-	s->out_len += bytes.n;
-	return 0;
+	sq_outbuf_put(&s->out, bytes);
+	return s->out.failed ? -ENOMEM : 0;
 }
 
 /* @return bytes that the kernel took; on an error `broken` */
@@ -187,8 +186,11 @@ static size_t put(struct sqd_conn *c, struct sq_sv bytes)
 		else if (errno != EINTR)
 			s->broken = true;
 	}
-	if (done)
-		s->sent_ms = now(c);
+	if (!done)
+		return 0;
+	s->sent_ms = now(c);
+	if (s->phase == SQD_PHASE_FINISH)
+		s->deadline_ms = s->sent_ms + sqd_server_cfg(c->server)->send_timeout;
 	return done;
 }
 
@@ -210,12 +212,14 @@ void sqd_stream_push(struct sqd_conn *c)
 
 	if (s->tls) {
 		sq_tls_sent(s->tls, put(c, sq_tls_unsent(s->tls)));
+		if (s->broken)
+			sq_tls_sent(s->tls, sq_tls_unsent(s->tls).n);
 		return;
 	}
-	if (!s->out)
+	if (!s->out.p)
 		return;
-	s->out_at += put(c, (struct sq_sv){ s->out + s->out_at, s->out_len - s->out_at });
-	if (s->out_at == s->out_len || s->broken)
+	s->out_at += put(c, sq_sv_skip(sq_outbuf_view(&s->out), s->out_at));
+	if (s->out_at == s->out.len || s->broken)
 		out_free(s);
 }
 
@@ -224,7 +228,9 @@ void sqd_stream_flush(struct sqd_conn *c)
 	struct sqd_stream *s = c->stream;
 
 	sqd_stream_push(c);
-	if (s->broken)
+	/* What nobody but TLS wanted to say is not missed; the peer's last bytes may still be there
+	 * to be read, and after them its end or the error. */
+	if (s->broken && (s->wrote || s->phase != SQD_PHASE_OPEN))
 		sqd_stream_lost(c, -EPIPE);
 	else if (s->phase == SQD_PHASE_FINISH && !sqd_conn_unsent(c))
 		finished(c);
@@ -241,6 +247,7 @@ int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
 		return -EPIPE;
 	if (sqd_conn_unsent(c) + bytes.n > SQD_CONN_UNSENT_MAX)
 		return -ENOBUFS;
+	s->wrote = true;
 	if (!sqd_conn_unsent(c))
 		s->sent_ms = now(c);
 	if (s->tls) {
@@ -248,12 +255,12 @@ int sqd_conn_write(struct sqd_conn *c, struct sq_sv bytes)
 		if (r == -ENOBUFS)
 			return r;
 		sqd_stream_push(c);
-	} else if (!s->out) {
+	} else if (!s->out.p) {
 		bytes = sq_sv_skip(bytes, put(c, bytes));
 		if (bytes.n && !s->broken)
-			r = sqd_stream_queue(s, bytes);
+			r = queue(s, bytes);
 	} else {
-		r = sqd_stream_queue(s, bytes);
+		r = queue(s, bytes);
 	}
 	if (s->broken || r < 0) {
 		s->broken = true; /* a part of the bytes is of no use to anybody */
@@ -283,10 +290,10 @@ void sqd_stream_lost(struct sqd_conn *c, int why)
 		return;
 	}
 	/* Whoever came and went without a byte has asked whether we are there. */
-	if (s->fresh && !s->tls)
+	if (s->fresh)
 		why = 0;
 	/* Many do not care to end TLS in order; what is cut off shows in the records. */
-	if (!why && s->tls && !s->at_end)
+	else if (!why && s->tls && !s->at_end)
 		sqd_conn_counts(c)->tls_truncated++;
 	sqd_conn_ended(c, why, false);
 }
@@ -327,6 +334,7 @@ static bool read_plain(struct sqd_conn *c)
 		return false;
 	}
 	c->stream->fresh = false;
+	c->turn = c->server->turn;
 	proto(c)->take(c, n);
 	return n == room.n;
 }
@@ -358,6 +366,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct sqd_stream *s = h->data;
 	struct sqd_conn *c = s->conn;
+	const uint64_t *in = &c->server->base.counts->bytes_in, before = *in;
 
 	if (status < 0) { /* libuv has stopped polling; the calls below will say why */
 		s->polled = 0;
@@ -373,7 +382,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
 		if (!c->closing && s->phase == SQD_PHASE_OPEN)
 			after_bytes(c);
 	}
-	if (status < 0 && !c->closing && !s->eof && !s->broken)
+	/* Bytes that came before the error are still to be had, and are asked for again. */
+	if (status < 0 && *in == before && wants_socket(c))
 		sqd_stream_lost(c, -ECONNRESET);
 	sqd_stream_update(c);
 }
@@ -382,12 +392,14 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
 static void comforts(int fd, sa_family_t family)
 {
-	int one = 1, idle = KEEPALIVE_S;
+	int one = 1, idle = KEEPALIVE_S, apart = PROBE_S, probes = PROBES;
 
 	if (family == AF_UNIX)
 		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &apart, sizeof(apart));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 	/* Answers are written whole, so nothing is won by waiting for more. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
@@ -418,6 +430,7 @@ int sqd_stream_begin(struct sqd_conn *c, int fd, const struct sockaddr_storage *
 		return r;
 	}
 	s->fd = fd;
+	s->out = sq_outbuf_of(SQD_CONN_UNSENT_MAX);
 	s->poll.data = s;
 	s->fresh = true;
 	s->deadline_ms = now(c) + sqd_server_cfg(c->server)->handshake;

@@ -10,6 +10,7 @@
 
 #include "daemon/base/network.h"
 #include "daemon/input/server.h"
+#include "lib/base/outbuf.h"
 #include "lib/wire/proxy.h"
 
 enum sqd_phase { SQD_PHASE_PROXY, SQD_PHASE_TLS, SQD_PHASE_OPEN, SQD_PHASE_FINISH };
@@ -25,22 +26,25 @@ struct sqd_stream {
 	bool reading;  /* sqd_stream_read() or _go() is on the stack */
 	bool eof;      /* the socket gives no more */
 	bool broken;   /* nor takes any */
+	bool wrote;    /* the protocol has written: it is told when what it said is lost */
 	bool shut;     /* FIN was sent */
 	bool closed;   /* libuv has let go of the handle */
 	bool stop_due; /* stop() comes when what was decrypted is taken */
+	bool stopped;  /* it has come: no more bytes are given */
 	bool more;     /* the session may have decrypted bytes to give */
 	bool at_end;   /* end(why) comes when the protocol takes bytes again */
 	int why;
-	bool why_told; /* it was counted and logged where it was seen */
-	bool going;    /* in server->going */
+	bool why_told;   /* it was counted and logged where it was seen */
+	bool going;      /* in server->going */
+	bool resume_due; /* and the protocol's resume() is wanted */
 	struct sqd_stream *next_going;
 	uint64_t deadline_ms; /* of PROXY, TLS and FINISH */
 	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */
 	struct sq_proxy_reader *proxy; /* while in PROXY */
 	struct sq_tls *tls;
-	char *saved; /* ciphertext that was not used yet; the session views it */
-	char *out;   /* unsent plain bytes; NULL while there are none */
-	size_t out_at, out_len, out_cap;
+	char *saved;          /* ciphertext that was not used yet; the session views it */
+	struct sq_outbuf out; /* unsent plain bytes, from `out_at` on; no memory while none */
+	size_t out_at;
 };
 
 /* ---- stream.c ---- */
@@ -61,8 +65,6 @@ void sqd_stream_go(struct sqd_conn *c);
 void sqd_stream_go_soon(struct sqd_conn *c);
 /** Send what the kernel takes. */
 void sqd_stream_flush(struct sqd_conn *c);
-/** Put bytes behind what is unsent. @return 0, -ENOMEM */
-int sqd_stream_queue(struct sqd_stream *s, struct sq_sv bytes) SQ_MUST_CHECK;
 /** The socket is of no more use: negative errno, or 0 for its end. May close. */
 void sqd_stream_lost(struct sqd_conn *c, int why);
 /** recv() into `to`, looking after counters, ends and errors. @return bytes, 0: none now */
@@ -114,6 +116,10 @@ struct sq_identity *sqd_conn_prove(struct sqd_conn *c);
 const struct sqd_server_cfg *sqd_server_cfg(const struct sqd_server *in);
 /** A handle or connection of `in` is gone; calls `closed` for the last. */
 void sqd_server_release(struct sqd_server *in);
+void sqd_server_add(struct sqd_server *in, struct sqd_conn *c);
+void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c);
+/** It found no batch: who goes on first when there are some again? Not in a walk. */
+void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c);
 /** Nothing is freed in between. */
 void sqd_server_walk_begin(struct sqd_server *in);
 void sqd_server_walk_end(struct sqd_server *in);

@@ -178,8 +178,11 @@ static ssize_t decrypt(struct sqd_conn *c)
 			break;
 		got += (size_t)r;
 	}
-	if (got)
+	if (got) {
+		c->stream->fresh = false;
+		c->turn = c->server->turn;
 		p->take(c, got);
+	}
 	return got && r > 0 ? (ssize_t)got : r;
 }
 
@@ -234,9 +237,9 @@ static void greet(struct sqd_conn *c)
 		memcpy(id->subject, shown.subject, sizeof(id->subject));
 		memcpy(id->names, shown.names, sizeof(id->names));
 	}
-	sqd_stream_flush(c);
-	if (!c->closing)
-		sqd_stream_open(c);
+	c->stream->fresh = true;
+	sqd_stream_push(c); /* tickets; a peer that is gone may have left records */
+	sqd_stream_open(c);
 }
 
 static void shake(struct sqd_conn *c)
@@ -271,7 +274,8 @@ bool sqd_stream_tls_read(struct sqd_conn *c)
 		sqd_stream_unlisted(c);
 		return false;
 	}
-	s->fresh = false;
+	if (s->phase == SQD_PHASE_TLS)
+		s->fresh = false;
 	sq_tls_give(s->tls, (struct sq_sv){ wire, n });
 	if (s->phase == SQD_PHASE_TLS)
 		shake(c);

@@ -139,6 +139,7 @@ static void tcp_freed(struct sqd_conn *base SQ_UNUSED)
 
 static const struct sqd_protocol protocol = {
 	.size = sizeof(struct tcp_conn),
+	.one_way = true,
 	.open = tcp_open,
 	.room = tcp_room,
 	.take = tcp_take,

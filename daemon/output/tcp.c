@@ -1,61 +1,26 @@
-/* Output over one TCP connection.
+/* Output over one TCP connection: how it gets to its peer, and what happens when it loses it.
  *
- *   WAITING -> RESOLVING -> CONNECTING -> UP -> CLOSING -> WAITING
- *                 |             |                  ^ |
- *                 v             +------------------+ v
- *              WAITING                        CONNECTING (the next address of the name)
+ *   WAITING -> RESOLVING -> CONNECTING -> SHAKING -> UP -> CLOSING -> WAITING
+ *                 |             |            |              ^ |
+ *                 v             +------------+--------------+ v
+ *              WAITING                                  CONNECTING (the next address of the name)
  *
- * Only fail() closes the socket; only on_tcp_closed() leaves CLOSING. The name is looked up anew
- * for each round of attempts. Between rounds it waits: retry_min, doubled each time up to
- * retry_max, and a random part off that, so that many senders do not return at the same moment. The
- * wait is short again after a connection that lasted, not when one was made: a peer that accepts
- * and closes at once is not to be hammered.
- *
- * A piece is sent when the peer's system has acknowledged it, not when ours has taken it: what lies
- * in the send buffer of a connection that breaks would be lost, and that may be megabytes. The
- * kernel does not tell when that happens, so a timer asks. On a new connection it waits a little
- * longer: relays accept first, and reset when they find nobody behind them.
- *
- * It reads too, and throws away what it reads: that is how a peer that goes away is noticed.
+ * SHAKING is for TLS alone. Only sqd_tcp_out_fail() closes the socket; only on_tcp_closed() leaves
+ * CLOSING. The name is looked up anew for each round of attempts. Between rounds it waits:
+ * retry_min, doubled each time up to retry_max, and a random part off that, so that many senders do
+ * not return at the same moment. The wait is short again after a connection that lasted, not when
+ * one was made: a peer that accepts and closes at once is not to be hammered.
  */
 #include "daemon/output/tcp.h"
 
-#include <linux/sockios.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "daemon/base/listen.h"
 #include "daemon/base/log.h"
+#include "daemon/output/tcp_private.h"
 
-enum {
-	CONFIRM_MIN_MS = 2, /* doubled until it is confirmed */
-	CONFIRM_MAX_MS = 64,
-	TRUST_MS = 250,     /* a connection younger than this may yet be refused */
-	LASTING_MS = 10000, /* one older than this has worked: what ends it is something new */
-};
-
-enum state { TCP_OUT_WAITING, TCP_OUT_RESOLVING, TCP_OUT_CONNECTING, TCP_OUT_UP, TCP_OUT_CLOSING };
-
-struct tcp_output {
-	struct sqd_output base;
-	enum state state;
-	bool started, closing;
-	bool up_once; /* a connection was made before */
-	bool was_up;  /* the one being closed was */
-	bool failing; /* an outage has been logged: say when it is over */
-	int why;      /* of the last failure */
-	uint64_t retry_ms, random;
-	char host[256], port[8];
-	uv_getaddrinfo_t resolve;
-	struct addrinfo *addrs, *next_addr; /* found; still to be tried */
-	uv_tcp_t tcp;                       /* open in CONNECTING, UP and CLOSING */
-	uv_timer_t timer; /* until the next round, the end of patience, or the next look */
-	uv_connect_t connect;
-	uv_write_t write;
-	struct sq_sv sending; /* p != NULL: `sent` is owed */
-	uint64_t up_since_ms, confirm_ms;
-	char sink[1024]; /* what the peer says goes here */
-};
+/* A connection older than this has worked: what ends it is something new. */
+enum { LASTING_MS = 10000 };
 
 static const struct sq_opt_enum framings[] = { { "lf", SQD_FRAMING_LF },
 	                                       { "octet", SQD_FRAMING_OCTET },
@@ -77,19 +42,20 @@ static const struct sq_opt tcp_opts[] = {
 	  .doc = "Longest wait before connecting again." },
 	{ "keepalive", SQ_OPT_MSEC, AT(keepalive), .min = 0, .max = 86400000, .def = "1min",
 	  .doc = "Probe a silent connection after this time, to notice a peer that vanished; 0 means never." },
+	SQ_TLS_CLIENT_OPTS(struct sqd_output_tcp_cfg, tls),
 	{ 0 }
 };
 /* clang-format on */
 
-static void begin_round(struct tcp_output *o);
-static void try_next(struct tcp_output *o);
+static void begin_round(struct sqd_tcp_output *o);
+static void try_next(struct sqd_tcp_output *o);
 
-static struct tcp_output *self(struct sqd_output *out)
+static struct sqd_tcp_output *self(struct sqd_output *out)
 {
-	return SQ_CONTAINER(out, struct tcp_output, base);
+	return SQ_CONTAINER(out, struct sqd_tcp_output, base);
 }
 
-static void release(struct tcp_output *o)
+static void release(struct sqd_tcp_output *o)
 {
 	sq_assert(o->base.open_handles);
 	if (--o->base.open_handles == 0 && o->closing)
@@ -98,14 +64,14 @@ static void release(struct tcp_output *o)
 
 /* ---- rounds ------------------------------------------------------------------------------ */
 
-static void forget_addrs(struct tcp_output *o)
+static void forget_addrs(struct sqd_tcp_output *o)
 {
 	uv_freeaddrinfo(o->addrs);
 	o->addrs = o->next_addr = NULL;
 }
 
 /* xorshift64: chance enough to spread reconnects. */
-static uint64_t any(struct tcp_output *o)
+static uint64_t any(struct sqd_tcp_output *o)
 {
 	o->random ^= o->random << 13;
 	o->random ^= o->random >> 7;
@@ -119,30 +85,30 @@ static void on_retry(uv_timer_t *t)
 }
 
 /* This round is over. */
-static void wait_for_next(struct tcp_output *o)
+static void wait_for_next(struct sqd_tcp_output *o)
 {
 	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
 	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
 	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
+	const char *words = o->words;
 
 	forget_addrs(o);
 	o->state = TCP_OUT_WAITING;
+	if (!*words)
+		words = o->why == UV_EOF ? "closed by the peer" : uv_strerror(o->why);
 	/* One line for an outage, not one for each attempt. */
 	sqd_log(o->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying in %u.%u s",
-	        o->base.name, o->why == UV_EOF ? "closed by the peer" : uv_strerror(o->why),
-	        (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
+	        o->base.name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
 	o->failing = true;
 	o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
 	(void)uv_timer_start(&o->timer, on_retry, wait, 0);
 }
 
-/* The one way down. libuv ends pending requests with UV_ECANCELED, then calls on_tcp_closed(). */
-static void fail(struct tcp_output *o, int why);
-
 static void on_tcp_closed(uv_handle_t *h)
 {
-	struct tcp_output *o = h->data;
+	struct sqd_tcp_output *o = h->data;
 
+	sqd_tcp_link_forget(o);
 	if (o->sending.p) { /* written, and never confirmed; send() says -EAGAIN while CLOSING */
 		o->sending = (struct sq_sv){ 0 };
 		o->base.sent(&o->base, o->why); /* it may close us */
@@ -158,139 +124,56 @@ static void on_tcp_closed(uv_handle_t *h)
 		try_next(o);
 }
 
-static void fail(struct tcp_output *o, int why)
+void sqd_tcp_out_fail(struct sqd_tcp_output *o, int why)
+{
+	sqd_tcp_out_fail_for(o, why, "");
+}
+
+/* libuv ends pending requests with UV_ECANCELED, then calls on_tcp_closed(). */
+void sqd_tcp_out_fail_for(struct sqd_tcp_output *o, int why, const char *words)
 {
 	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
 
 	if (o->state == TCP_OUT_CLOSING)
 		return;
-	sq_assert(o->state == TCP_OUT_CONNECTING || o->state == TCP_OUT_UP);
+	sq_assert(o->state == TCP_OUT_CONNECTING || o->state == TCP_OUT_SHAKING ||
+	          o->state == TCP_OUT_UP);
 	o->was_up = o->state == TCP_OUT_UP;
 	if (o->was_up && uv_now(o->base.loop) - o->up_since_ms >= LASTING_MS)
 		o->retry_ms = cfg->retry_min;
 	o->state = TCP_OUT_CLOSING;
 	o->why = why;
+	snprintf(o->words, sizeof(o->words), "%s", words);
 	if (!o->closing)
 		(void)uv_timer_stop(&o->timer);
+	sqd_tcp_link_end(o);
 	uv_close((uv_handle_t *)&o->tcp, on_tcp_closed);
 }
 
 static void on_timeout(uv_timer_t *t)
 {
-	fail(t->data, UV_ETIMEDOUT);
-}
+	struct sqd_tcp_output *o = t->data;
 
-/* ---- a connection that is up ------------------------------------------------------------- */
-
-static void on_alloc(uv_handle_t *h, size_t suggested SQ_UNUSED, uv_buf_t *buf)
-{
-	struct tcp_output *o = h->data;
-
-	*buf = uv_buf_init(o->sink, sizeof(o->sink));
-}
-
-static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf SQ_UNUSED)
-{
-	if (nread < 0)
-		fail(s->data, (int)nread);
-}
-
-static void on_connected(uv_connect_t *req, int status)
-{
-	struct tcp_output *o = req->data;
-	int r = status;
-
-	if (o->state == TCP_OUT_CLOSING)
-		return; /* UV_ECANCELED: fail() closed us meanwhile */
-	if (r == 0)
-		r = uv_read_start((uv_stream_t *)&o->tcp, on_alloc, on_read);
-	if (r < 0) {
-		fail(o, r);
-		return;
-	}
-	(void)uv_timer_stop(&o->timer);
-	forget_addrs(o);
-	o->state = TCP_OUT_UP;
-	o->up_since_ms = uv_now(o->base.loop);
-	if (o->up_once)
-		o->base.reconnects++;
-	o->up_once = true;
-	sqd_log(SQD_LOG_NOTICE, "%s: connected", o->base.name);
-	o->failing = false;
-	o->base.ready(&o->base); /* last: it may call send() or close() */
-}
-
-/* Bytes that the peer's system has not acknowledged. 0 also when we cannot know. */
-static int unconfirmed(const struct tcp_output *o)
-{
-	uv_os_fd_t fd;
-	int n;
-
-	if (uv_fileno((const uv_handle_t *)&o->tcp, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0)
-		return 0;
-	return n;
-}
-
-static void on_look(uv_timer_t *t)
-{
-	struct tcp_output *o = t->data;
-	uint64_t age = uv_now(o->base.loop) - o->up_since_ms;
-
-	if (age < TRUST_MS) {
-		(void)uv_timer_start(&o->timer, on_look, TRUST_MS - age, 0);
-		return;
-	}
-	if (unconfirmed(o) > 0) {
-		(void)uv_timer_start(&o->timer, on_look, o->confirm_ms, 0);
-		if (o->confirm_ms < CONFIRM_MAX_MS)
-			o->confirm_ms *= 2;
-		return;
-	}
-	o->sending = (struct sq_sv){ 0 };
-	o->base.sent(&o->base, 0); /* last: it may call send() or close() */
-}
-
-static void on_written(uv_write_t *req, int status)
-{
-	struct tcp_output *o = req->data;
-
-	if (status == 0) {
-		if (o->state != TCP_OUT_UP)
-			return; /* on_tcp_closed() tells */
-		o->confirm_ms = CONFIRM_MIN_MS;
-		(void)uv_timer_start(&o->timer, on_look, CONFIRM_MIN_MS, 0);
-		return;
-	}
-	o->sending = (struct sq_sv){ 0 };
-	fail(o, status);
-	o->base.sent(&o->base, status); /* last: it may call send() or close() */
-}
-
-static int tcp_send(struct sqd_output *out, struct sq_sv bytes)
-{
-	struct tcp_output *o = self(out);
-	uv_buf_t buf;
-	int r;
-
-	/* libuv only reads through the pointer; its type does not say so. */
-	memcpy(&buf.base, &bytes.p, sizeof(buf.base));
-	buf.len = bytes.n;
-	if (o->state != TCP_OUT_UP || o->sending.p || o->closing)
-		return -EAGAIN;
-	sq_assert(bytes.n);
-	r = uv_write(&o->write, (uv_stream_t *)&o->tcp, &buf, 1, on_written);
-	if (r < 0) {
-		fail(o, r);
-		return -EAGAIN;
-	}
-	o->sending = bytes;
-	return 0;
+	sqd_tcp_out_fail_for(o, UV_ETIMEDOUT,
+	                     o->state == TCP_OUT_SHAKING ? "no TLS handshake in time" : "");
 }
 
 /* ---- getting there ----------------------------------------------------------------------- */
 
+static void on_connected(uv_connect_t *req, int status)
+{
+	struct sqd_tcp_output *o = req->data;
+
+	if (o->state == TCP_OUT_CLOSING)
+		return; /* UV_ECANCELED: it was closed meanwhile */
+	if (status < 0)
+		sqd_tcp_out_fail(o, status);
+	else
+		sqd_tcp_link_begin(o); /* last: it may call send() or close() */
+}
+
 /* Connect to the next address of the name. */
-static void try_next(struct tcp_output *o)
+static void try_next(struct sqd_tcp_output *o)
 {
 	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
 	struct addrinfo *a = o->next_addr;
@@ -307,7 +190,7 @@ static void try_next(struct tcp_output *o)
 	o->state = TCP_OUT_CONNECTING;
 	r = uv_tcp_connect(&o->connect, &o->tcp, a->ai_addr, on_connected);
 	if (r < 0) {
-		fail(o, r);
+		sqd_tcp_out_fail(o, r);
 		return;
 	}
 	(void)uv_tcp_nodelay(&o->tcp, 1); /* these two are comforts */
@@ -318,7 +201,7 @@ static void try_next(struct tcp_output *o)
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 {
-	struct tcp_output *o = req->data;
+	struct sqd_tcp_output *o = req->data;
 
 	if (o->closing) {
 		uv_freeaddrinfo(found);
@@ -328,6 +211,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *foun
 	release(o); /* the timer is open: this is not the end */
 	if (status < 0) {
 		o->why = status;
+		o->words[0] = '\0';
 		wait_for_next(o);
 		return;
 	}
@@ -335,7 +219,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *foun
 	try_next(o);
 }
 
-static void begin_round(struct tcp_output *o)
+static void begin_round(struct sqd_tcp_output *o)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	int r;
@@ -343,6 +227,7 @@ static void begin_round(struct tcp_output *o)
 	r = uv_getaddrinfo(o->base.loop, &o->resolve, on_resolved, o->host, o->port, &hints);
 	if (r < 0) {
 		o->why = r;
+		o->words[0] = '\0';
 		wait_for_next(o);
 		return;
 	}
@@ -352,9 +237,28 @@ static void begin_round(struct tcp_output *o)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+/* Read the files of TLS. When that fails, all is as before. */
+static int use_tls(struct sqd_tcp_output *o, struct sq_err *err)
+{
+	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
+	int r = sq_tls_client_wanted(&cfg->tls, err);
+	struct sq_tls_ctx *ctx;
+
+	if (r <= 0)
+		return r;
+	ctx = sq_tls_client_new(&cfg->tls, err);
+	if (!ctx)
+		return -EINVAL;
+	if (*sq_tls_ctx_warning(ctx))
+		sqd_log(SQD_LOG_WARNING, "%s: %s", o->base.name, sq_tls_ctx_warning(ctx));
+	sq_tls_ctx_unref(o->tls_ctx);
+	o->tls_ctx = ctx;
+	return 0;
+}
+
 static int tcp_start(struct sqd_output *out, struct sq_err *err)
 {
-	struct tcp_output *o = self(out);
+	struct sqd_tcp_output *o = self(out);
 	const struct sqd_output_tcp_cfg *cfg = out->cfg;
 	int r;
 
@@ -363,6 +267,9 @@ static int tcp_start(struct sqd_output *out, struct sq_err *err)
 	r = sqd_addr_split(cfg->address, o->host, o->port, err);
 	if (r < 0)
 		return sq_err_wrap(err, r, "tcp output");
+	r = use_tls(o, err);
+	if (r < 0)
+		return sq_err_wrap(err, r, "%s", out->name);
 	(void)uv_timer_init(out->loop, &o->timer); /* cannot fail */
 	out->open_handles++;
 	o->timer.data = o->resolve.data = o->connect.data = o->write.data = o;
@@ -373,9 +280,18 @@ static int tcp_start(struct sqd_output *out, struct sq_err *err)
 	return 0;
 }
 
-/* Nothing to do: a connection is not a file. */
-static void tcp_reopen(struct sqd_output *out SQ_UNUSED)
+/* Certificates and keys are read anew, for connections to come. */
+static void tcp_reopen(struct sqd_output *out)
 {
+	struct sq_err err = { 0 };
+
+	if (use_tls(self(out), &err) < 0)
+		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", out->name, err.text);
+}
+
+static int tcp_send(struct sqd_output *out, struct sq_sv bytes)
+{
+	return sqd_tcp_link_send(self(out), bytes);
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -385,11 +301,13 @@ static void on_timer_closed(uv_handle_t *h)
 
 static void tcp_close(struct sqd_output *out)
 {
-	struct tcp_output *o = self(out);
+	struct sqd_tcp_output *o = self(out);
 
 	if (o->closing)
 		return;
 	o->closing = true;
+	sq_tls_ctx_unref(o->tls_ctx); /* the session has its own reference */
+	o->tls_ctx = NULL;
 	if (!o->started) { /* start() had failed: a handle of no other use calls back later */
 		(void)uv_timer_init(out->loop, &o->timer);
 		o->timer.data = o;
@@ -398,14 +316,15 @@ static void tcp_close(struct sqd_output *out)
 	uv_close((uv_handle_t *)&o->timer, on_timer_closed);
 	if (o->state == TCP_OUT_RESOLVING)
 		(void)uv_cancel((uv_req_t *)&o->resolve); /* when it runs already, it ends */
-	else if (o->state == TCP_OUT_CONNECTING || o->state == TCP_OUT_UP)
-		fail(o, UV_ECANCELED);
+	else if (o->state == TCP_OUT_CONNECTING || o->state == TCP_OUT_SHAKING ||
+	         o->state == TCP_OUT_UP)
+		sqd_tcp_out_fail(o, UV_ECANCELED);
 	forget_addrs(o);
 }
 
 const struct sqd_output_ops sqd_output_tcp = {
 	.kind = "tcp",
-	.size = sizeof(struct tcp_output),
+	.size = sizeof(struct sqd_tcp_output),
 	.cfg_size = sizeof(struct sqd_output_tcp_cfg),
 	.opts = tcp_opts,
 	.start = tcp_start,

@@ -1,7 +1,8 @@
-/* The output over TCP. Main loop only. */
+/* The output over TCP, plain or with TLS. Main loop only. */
 #pragma once
 
 #include "daemon/flow/output.h"
+#include "lib/host/tls.h"
 
 extern const struct sqd_output_ops sqd_output_tcp;
 
@@ -12,4 +13,5 @@ struct sqd_output_tcp_cfg {
 	uint64_t connect_timeout;
 	uint64_t retry_min, retry_max;
 	uint64_t keepalive; /* 0 = none */
+	struct sq_tls_client_cfg tls;
 };

@@ -23,6 +23,7 @@
 	X(dropped_truncated,   DROP, "Datagrams that arrived longer than their buffer and were cut")   \
 	X(dropped_inflate,     DROP, "Compressed datagrams that did not unpack, or unpacked to too much") \
 	X(dropped_chunks,      DROP, "Chunked datagrams of which a part never came, or was wrong")     \
+	X(dropped_duplicate,   DROP, "Events sent again that were remembered; their alerts went out the first time") \
 	X(dropped_shutdown,    DROP, "Records still unread when the deadline for stopping passed")     \
 	X(bytes_in,            INFO, "Bytes received from inputs")                                     \
 	X(alerts,              INFO, "Alerts made: one for each rule and event")                       \
@@ -48,6 +49,27 @@
 	X(tls_failed,          INFO, "TLS handshakes and sessions that failed")                        \
 	X(tls_truncated,       INFO, "TLS connections ended without saying so first (close_notify)")   \
 	X(tls_reloads_failed,  INFO, "Certificates that could not be read anew; the old one stayed")   \
+	X(beats_windows,        INFO, "Lumberjack windows received whole")                               \
+	X(beats_acked,          INFO, "Lumberjack windows acknowledged: all of their events are settled") \
+	X(beats_cut,            INFO, "Lumberjack windows begun and never acknowledged; their senders send them again") \
+	X(beats_keepalives,     INFO, "Times a Lumberjack sender was told that its window is still under way") \
+	X(beats_faults,         INFO, "Lumberjack connections closed for an error of the protocol")      \
+	X(beats_over_window,    INFO, "Lumberjack connections closed for a window over max_window")      \
+	X(beats_over_frame,     INFO, "Lumberjack connections closed for a frame over max_frame")        \
+	X(beats_over_unpacked,  INFO, "Lumberjack connections closed for a compressed frame over max_unpacked") \
+	X(beats_over_ratio,     INFO, "Lumberjack connections closed for a compressed frame over max_ratio") \
+	X(beats_over_pairs,     INFO, "Lumberjack connections closed for an event over max_pairs or max_key") \
+	X(beats_over_unfinished, INFO, "Lumberjack connections closed because max_unfinished was used up")     \
+	X(beats_full,           INFO, "Times a Lumberjack connection was not read because max_windows were unacknowledged") \
+	X(beats_unacked,        INFO, "Lumberjack connections closed because a window took longer than max_unacked") \
+	X(beats_silent,         INFO, "Lumberjack connections closed because they were silent inside of a frame") \
+	X(http_requests,       INFO, "HTTP requests whose header was read")                            \
+	X(http_unauthorized,   INFO, "HTTP requests refused because they showed no token or password, or a wrong one") \
+	X(http_busy,           INFO, "HTTP requests answered with 429 because no batch was free for busy_after") \
+	X(http_unsettled,      INFO, "HTTP requests answered with 503: not settled within answer_timeout, or lost on the way down") \
+	X(http_too_large,      INFO, "HTTP requests refused because header, body or what it unpacks to was too large") \
+	X(http_bad,            INFO, "HTTP requests refused for what they are: broken, cut off, no such path or encoding") \
+	X(http_timeouts,       INFO, "HTTP requests refused because header or body came too slowly")   \
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \

@@ -61,7 +61,7 @@ void sq_pipeline_watch(struct sq_pipeline *pl, sq_pipeline_see_fn *see, void *ct
 struct run {
 	struct sq_pipeline *pl;
 	struct sq_batch *b;
-	const struct sq_origin *origin; /* of the record */
+	struct sq_origin *origin; /* of the record */
 	struct sq_now now;
 };
 
@@ -86,6 +86,15 @@ static void cut_to(struct sq_batch *b, struct mark m)
 static bool is_empty(struct mark m)
 {
 	return m.len == 0 && m.n_alerts == 0 && m.n_dead == 0;
+}
+
+/* What there is must be delivered first. */
+static bool is_full(const struct run *r)
+{
+	const struct sq_batch *b = r->b;
+
+	return (b->out.len >= b->limits.out && !is_empty(mark_of(b))) ||
+	       (r->pl->opts.deduplicate && b->n_events == b->limits.events);
 }
 
 /* Write the text of slot `slot` of `ref`. @return false: it does not fit */
@@ -201,15 +210,38 @@ static uint32_t wanted_hits(const struct sq_pipeline *pl)
 	return n;
 }
 
-static void count_event(struct sq_counters *c, const struct sq_pipeline *pl, uint32_t alerts)
+/* Whether the event is one to be counted later, when it is known to be no repeat. Of one whose
+ * alerts were lost a repeat is welcome. */
+static bool leave_event(const struct run *r, struct mark before, uint32_t alerts)
 {
-	const struct sq_event *ev = &pl->event;
+	const struct sq_pipeline *pl = r->pl;
+	struct sq_batch *b = r->b;
+	struct sq_event_ref *ref = &b->events[b->n_events];
 
-	if (pl->hits.n)
-		c->alerted++;
-	else
-		c->clean++;
-	c->alerts += alerts;
+	if (!pl->opts.deduplicate || alerts < wanted_hits(pl))
+		return false;
+	sq_assert(b->n_events < b->limits.events);
+	*ref = (struct sq_event_ref){ .first_alert = before.n_alerts,
+		                      .end_alert = b->n_alerts,
+		                      .alerts = alerts,
+		                      .alerted = pl->hits.n > 0 };
+	if (!sq_dedup_key(&pl->opts.secret, &pl->event, &pl->hits, pl->rules, ref->key))
+		return false;
+	b->n_events++;
+	return true;
+}
+
+static void count_event(const struct run *r, struct mark before, uint32_t alerts)
+{
+	const struct sq_pipeline *pl = r->pl;
+	const struct sq_event *ev = &pl->event;
+	struct sq_counters *c = &r->b->counts;
+
+	if (!leave_event(r, before, alerts)) {
+		c->alerted += pl->hits.n > 0;
+		c->clean += pl->hits.n == 0;
+		c->alerts += alerts;
+	}
 	c->alerts_capped += pl->hits.capped;
 	c->duplicate_keys += (ev->flags & SQ_EVENT_DUPLICATE_KEY) != 0;
 	c->fields_overflow += (ev->flags & SQ_EVENT_OVERFLOW) != 0;
@@ -258,7 +290,7 @@ static bool run_event(const struct run *r)
 		}
 		r->b->counts.alerts_lost += wanted - written;
 	}
-	count_event(&r->b->counts, pl, written);
+	count_event(r, before, written);
 	if (pl->see)
 		pl->see(pl->see_ctx, &pl->event, &pl->hits, pl->event.raw, NULL);
 	return true;
@@ -318,6 +350,7 @@ static bool run_malformed(const struct run *r, struct sq_sv record, const char *
 			b->counts.dead_letters_lost++;
 	}
 	b->counts.malformed++;
+	r->origin->malformed++;
 	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->origin->peer,
 	               r->origin->peer[0] ? ": " : "", why);
 	if (r->pl->see)
@@ -366,7 +399,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 		bool counted;
 		int n = 0;
 
-		if (b->out.len >= b->limits.out && !is_empty(mark_of(b)))
+		if (is_full(r))
 			return false;
 		before = rest;
 		sq_arena_reset(&b->arena);
@@ -385,6 +418,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 		if (!counted)
 			return false;
 		b->counts.received += !first;
+		r->origin->further += !first;
 		first = false;
 		/* A reader that did not move would hold us here for ever. */
 		if (rest.n == 0 || rest.n >= before.n)

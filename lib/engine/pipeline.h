@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/engine/alert.h"
+#include "lib/engine/dedup.h"
 #include "lib/model/reader.h"
 
 struct sq_pipeline_opts {
@@ -16,6 +17,9 @@ struct sq_pipeline_opts {
 	uint8_t formats;   /* bit per enum sq_format to encode */
 	uint8_t datagram_formats; /* of those, the ones that go out as datagrams too */
 	bool dead_letters;        /* write malformed records into the batch */
+	/* Leave events that have a key for the caller to count: b->events. b->limits.events > 0. */
+	bool deduplicate;
+	struct sq_siphash_key secret; /* of those keys */
 	bool derive_all; /* make every derived field of every event, for who looks at them */
 };
 
@@ -29,7 +33,8 @@ void sq_pipeline_free(struct sq_pipeline *pl);
  * Run the records of `b` from b->done on. Stops early, with sq_batch_unfinished(b) true, when the
  * alerts of the batch reach b->limits.out: the caller delivers them, calls sq_batch_clear_out() and
  * runs the batch again. Every record is counted into b->counts exactly once; those that hold more
- * than one event count `received` for each further one.
+ * than one event count `received` for each further one. What is in b->events is not counted: the
+ * caller counts it as alerted or clean, with its alerts, or as dropped_duplicate.
  */
 void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now now);
 

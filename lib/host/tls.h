@@ -25,6 +25,7 @@ struct sq_tls_server_cfg {
 		client_names; /* CN or SAN must be one of these ("*.corp.example"); none: any */
 	int min_version;      /* enum sq_tls_version */
 	char *ciphers;        /* of TLS 1.2, as OpenSSL names them; NULL: the strong ones */
+	bool one_way;         /* not an option: clients are never answered, so some never read */
 };
 
 /** Rows: SQ_TLS_CLIENT_OPTS(type, member). */

@@ -23,15 +23,16 @@ static void put_text(char *to, size_t room, const char *from, size_t n)
 	to[n] = '\0';
 }
 
-void sq_tls_subject(X509 *cert, char *to, size_t room)
+void sq_tls_subject(X509 *cert, char *to, size_t room, bool ascii)
 {
+	unsigned long how =
+		ascii ? XN_FLAG_RFC2253 : XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
 	long n = 0;
 
 	*to = '\0';
-	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0,
-	                              XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0)
+	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, how) >= 0)
 		n = BIO_get_mem_data(bio, &text);
 	if (n > 0)
 		put_text(to, room, text, (size_t)n);
@@ -111,7 +112,7 @@ bool sq_tls_identity(const struct sq_tls *t, struct sq_identity *to)
 
 	if (!cert)
 		return false;
-	sq_tls_subject(cert, to->subject, sizeof(to->subject));
+	sq_tls_subject(cert, to->subject, sizeof(to->subject), false);
 	put_names(cert, to->names, sizeof(to->names));
 	ERR_clear_error();
 	return true;

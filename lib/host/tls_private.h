@@ -40,6 +40,16 @@ BIO_METHOD *sq_tls_bio_method(void);
 void sq_tls_on_message(int written, int version, int type, const void *p, size_t n, SSL *ssl,
                        void *ctx);
 
+/** -ENOMEM with its text. */
+int sq_tls_no_memory(struct sq_err *err);
+/** Our certificate with its chain and its key (`key` NULL: in the same file); tells of dates. */
+int sq_tls_use_certificate(struct sq_tls_ctx *ctx, const char *file, const char *key,
+                           struct sq_err *err) SQ_MUST_CHECK;
+/** Whoever is in the file is trusted, be it a root or not; servers tell clients these names.
+ *  @param key  of the configuration, for messages */
+int sq_tls_use_authorities(struct sq_tls_ctx *ctx, const char *key, const char *file,
+                           struct sq_err *err) SQ_MUST_CHECK;
+
 /** Remember why it fails; the first reason given is the one that is kept. */
 void sq_tls_say(struct sq_tls *t, const char *fmt, ...) SQ_PRINTF(2, 3);
 
@@ -56,5 +66,6 @@ int sq_tls_on_verify(int ok, X509_STORE_CTX *store);
 /** One of the names that are asked for is in the certificate; true when none is asked for. */
 bool sq_tls_name_fits(X509 *cert, const struct sq_opt_strs *wanted);
 
-/** Subject as RFC 2253 has it, cut when too long; control characters become '?'. */
-void sq_tls_subject(X509 *cert, char *to, size_t room);
+/** Subject as RFC 2253 has it, cut when too long. It cannot forge a line of a log: control
+ *  characters are escaped, and with `ascii` all that is not printable ASCII. */
+void sq_tls_subject(X509 *cert, char *to, size_t room, bool ascii);

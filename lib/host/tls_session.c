@@ -105,13 +105,16 @@ static bool expect(struct sq_tls *t, const char *host)
 {
 	const char *name = t->ctx->name ? t->ctx->name : host;
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+	char *sni;
 
 	if (!name || !*name)
 		return true;
 	if (is_address(name)) /* addresses are not sent as SNI: RFC 6066, 3 */
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, name) == 1;
+	/* OpenSSL only reads through the pointer; the cast in its macro does not say so. */
+	memcpy(&sni, &name, sizeof(sni));
+	return SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, sni) == 1;
 }
 
 static bool set_up(struct sq_tls *t, const char *host)
@@ -119,13 +122,14 @@ static bool set_up(struct sq_tls *t, const char *host)
 	BIO *bio;
 
 	t->ssl = SSL_new(t->ctx->ssl);
-	bio = t->ssl ? BIO_new(t->ctx->bio) : NULL;
+	if (!t->ssl || SSL_set_app_data(t->ssl, t) != 1)
+		return false;
+	bio = BIO_new(t->ctx->bio);
 	if (!bio)
 		return false;
 	BIO_set_data(bio, t);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
-	SSL_set_app_data(t->ssl, t);
 	if (t->ctx->server) {
 		SSL_set_accept_state(t->ssl);
 		return true;
@@ -213,7 +217,7 @@ static int check_resumed(struct sq_tls *t)
 
 	if (!t->ctx->server || !cert || !SSL_session_reused(t->ssl))
 		return 0;
-	sq_tls_subject(cert, subject, sizeof(subject));
+	sq_tls_subject(cert, subject, sizeof(subject), true);
 	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
 		sq_tls_say(t, "the client's certificate has expired (%s)", subject);
 	else if (!sq_tls_name_fits(cert, &t->ctx->names))

@@ -106,7 +106,7 @@ int sq_tls_on_verify(int ok, X509_STORE_CTX *store)
 	char subject[256] = "unknown";
 
 	if (cert)
-		sq_tls_subject(cert, subject, sizeof(subject));
+		sq_tls_subject(cert, subject, sizeof(subject), true);
 	if (ok && (depth || !t->ctx->server || sq_tls_name_fits(cert, &t->ctx->names)))
 		return 1;
 	if (ok) {

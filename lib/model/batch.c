@@ -36,7 +36,8 @@ struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
 	b->origins = calloc(limits->origins, sizeof(*b->origins));
 	b->alerts = calloc(b->cap_alerts, sizeof(*b->alerts));
 	b->dead = calloc(b->cap_dead, sizeof(*b->dead));
-	if (!b->chunk || !b->records || !b->origins || !b->alerts || !b->dead ||
+	b->events = calloc(limits->events + UINT64_C(1), sizeof(*b->events));
+	if (!b->chunk || !b->records || !b->origins || !b->alerts || !b->dead || !b->events ||
 	    sq_arena_init(&b->arena, limits->arena) < 0) {
 		sq_batch_free(b);
 		return NULL;
@@ -50,6 +51,7 @@ void sq_batch_free(struct sq_batch *b)
 		return;
 	sq_arena_fini(&b->arena);
 	sq_outbuf_fini(&b->out);
+	free(b->events);
 	free(b->dead);
 	free(b->alerts);
 	free(b->origins);
@@ -99,5 +101,6 @@ void sq_batch_clear_out(struct sq_batch *b)
 	sq_outbuf_reset(&b->out);
 	b->n_alerts = 0;
 	b->n_dead = 0;
+	b->n_events = 0;
 	b->why[0] = '\0';
 }

@@ -24,8 +24,10 @@ struct sq_identity {
 struct sq_origin {
 	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
-	uint32_t n;    /* records of this origin in the batch: what the receipt is owed */
-	char peer[64]; /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
+	uint32_t n;         /* records of this origin in the batch: what the receipt is owed */
+	uint32_t further;   /* events that records of it held beside their first ones */
+	uint32_t malformed; /* of records and further events */
+	char peer[64];      /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
 };
 
 struct sq_record {
@@ -60,13 +62,22 @@ struct sq_dead_ref {
 	uint32_t at, n;
 };
 
+/** An event that is counted only when it is known not to be a repeat (lib/engine/dedup.h). */
+struct sq_event_ref {
+	uint64_t key[2];
+	uint32_t first_alert, end_alert; /* in sq_batch.alerts */
+	uint32_t alerts;                 /* how many to count */
+	bool alerted;                    /* a rule matched; there may be no alert of it */
+};
+
 struct sq_batch_limits {
 	uint32_t chunk;   /* bytes of the chunk */
 	uint32_t records; /* at most so many records */
 	uint32_t origins;
-	uint32_t arena; /* bytes */
-	uint32_t out;   /* bytes of encoded alerts before the batch must be handed on; the buffer
-	                 * may grow past it by 16 chunks, for one event with many alerts */
+	uint32_t events; /* at most so many events with keys; 0: none has one */
+	uint32_t arena;  /* bytes */
+	uint32_t out;    /* bytes of encoded alerts before the batch must be handed on; the buffer
+	                  * may grow past it by 16 chunks, for one event with many alerts */
 };
 
 struct sq_batch {
@@ -91,6 +102,8 @@ struct sq_batch {
 	uint32_t n_alerts, cap_alerts;
 	struct sq_dead_ref *dead;
 	uint32_t n_dead, cap_dead;
+	struct sq_event_ref *events;
+	uint32_t n_events;
 	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
 
 	struct sq_counters counts; /* since the batch was opened; added up by the main loop */
@@ -115,7 +128,8 @@ int sq_batch_origin(struct sq_batch *b, void *receipt, const char *peer) SQ_MUST
 /** Add a record that lies in the chunk. @return 0 or -ENOSPC: the batch is full, seal it */
 int sq_batch_add(struct sq_batch *b, uint32_t origin, struct sq_sv raw) SQ_MUST_CHECK;
 
-/** Forget the alerts and dead letters that have been delivered, keep the records still to run. */
+/** Forget the alerts, dead letters and keys that have been delivered, keep the records still to
+ * run. */
 void sq_batch_clear_out(struct sq_batch *b);
 
 /** Records are left to run: give the batch to a pipeline once more. */

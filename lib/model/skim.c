@@ -70,7 +70,9 @@ static enum act act_of(const struct sq_skim *s, const struct sq_target *t, uint1
 		if (node->kind & SQ_PATH_TEXT)
 			return ACT_EVENT;
 	}
-	return t->field != SQ_AUX_NONE && in != SQ_NODE_ROOT ? ACT_COUNT : ACT_PASS;
+	if (t->field == SQ_AUX_NONE || (sq_trie_node(s->walk->trie, in)->kind & SQ_PATH_ROOT))
+		return ACT_PASS;
+	return ACT_COUNT;
 }
 
 /* ---- keys ---- */

@@ -183,7 +183,7 @@ static void put(struct sq_walk *w, struct sq_walk_frame *in, struct sq_found *f)
 	if (w->target.field != SQ_AUX_NONE) {
 		f->rank = w->target.rank;
 		sq_collect_put(w->c, w->target.field, f);
-		w->c->n_data += in->node != SQ_NODE_ROOT;
+		w->c->n_data += !(sq_trie_node(w->trie, in->node)->kind & SQ_PATH_ROOT);
 	}
 	if (w->target.node == SQ_NODE_NONE)
 		return;

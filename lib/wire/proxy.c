@@ -245,9 +245,9 @@ static int check_fixed(struct sq_proxy_reader *r)
 	return 0;
 }
 
-static void gather(struct sq_proxy_reader *r, struct sq_sv in, size_t *used, size_t upto)
+static void gather(struct sq_proxy_reader *r, struct sq_sv in, size_t *used, size_t until)
 {
-	size_t n = upto - r->n;
+	size_t n = until - r->n;
 
 	if (n > in.n - *used)
 		n = in.n - *used;

@@ -14,7 +14,7 @@ enum {
 _Static_assert(1 << ZSTD_WINDOW_LOG == SQ_UNPACK_ZSTD_WINDOW, "one limit, written twice");
 
 struct sq_unpack {
-	struct inflate_state *flate;
+	struct inflate_state *inflater;
 	ZSTD_DCtx *zstd;
 	struct sq_unpack_limits limits;
 	uint64_t used, made;
@@ -38,7 +38,7 @@ void sq_unpack_free(struct sq_unpack *u)
 {
 	if (!u)
 		return;
-	free(u->flate);
+	free(u->inflater);
 	ZSTD_freeDCtx(u->zstd);
 	free(u);
 }
@@ -57,23 +57,25 @@ static int begin_zstd(struct sq_unpack *u)
 	return 0;
 }
 
-static int begin_flate(struct sq_unpack *u)
+static int begin_inflate(struct sq_unpack *u)
 {
-	if (!u->flate)
-		u->flate = malloc(sizeof(*u->flate));
-	if (!u->flate)
+	if (!u->inflater)
+		u->inflater = malloc(sizeof(*u->inflater));
+	if (!u->inflater)
 		return -ENOMEM;
-	isal_inflate_init(u->flate);
-	u->flate->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
+	isal_inflate_init(u->inflater);
+	u->inflater->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
 	return 0;
 }
 
 int sq_unpack_begin(struct sq_unpack *u, enum sq_unpack_kind kind, struct sq_unpack_limits limits)
 {
-	*u = (struct sq_unpack){
-		.flate = u->flate, .zstd = u->zstd, .limits = limits, .kind = kind, .drained = true
-	};
-	return kind == SQ_UNPACK_ZSTD ? begin_zstd(u) : begin_flate(u);
+	*u = (struct sq_unpack){ .inflater = u->inflater,
+		                 .zstd = u->zstd,
+		                 .limits = limits,
+		                 .kind = kind,
+		                 .drained = true };
+	return kind == SQ_UNPACK_ZSTD ? begin_zstd(u) : begin_inflate(u);
 }
 
 /* What the inflater was given is remembered by its last bytes: when a member ends, it may have read
@@ -105,15 +107,15 @@ static void end_member(struct sq_unpack *u, struct sq_sv *in, struct sq_sv given
 	u->n_last = 0;
 	u->inside = false;
 	u->whole = true;
-	isal_inflate_reset(u->flate);
-	u->flate->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
+	isal_inflate_reset(u->inflater);
+	u->inflater->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
 }
 
 /* A run of the inflater over `*in`, which is either what lies ahead or what the caller gave. */
 static int inflate_some(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, size_t *made)
 {
 	struct sq_sv given = sq_sv_first(*in, UINT32_MAX / 2);
-	struct inflate_state *s = u->flate;
+	struct inflate_state *s = u->inflater;
 	uint32_t room = cap > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)cap;
 	int r;
 
@@ -151,12 +153,12 @@ static bool settle_deflate(struct sq_unpack *u, struct sq_sv *in)
 	if (u->n_ahead < 2)
 		return false;
 	if ((u->ahead[0] & 15) != 8 || (u->ahead[0] << 8 | u->ahead[1]) % 31)
-		u->flate->crc_flag = ISAL_DEFLATE;
+		u->inflater->crc_flag = ISAL_DEFLATE;
 	u->settled = true;
 	return true;
 }
 
-static int step_flate(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, size_t *made)
+static int step_inflate(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, size_t *made)
 {
 	uint8_t bytes[AHEAD_MAX];
 	struct sq_sv ahead = { (const char *)bytes, u->n_ahead };
@@ -236,7 +238,7 @@ static int step(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, siz
 	if (!cap) /* the next byte is one too many; but the stream may be at its end */
 		to = &beyond;
 	r = u->kind == SQ_UNPACK_ZSTD ? step_zstd(u, in, to, cap ? cap : 1, made)
-	                              : step_flate(u, in, to, cap ? cap : 1, made);
+	                              : step_inflate(u, in, to, cap ? cap : 1, made);
 	u->used += before - in->n;
 	if (!cap && *made) {
 		*made = 0;

@@ -44,6 +44,24 @@ static struct config_case cases[] = {
 	{ "two inputs that listen on one address",
 	  "inputs:\n  - {type: tcp, listen: 127.0.0.1:1}\n  - {type: udp, listen: 127.0.0.1:1}\n  - {type: tcp, listen: 127.0.0.1:1}\n",
 	  "two inputs of type tcp", 4 },
+	{ "two kinds of streams on one address",
+	  "inputs:\n  - {type: tcp, listen: 127.0.0.1:1}\n  - {type: beats, listen: 127.0.0.1:1}\n",
+	  "two inputs, of type tcp and beats, listen on 127.0.0.1:1", 3 },
+	{ "one unix socket for streams and datagrams",
+	  "inputs:\n  - {type: tcp, listen: unix:/run/s}\n  - {type: udp, listen: unix:/run/s}\n",
+	  "two inputs, of type tcp and udp, listen on unix:/run/s", 3 },
+	{ "unix sockets",
+	  "inputs:\n  - {type: tcp, listen: unix:/run/s, socket_mode: \"0666\"}\n"
+	  "  - {type: udp, listen: unix:@log}\n",
+	  NULL, 0 },
+	{ "a unix socket without its whole path", "inputs:\n  - type: tcp\n    listen: unix:s\n",
+	  "write the whole path", 3 },
+	{ "a mode that is none", SQD_IN "    socket_mode: rw\n", "socket_mode: \"rw\" is no mode",
+	  4 },
+	{ "proxies", SQD_IN "    proxy_from: [192.0.2.0/24, \"2001:db8::/32\", unix]\n", NULL, 0 },
+	{ "a proxy that is no network",
+	  SQD_IN "    proxy_from: [192.0.2.0/24, proxy.example.org]\n",
+	  "proxy_from: \"proxy.example.org\" is no network", 4 },
 	{ "an upstream that is no address", "outputs:\n  - type: udp\n    address: siem:0\n",
 	  "nothing can be sent", 3 },
 	{ "a file without a name", "outputs:\n  - type: file\n    path: \"\"\n", "path: is empty",
@@ -51,6 +69,11 @@ static struct config_case cases[] = {
 	{ "rules without a name", "rules:\n  paths: [\"\"]\n", "an empty path", 2 },
 	{ "a dead letter file without a name", "dead_letter:\n  path: \"\"\n", "path: is empty",
 	  2 },
+	{ "TLS keys of an input without a certificate", SQD_IN "    tls_clients: required\n",
+	  "tls_clients is set, but TLS is off: tls_certificate turns it on", 2 },
+	{ "TLS keys of an output without TLS",
+	  "outputs:\n  - type: tcp\n    address: siem:1\n    tls_ca: /etc/ca.pem\n",
+	  "tls_ca is set, but TLS is off", 2 },
 	{ "waits the wrong way round",
 	  "outputs:\n  - type: tcp\n    address: siem:1\n    retry_min: 1min\n", "retry_max", 4 },
 	{ "rules that are not there", "rules:\n  paths: [/nonexistent/rules]\n",
@@ -202,9 +225,12 @@ static void the_shipped_file_is_the_manual(void **state)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const files[] = { "conf/examples/collector.yaml",
-		                             "conf/examples/enrichment.yaml",
-		                             "conf/examples/pipeline.yaml" };
+	static const char *const files[] = {
+		"conf/examples/beats.yaml",      "conf/examples/collector.yaml",
+		"conf/examples/enrichment.yaml", "conf/examples/http.yaml",
+		"conf/examples/pipeline.yaml",   "conf/examples/sockets.yaml",
+		"conf/examples/tls.yaml"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < SQ_LEN(files); i++) {

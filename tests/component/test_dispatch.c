@@ -19,6 +19,8 @@ struct fixture {
 	unsigned settled;     /* times that nothing was owed any more */
 	unsigned resumed;
 	bool paused, drained, closed;
+	bool once; /* the feeder stops itself when all is fed, and the loop is left with its alert
+	            */
 	bool hold; /* deliver keeps what it gets, until let_go() */
 	struct sq_batch *kept[64];
 	unsigned n_kept;
@@ -38,6 +40,8 @@ static void on_deliver(void *ctx, struct sq_batch *b)
 	struct fixture *f = ctx;
 
 	f->delivered++;
+	if (f->once)
+		uv_stop(&f->loop);
 	for (uint32_t i = 0; i < b->n_alerts; i++) {
 		struct sq_sv text = { b->out.p + b->alerts[i].text[SQ_FORMAT_JSON].at,
 			              b->alerts[i].text[SQ_FORMAT_JSON].n };
@@ -90,6 +94,8 @@ static void feed(uv_idle_t *h)
 		sqd_receipt_owe(&f->receipt, 1);
 		f->totals.received++;
 	}
+	if (f->once && f->fed == f->wanted)
+		(void)uv_idle_stop(h);
 }
 
 static void on_deadline(uv_timer_t *t)
@@ -213,6 +219,30 @@ static void one_record_is_handed_on_without_waiting_for_more(void **state)
 	teardown(&f);
 }
 
+/* An idle handle that has stopped itself leaves the loop to wait in poll for whatever comes next.
+ */
+static void a_record_from_before_polling_does_not_wait_for_an_event(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	feed_all(&f, 1);
+	while (!f.seen)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	for (int i = 0; i < 50; i++) { /* until nothing is left that would wake the loop */
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+		uv_sleep(1);
+	}
+	f.once = true;
+	f.wanted = 2;
+	uv_idle_start(&f.feeder, feed);
+	uv_run(&f.loop, UV_RUN_DEFAULT); /* the deadline is all that would wake it */
+	assert_int_equal(f.seen, 2);
+	drain(&f);
+	teardown(&f);
+}
+
 static void inputs_wait_while_no_batch_is_free(void **state)
 {
 	struct fixture f;
@@ -288,6 +318,7 @@ int main(void)
 		cmocka_unit_test(alerts_leave_in_the_order_of_their_records),
 		cmocka_unit_test(a_batch_with_too_many_alerts_is_delivered_in_parts),
 		cmocka_unit_test(one_record_is_handed_on_without_waiting_for_more),
+		cmocka_unit_test(a_record_from_before_polling_does_not_wait_for_an_event),
 		cmocka_unit_test(inputs_wait_while_no_batch_is_free),
 		cmocka_unit_test(at_the_deadline_everybody_is_settled),
 		cmocka_unit_test(new_rules_are_taken_up_between_batches),

@@ -32,7 +32,7 @@ static void on_progress(void *ctx)
 static void setup(struct fixture *f, enum sqd_when_full second, const struct sq_fold_limits *fold)
 {
 	const struct sq_batch_limits limits = {
-		.chunk = 4096, .records = 16, .origins = 4, .arena = 4096, .out = 4096
+		.chunk = 4096, .records = 16, .origins = 4, .events = 8, .arena = 4096, .out = 4096
 	};
 	struct sqd_route routes[2];
 	struct sqd_router_opts opts = { .loop = &f->loop,
@@ -40,6 +40,7 @@ static void setup(struct fixture *f, enum sqd_when_full second, const struct sq_
 		                        .n_routes = 2,
 		                        .batches = BATCHES,
 		                        .fold = fold,
+		                        .deduplicate = 3,
 		                        .totals = &f->totals,
 		                        .released = on_released,
 		                        .progress = on_progress,
@@ -257,6 +258,57 @@ static void when_time_gets_short_nobody_holds_up_the_others(void **state)
 	teardown(&f);
 }
 
+/* An event with `key`, whose alerts are those added since the event before. */
+static void end_event(struct sq_batch *b, uint64_t key)
+{
+	uint32_t first = b->n_events ? b->events[b->n_events - 1].end_alert : 0;
+
+	b->events[b->n_events++] = (struct sq_event_ref){ .key = { key, key },
+		                                          .first_alert = first,
+		                                          .end_alert = b->n_alerts,
+		                                          .alerts = b->n_alerts - first,
+		                                          .alerted = b->n_alerts > first };
+}
+
+static void events_sent_again_are_counted_and_their_alerts_left_out(void **state)
+{
+	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
+		                             .entries = 16,
+		                             .bytes = 65536 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, &fold);
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	end_event(f.batch[0], 1);
+	end_event(f.batch[0], 2); /* clean */
+	end_event(f.batch[0], 2);
+	add(f.batch[0], "a", SQ_LEVEL_HIGH); /* again: not even folded */
+	end_event(f.batch[0], 1);
+	add(f.batch[0], "b", SQ_LEVEL_HIGH);
+	add(f.batch[0], "c", SQ_LEVEL_HIGH);
+	end_event(f.batch[0], 3);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	fake_drain(f.out[1]);
+	assert_int_equal(f.n_released, 1);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\nc\n"));
+	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:a\nc:b\nc:c\n"));
+	assert_int_equal(f.totals.dropped_duplicate, 2);
+	assert_int_equal(f.totals.alerted, 2);
+	assert_int_equal(f.totals.clean, 1);
+	assert_int_equal(f.totals.alerts, 3);
+	assert_int_equal(f.totals.alerts_folded, 0);
+	/* In a later batch too, until three others have come. */
+	end_event(f.batch[1], 3);
+	end_event(f.batch[1], 4);
+	end_event(f.batch[1], 1);
+	sqd_router_deliver(f.router, f.batch[1]);
+	assert_int_equal(f.totals.dropped_duplicate, 3);
+	assert_int_equal(f.totals.clean, 3);
+	teardown(&f);
+}
+
 static void forgotten_repeats_are_counted(void **state)
 {
 	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
@@ -320,6 +372,7 @@ int main(void)
 		cmocka_unit_test(repeats_are_folded_for_all_outputs),
 		cmocka_unit_test(repeats_wait_for_an_output_that_blocks),
 		cmocka_unit_test(when_time_gets_short_nobody_holds_up_the_others),
+		cmocka_unit_test(events_sent_again_are_counted_and_their_alerts_left_out),
 		cmocka_unit_test(forgotten_repeats_are_counted),
 		cmocka_unit_test(datagrams_get_the_short_text),
 	};

@@ -271,6 +271,48 @@ static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_
 	world_end(&w);
 }
 
+/* Whoever sends more than the batches hold, all the time, must not keep the others from theirs. */
+static void the_busy_do_not_starve_the_quiet(void **state SQ_UNUSED)
+{
+	enum { BUSY = 4, ROUNDS = 4 * BUSY };
+	char lines[64 * 40] = "", name[64];
+	int busy[BUSY], quiet;
+	bool heard = false;
+	struct world w;
+
+	for (size_t i = 0, at = 0; i < 64; i++)
+		at += (size_t)snprintf(lines + at, sizeof(lines) - at, "{\"n\":%zu}\n", i);
+	make(&w);
+	w.d.free = 1; /* one batch of 64 records: a busy one's turn */
+	world_start(&w);
+	for (size_t i = 0; i < BUSY / 2; i++)
+		busy[i] = dial(&w);
+	quiet = dial(&w);
+	for (size_t i = BUSY / 2; i < BUSY; i++)
+		busy[i] = dial(&w);
+	world_name_of(quiet, name);
+	for (size_t i = 0; i < BUSY; i++)
+		say(busy[i], lines);
+	while (w.d.free)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	say(quiet, "{\"who\":\"quiet\"}\n");
+	for (int round = 0; round < ROUNDS && !heard; round++) {
+		for (size_t i = 0; i < BUSY; i++)
+			say(busy[i], lines);
+		world_turn(&w, 5);
+		sqd_dispatch_seal(&w.d);
+		for (unsigned i = 0; i < w.d.n; i++)
+			heard |= strcmp(w.d.peers[i], name) == 0;
+		fake_dispatch_settle(&w.d);
+		sqd_input_tcp.resume(w.in);
+	}
+	assert_true(heard);
+	for (size_t i = 0; i < BUSY; i++)
+		close(busy[i]);
+	close(quiet);
+	world_end(&w);
+}
+
 static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -482,6 +524,7 @@ int main(void)
 		cmocka_unit_test(the_end_of_a_stream_ends_its_last_record),
 		cmocka_unit_test(foreign_protocols_are_told_apart_and_the_listener_lives),
 		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
+		cmocka_unit_test(the_busy_do_not_starve_the_quiet),
 		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
 		cmocka_unit_test(more_connections_than_allowed_are_refused),
 		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),

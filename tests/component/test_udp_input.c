@@ -1,5 +1,6 @@
 #include <zlib.h>
 
+#include "daemon/base/address.h"
 #include "tests/support/input_world.h"
 
 static void make(struct world *w)
@@ -277,6 +278,51 @@ static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* As logger -u -d and syslog(3) send: an unnamed socket, who it is the kernel knows. */
+static void a_unix_socket_takes_datagrams_too(void **state SQ_UNUSED)
+{
+	char name[64], who[64];
+	struct sqd_addr to;
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make(&w);
+	free(w.cfg.udp.listen);
+	snprintf(name, sizeof(name), "unix:@squibly-udp-%d", (int)getpid());
+	snprintf(who, sizeof(who), "unix uid %u pid %d", (unsigned)getuid(), (int)getpid());
+	w.cfg.udp.listen = strdup(name);
+	assert_int_equal(sqd_input_udp.start(w.in, &err), 0);
+	assert_string_equal(w.in->name + 4, name);
+	w.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(sqd_addr_parse(name, &to, NULL), 0);
+	assert_int_equal(connect(w.fd, (struct sockaddr *)&to.sa, to.len), 0);
+	say(&w, "<13>Nov 22 18:27:00 tag: {\"a\":1}\n");
+	say(&w, "{\"b\":2}");
+	wait_records(&w, 2);
+	assert_string_equal(w.d.records[0], "<13>Nov 22 18:27:00 tag: {\"a\":1}");
+	assert_string_equal(w.d.peers[0], who);
+	assert_string_equal(w.d.peers[1], who);
+	assert_int_equal(w.counts.received, 2);
+	world_end(&w);
+}
+
+static void the_file_of_a_unix_socket_goes_when_the_input_stops(void **state SQ_UNUSED)
+{
+	char name[64];
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make(&w);
+	free(w.cfg.udp.listen);
+	snprintf(name, sizeof(name), "unix:/tmp/squibly-udp-%d.sock", (int)getpid());
+	w.cfg.udp.listen = strdup(name);
+	assert_int_equal(sqd_input_udp.start(w.in, &err), 0);
+	assert_int_equal(access(name + 5, F_OK), 0);
+	sqd_input_udp.stop(w.in);
+	assert_int_equal(access(name + 5, F_OK), -1);
+	world_end(&w);
+}
+
 static void a_failed_start_closes_too(void **state SQ_UNUSED)
 {
 	struct sq_err err = { 0 };
@@ -302,6 +348,8 @@ int main(void)
 		cmocka_unit_test(the_longest_datagram_fits_unless_the_record_may_not),
 		cmocka_unit_test(without_batches_datagrams_wait_and_none_is_lost),
 		cmocka_unit_test(what_the_kernel_dropped_is_counted),
+		cmocka_unit_test(a_unix_socket_takes_datagrams_too),
+		cmocka_unit_test(the_file_of_a_unix_socket_goes_when_the_input_stops),
 		cmocka_unit_test(a_failed_start_closes_too),
 	};
 

@@ -170,6 +170,7 @@ class ClientCase(Case):
         self.folder = tempfile.mkdtemp(prefix="squiblyd-clients-")
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.alerts = os.path.join(self.folder, "alerts.ndjson")
+        self.clients = []
         self.seen, self.read = collections.Counter(), 0  # what arrived() knows of that file
         self.rule = os.path.join(self.folder, "every.yml")
         with open(self.rule, "w", encoding="ascii") as f:
@@ -196,6 +197,7 @@ class ClientCase(Case):
 
     def run_client(self, *args, env=None):
         client = Running([str(a) for a in args], env)
+        self.clients.append(client)
         self.addCleanup(client.close)
         return client
 
@@ -217,7 +219,10 @@ class ClientCase(Case):
 
     def wait_arrived(self, n, deadline=DEADLINE):
         """Wait until `n` different events have arrived."""
-        eventually(lambda: f"{n} events, {len(self.seen)} are there", lambda: len(self.arrived()) >= n, deadline)
+        def what():
+            said = "\n".join(client.said()[1][-2000:] for client in self.clients)
+            return f"{n} events, {len(self.seen)} are there\n{said}"
+        eventually(what, lambda: len(self.arrived()) >= n, deadline)
 
     def assert_each_once(self, first, n):
         """Exactly the events `first` to `first` + `n` - 1 have arrived, each once."""
@@ -244,8 +249,6 @@ filebeat.shutdown_timeout: 10s
 queue.mem: {{events: {2 * BULK_MAX}, flush.min_events: {BULK_MAX}, flush.timeout: 1s}}
 logging.to_stderr: true
 path.home: {case.folder}/filebeat
-setup.template.enabled: false
-setup.ilm.enabled: false
 {output}""")
     os.chmod(config, 0o600)
     return [built("filebeat"), "run", "-c", config, "--strict.perms=false"]

@@ -142,7 +142,7 @@ class Upstream:
 class Daemon:
     """squiblyd with a configuration in a folder of its own, listening on ports of its own."""
 
-    def __init__(self, config="", inputs=True, args=(), upstream=None, env=None, folder=None):
+    def __init__(self, config="", inputs=True, args=(), upstream=None, env=None, folder=None, wrap=(), pass_fds=()):
         self.folder = folder or tempfile.mkdtemp(prefix="squiblyd-e2e-")
         self.config = os.path.join(self.folder, "squiblyd.yaml")
         text = ""
@@ -153,10 +153,11 @@ class Daemon:
             text += f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{upstream.port}\n"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text + config)
-        self.args = [SQUIBLYD, *(["-c", self.config] if text or config else []), *args]
+        # `wrap`: a program that runs it, and its arguments.
+        self.args = [*wrap, SQUIBLYD, *(["-c", self.config] if text or config else []), *args]
         self.env = dict(os.environ, XDG_CACHE_HOME=os.path.join(self.folder, "cache"), **(env or {}))
         self.out, self.err = [], []
-        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env,
+        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env, pass_fds=pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.readers = [threading.Thread(target=self._read, args=pair, daemon=True)
                         for pair in ((self.process.stdout, self.out), (self.process.stderr, self.err))]

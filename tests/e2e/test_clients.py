@@ -1,9 +1,11 @@
-"""Programs that nobody here wrote send events over streams and datagrams; each arrives exactly once: util-linux
-logger, rsyslog, openssl s_client."""
+"""Programs that nobody here wrote send events over streams, datagrams and HTTP; each arrives exactly once:
+util-linux logger, rsyslog, openssl s_client, curl."""
+import gzip
+import json
 import os
 import subprocess
 
-from clients import ClientCase, Pki, program
+from clients import ClientCase, Pki, event, program
 from harness import eventually, main
 
 FEW = 300
@@ -137,6 +139,75 @@ class OpenSsl(ClientCase):
                 os.unlink(self.alerts)
                 self.seen.clear()
                 self.read = 0
+
+
+class Curl(ClientCase):
+    def setUp(self):
+        program("curl")  # or skip
+        super().setUp()
+
+    def curl(self, d, path, data, *args):
+        """POST the file `data`; the status of the answer, and its body."""
+        out = self.run_client(program("curl"), "-sS", "-w", "\n%{http_code}", "--data-binary", "@" + data, *args,
+                              f"http://127.0.0.1:{d.port('http')}{path}").wait()
+        body, _, status = out.rpartition("\n")
+        return int(status), body
+
+    def file(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def assert_all(self, d, n):
+        self.wait_arrived(n)
+        self.assert_stops(d, n)
+        self.assert_each_once(0, n)
+
+    def test_lines_arrays_and_packed_bodies(self):
+        d = self.collector("http\n")
+
+        def lines(first):
+            return "".join(event(i) + "\n" for i in range(first, first + FEW)).encode()
+        array = ("[" + ",".join(event(i) for i in range(FEW, 2 * FEW)) + "]").encode()
+        bodies = [(self.file("lines", lines(0)), ["-H", "Content-Type: application/x-ndjson"]),
+                  (self.file("array", array), ["-H", "Content-Type: application/json"]),
+                  (self.file("gzip", gzip.compress(lines(2 * FEW))), ["-H", "Content-Encoding: gzip"]),
+                  (self.file("chunked", lines(3 * FEW)), ["-H", "Transfer-Encoding: chunked"]),
+                  (self.file("expect", lines(4 * FEW)), ["-H", "Expect: 100-continue"])]
+        for path, args in bodies:
+            with self.subTest(body=os.path.basename(path)):
+                self.assertEqual(self.curl(d, "/", path, *args)[0], 200)
+        self.assert_all(d, len(bodies) * FEW)
+
+    def test_bulk_has_one_item_for_each_document(self):
+        d = self.collector("http\n")
+        body = "".join('{"create":{"_index":"winlogbeat"}}\n' + event(i) + "\n" for i in range(FEW)).encode()
+        status, answer = self.curl(d, "/_bulk", self.file("bulk", body), "-H", "Content-Type: application/x-ndjson")
+        self.assertEqual(status, 200)
+        answer = json.loads(answer)
+        self.assertIs(answer["errors"], False)
+        self.assertEqual([item["create"]["status"] for item in answer["items"]], FEW * [201])
+        self.assert_all(d, FEW)
+
+    def test_hec_with_a_token_over_tls(self):
+        pki, tokens = self.pki(), self.file("tokens", b"forwarders:01234567-89ab-cdef-0123-456789abcdef\n")
+        d = self.collector(f"http\n    tokens_file: {tokens}\n{pki.server_options()}")
+        body = self.file("hec", "".join(f'{{"event":{event(i)}}}' for i in range(FEW)).encode())
+        certificates = ["--cacert", pki.ca, "--cert", pki.client, "--key", pki.client_key]
+
+        def post(token):
+            out = self.run_client(program("curl"), "-sS", "-w", "\n%{http_code}", "--data-binary", "@" + body,
+                                  "-H", f"Authorization: Splunk {token}", *certificates,
+                                  f"https://localhost:{d.port('http')}/services/collector/event").wait()
+            return out.rpartition("\n")[2]
+        self.assertEqual(post("wrong"), "403")
+        self.assertEqual(post("01234567-89ab-cdef-0123-456789abcdef"), "200")
+        self.assert_all(d, FEW)
+        with open(self.alerts, "rb") as f:
+            line = f.readline()
+        self.assertIn(Pki.CLIENT.encode(), line)
+        self.assertIn(b"forwarders", line)
 
 
 if __name__ == "__main__":

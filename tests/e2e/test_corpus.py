@@ -155,6 +155,22 @@ class Shapes(Case):
                     self.assertEqual(sorted(key(a) for a in alerts),
                                      [k for k in want if k[0] != "4689" or name not in self.NO_ENDS])
 
+    def test_a_wrapped_event_gives_the_same_alerts(self):
+        def key(a):
+            return (a["event"]["code"], a["rule"]["name"], a.get("process", {}).get("executable", "").lower())
+
+        tried = 0
+        for path in sorted(glob.glob(os.path.join(self.root, "corpus", "shapes", "*.ndjson.gz"))):
+            lines = [line for line in lines_of(path) if line.startswith(b"{")]
+            plain = b"".join(line + b"\n" for line in lines)
+            want = sorted(key(a) for a in scan("-", stdin=plain)[0])
+            for wrapper in (b"event", b"_source"):  # HEC; a search hit
+                with self.subTest(os.path.basename(path), wrapper=wrapper):
+                    wrapped = b"".join(b'{"%s":%s}\n' % (wrapper, line) for line in lines)
+                    self.assertEqual(sorted(key(a) for a in scan("-", stdin=wrapped)[0]), want)
+                    tried += len(want)
+        self.assertGreater(tried, 200)
+
 
 if __name__ == "__main__":
     main()

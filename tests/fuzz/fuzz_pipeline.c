@@ -55,7 +55,8 @@ static struct sq_pipeline *make_pipeline(void)
 {
 	const struct sq_pipeline_opts opts = { .observer = { .hostname = "h", .version = "1" },
 		                               .formats = (1u << SQ_FORMATS) - 1,
-		                               .dead_letters = true };
+		                               .dead_letters = true,
+		                               .deduplicate = true };
 	struct sq_diags diags = { 0 };
 	struct sq_ruleset *rs;
 	struct sq_pipeline *pl;
@@ -79,6 +80,23 @@ static void check_line(struct sq_sv v)
 {
 	for (size_t i = 0; i < v.n; i++)
 		sq_assert((unsigned char)v.p[i] >= 0x20 || v.p[i] == '\t');
+}
+
+/* Events that are left to be counted: one behind the other, with alerts of their own. */
+static void count_events(struct sq_batch *b)
+{
+	uint32_t at = 0;
+
+	sq_assert(b->n_events <= b->limits.events);
+	for (uint32_t i = 0; i < b->n_events; i++) {
+		const struct sq_event_ref *e = &b->events[i];
+
+		sq_assert(e->first_alert >= at && e->end_alert == e->first_alert + e->alerts);
+		sq_assert(e->end_alert <= b->n_alerts && e->alerted == (e->alerts > 0));
+		at = e->end_alert;
+		b->counts.alerted += e->alerted;
+		b->counts.clean += !e->alerted;
+	}
 }
 
 static void check_batch(const struct sq_batch *b)
@@ -106,7 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct sq_batch *b;
 
 	if (!pl) {
-		const struct sq_batch_limits limits = { 1 << 16, 4, 1, 1 << 18, 1 << 12 };
+		const struct sq_batch_limits limits = { .chunk = 1 << 16,
+			                                .records = 4,
+			                                .origins = 1,
+			                                .events = 3,
+			                                .arena = 1 << 18,
+			                                .out = 1 << 12 };
 
 		pl = make_pipeline();
 		b = sq_batch_new(&limits);
@@ -124,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sq_batch_clear_out(b);
 		sq_pipeline_run(pl, b, now);
 		check_batch(b);
+		count_events(b);
 	} while (sq_batch_unfinished(b));
 	sq_assert(b->counts.received == sq_counters_accounted(&b->counts));
 	sq_assert(b->counts.alerts_lost == 0);

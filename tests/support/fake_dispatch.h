@@ -20,6 +20,7 @@ struct sqd_dispatch {
 	char *records[FAKE_RECORDS]; /* of sealed batches, in order; terminated */
 	size_t lengths[FAKE_RECORDS];
 	char peers[FAKE_RECORDS][64];
+	char subjects[FAKE_RECORDS][64]; /* of the sender's certificate; "" when it showed none */
 	unsigned n;
 	unsigned opened; /* batches taken, all in all */
 };
@@ -54,7 +55,10 @@ void sqd_dispatch_seal(struct sqd_dispatch *d)
 		assert_true(r->raw.p >= b->chunk && r->raw.p + r->raw.n <= b->chunk + b->tail);
 		d->records[d->n] = strndup(r->raw.p, r->raw.n);
 		d->lengths[d->n] = r->raw.n;
-		memcpy(d->peers[d->n++], b->origins[r->origin].peer, 64);
+		memcpy(d->peers[d->n], b->origins[r->origin].peer, 64);
+		snprintf(d->subjects[d->n++], 64, "%.63s",
+		         b->origins[r->origin].identity ? b->origins[r->origin].identity->subject
+		                                        : "");
 	}
 	assert_true(d->n_sealed < FAKE_BATCHES);
 	d->sealed[d->n_sealed++] = b;
@@ -68,7 +72,11 @@ int sqd_dispatch_origin(struct sqd_dispatch *d, struct sq_batch *b, struct sqd_r
 		if (b->origins[i].receipt == receipt && strcmp(b->origins[i].peer, peer) == 0)
 			return (int)i;
 	}
-	return sq_batch_origin(b, receipt, peer);
+	int r = sq_batch_origin(b, receipt, peer);
+
+	if (r >= 0)
+		b->origins[r].identity = receipt->identity;
+	return r;
 }
 
 /** Settle and give back every sealed batch. */

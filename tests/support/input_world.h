@@ -6,9 +6,12 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/input/beats.h"
+#include "daemon/input/http.h"
 #include "daemon/input/tcp.h"
 #include "daemon/input/udp.h"
 #include "tests/support/fake_dispatch.h"
@@ -20,6 +23,8 @@ struct world {
 	struct sqd_dispatch d;
 	union {
 		struct sqd_server_cfg server; /* first in all that are servers */
+		struct sqd_input_beats_cfg beats;
+		struct sqd_input_http_cfg http;
 		struct sqd_input_tcp_cfg tcp;
 		struct sqd_input_udp_cfg udp;
 	} cfg;
@@ -101,10 +106,12 @@ static inline void world_end(struct world *w)
 static inline int world_dial(const struct world *w, int type)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(w->port) };
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), at_once = 1;
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	if (type == SOCK_STREAM) /* what comes in pieces is not to wait 40 ms for each */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once));
 	return fd;
 }
 

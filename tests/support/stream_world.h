@@ -46,3 +46,22 @@ static inline void expect_hangup(struct world *w, int fd)
 	if (world_hear(w, fd, NULL, 0) != 0)
 		fail_msg("the connection stays open");
 }
+
+/* Close with a reset instead of an end. */
+static inline void world_reset(int fd)
+{
+	struct linger hard = { .l_onoff = 1 };
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(fd);
+}
+
+/* The address that the input sees. */
+static inline void world_name_of(int fd, char to[64])
+{
+	struct sockaddr_in me;
+	socklen_t len = sizeof(me);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
+	snprintf(to, 64, "127.0.0.1:%u", ntohs(me.sin_port));
+}

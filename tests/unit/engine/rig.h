@@ -43,15 +43,19 @@ struct rig {
 	struct sq_outbuf dead;
 	unsigned runs;
 	struct sq_counters counts; /* of all runs */
+	struct sq_origin origin;   /* of the last run: what it was told */
 };
 
 static const struct sq_now rig_now = { .mono_ns = 1, .wall_us = 1595388480000000 };
 
 static inline void rig_open(struct rig *g, struct sq_pipeline_opts opts, uint32_t out)
 {
-	const struct sq_batch_limits limits = {
-		.chunk = 1 << 20, .records = 64, .origins = 4, .arena = 1 << 20, .out = out
-	};
+	const struct sq_batch_limits limits = { .chunk = 1 << 20,
+		                                .records = 64,
+		                                .origins = 4,
+		                                .events = opts.deduplicate ? 4 : 0,
+		                                .arena = 1 << 20,
+		                                .out = out };
 	struct sq_ruleset *rs = rig_ruleset(true);
 
 	memcpy(opts.observer.hostname, "sensor1", 8);
@@ -122,6 +126,7 @@ static inline void rig_run(struct rig *g)
 	g->dead.len--;
 	sq_counters_add(&g->counts, &g->batch->counts);
 	assert_int_equal(g->counts.received, sq_counters_accounted(&g->counts));
+	g->origin = g->batch->origins[0];
 	sq_batch_reset(g->batch);
 	assert_int_equal(sq_batch_origin(g->batch, NULL, "192.0.2.7:51234"), 0);
 }

@@ -58,6 +58,8 @@ static void check_account(void **state)
 	assert_int_equal(whole.counts.clean, tc->clean);
 	assert_int_equal(whole.counts.malformed, tc->malformed);
 	assert_int_equal(whole.counts.alerts, tc->alerts);
+	assert_int_equal(whole.origin.malformed, tc->malformed);
+	assert_int_equal(whole.origin.further, tc->received - 1);
 	assert_int_equal(whole.counts.alerts_lost + whole.counts.alerts_shortened, 0);
 
 	rig_open(&steps, opts, 1);
@@ -66,6 +68,8 @@ static void check_account(void **state)
 	assert_memory_equal(&whole.counts, &steps.counts, sizeof(whole.counts));
 	assert_string_equal(whole.alerts.p, steps.alerts.p);
 	assert_string_equal(whole.dead.p, steps.dead.p);
+	assert_int_equal(steps.origin.malformed, tc->malformed);
+	assert_int_equal(steps.origin.further, tc->received - 1);
 	rig_close(&whole);
 	rig_close(&steps);
 }

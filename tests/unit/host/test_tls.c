@@ -202,6 +202,10 @@ static void a_client_names_its_files_too(void **state SQ_UNUSED)
 	cfg.key = at("key.pem");
 	assert_null(sq_tls_client_new(&cfg, &err));
 	assert_string_equal(err.text, "tls_key is set, but tls_certificate is not");
+	cfg.key = NULL;
+	cfg.name = (char[]){ "" }; /* it would be no name at all that is checked */
+	assert_null(sq_tls_client_new(&cfg, &err));
+	assert_string_equal(err.text, "tls_name is empty");
 }
 
 static void keys_without_tls_are_an_error(void **state SQ_UNUSED)
@@ -510,11 +514,13 @@ static void a_subject_cannot_forge_a_line(void **state SQ_UNUSED)
 		&(struct certs_want){ .cn = "ws-7\nsquiblyd: all is well \x7f caf\xc3\xa9" }, NULL);
 	char text[64];
 
-	sq_tls_subject(odd.cert, text, sizeof(text));
+	sq_tls_subject(odd.cert, text, sizeof(text), false);
 	assert_null(strchr(text, '\n'));
 	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf\xc3\xa9,O=Example");
-	sq_tls_subject(odd.cert, text, 40); /* in the middle of a character */
+	sq_tls_subject(odd.cert, text, 40, false); /* in the middle of a character */
 	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf");
+	sq_tls_subject(odd.cert, text, sizeof(text), true);
+	assert_string_equal(text, "CN=ws-7\\0Asquiblyd: all is well \\7F caf\\C3\\A9,O=Example");
 	certs_free(&odd);
 }
 

@@ -5,8 +5,8 @@
 #include <zlib.h>
 
 #include "lib/model/reader.h"
-#include "lib/wire/frame.h"
 #include "lib/text/json.h"
+#include "lib/wire/frame.h"
 
 enum { FILE_MAX = 64 << 20, EXPECTED = 20 };
 

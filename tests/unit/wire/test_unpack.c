@@ -13,7 +13,7 @@ static const struct sq_unpack_limits unlimited = { 0, 0 };
 
 /* ---- streams, made by the libraries that senders use ---- */
 
-static struct sq_sv flate(struct sq_sv plain, int window_bits)
+static struct sq_sv deflated(struct sq_sv plain, int window_bits)
 {
 	size_t cap = plain.n + plain.n / 100 + 100;
 	char *to = malloc(cap);
@@ -30,17 +30,17 @@ static struct sq_sv flate(struct sq_sv plain, int window_bits)
 
 static struct sq_sv zlib_of(struct sq_sv plain)
 {
-	return flate(plain, 15);
+	return deflated(plain, 15);
 }
 
 static struct sq_sv gzip_of(struct sq_sv plain)
 {
-	return flate(plain, 15 + 16);
+	return deflated(plain, 15 + 16);
 }
 
 static struct sq_sv bare_of(struct sq_sv plain)
 {
-	return flate(plain, -15);
+	return deflated(plain, -15);
 }
 
 static struct sq_sv zstd_of(struct sq_sv plain)

@@ -1,0 +1,63 @@
+/* What can be known of TLS before anything listens: keys that miss each other, files, dates. */
+#include <errno.h>
+
+#include "daemon/core/config_private.h"
+#include "lib/host/tls.h"
+
+/* The options of TLS are where the first of their rows points. */
+static const void *options_of(const struct sqd_config_item *item, const char *first, size_t offset)
+{
+	const struct sq_opt *o = sqd_config_row(item, first);
+
+	return o ? (const char *)item->common + o->offset - offset : NULL;
+}
+
+static const struct sq_tls_server_cfg *server_of(const struct sqd_config_item *item)
+{
+	return options_of(item, "tls_certificate", offsetof(struct sq_tls_server_cfg, certificate));
+}
+
+static const struct sq_tls_client_cfg *client_of(const struct sqd_config_item *item)
+{
+	return options_of(item, "tls", offsetof(struct sq_tls_client_cfg, on));
+}
+
+int sqd_config_wants_tls(const struct sqd_config_item *item, bool input, struct sq_err *err)
+{
+	if (input)
+		return server_of(item) ? sq_tls_server_wanted(server_of(item), err) : 0;
+	return client_of(item) ? sq_tls_client_wanted(client_of(item), err) : 0;
+}
+
+static void check_item(const struct sqd_config *cfg, const struct sqd_config_item *item, bool input,
+                       struct sq_diags *diags)
+{
+	const char *kind = input ? item->input_ops->kind : item->output_ops->kind;
+	const char *where = sqd_config_text(item, input ? "listen" : "address");
+	const char *file = cfg->file ? cfg->file : "built-in default";
+	struct sq_err err = { 0 };
+	struct sq_tls_ctx *ctx;
+
+	if (sqd_config_wants_tls(item, input, &err) <= 0)
+		return; /* what is wrong with its keys was said when they were read */
+	ctx = input ? sq_tls_server_new(server_of(item), &err)
+	            : sq_tls_client_new(client_of(item), &err);
+	if (!ctx)
+		sq_diag_add(diags, SQ_DIAG_ERROR, file, 0, 0, "%s %s: %s", kind, where ? where : "",
+		            err.text);
+	else if (*sq_tls_ctx_warning(ctx))
+		sq_diag_add(diags, SQ_DIAG_WARNING, file, 0, 0, "%s %s: %s", kind,
+		            where ? where : "", sq_tls_ctx_warning(ctx));
+	sq_tls_ctx_unref(ctx);
+}
+
+int sqd_config_check_files(const struct sqd_config *cfg, struct sq_diags *diags)
+{
+	size_t errors = diags->errors;
+
+	for (size_t i = 0; i < cfg->inputs.n; i++)
+		check_item(cfg, &cfg->inputs.items[i], true, diags);
+	for (size_t i = 0; i < cfg->outputs.n; i++)
+		check_item(cfg, &cfg->outputs.items[i], false, diags);
+	return diags->errors > errors ? -EINVAL : 0;
+}

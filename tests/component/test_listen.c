@@ -1,0 +1,610 @@
+/* Addresses and the sockets that inputs listen on, unix sockets above all: whose file is replaced,
+ * with which mode it is made, and when it is removed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "daemon/base/listen.h"
+#include "daemon/base/network.h"
+#include "daemon/base/passed.h"
+#include "tests/unit/host/scratch.h"
+
+static char where[200], bound[SQD_BOUND_TEXT];
+static struct sqd_listen_file file;
+static struct sq_err err;
+
+/* "unix:FOLDER/NAME" into `where`. */
+static const char *at(void **state, const char *name)
+{
+	snprintf(where, sizeof(where), "unix:%s/%s", (const char *)*state, name);
+	return where + 5;
+}
+
+static int open_at(const char *address, int type, const char *mode)
+{
+	struct sqd_listen l = { .where = address,
+		                .type = type,
+		                .backlog = 4,
+		                .inherited_fd = -1,
+		                .socket_mode = mode };
+
+	err = (struct sq_err){ 0 };
+	return sqd_listen_open(&l, bound, NULL, &file, &err);
+}
+
+static int dial(const char *address, int type)
+{
+	struct sqd_addr a;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(sqd_addr_parse(address, &a, NULL), 0);
+	if (connect(fd, (struct sockaddr *)&a.sa, a.len) == 0)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+struct address_row {
+	const char *name, *text;
+	int family;       /* 0: refused */
+	const char *back; /* as it is shown; NULL: as it was written */
+	const char *why;
+};
+
+static struct address_row addresses[] = {
+	{ "IPv4", "127.0.0.1:5170", AF_INET },
+	{ "IPv6", "[::1]:5170", AF_INET6 },
+	{ "every address", "*:5170", AF_INET6, "[::]:5170" },
+	{ "a path", "unix:/run/squiblyd/events.sock", AF_UNIX },
+	{ "an abstract name", "unix:@events", AF_UNIX },
+	{ "a path with a colon and blanks", "unix:/run/a b:1", AF_UNIX },
+	{ "what a terminal would obey is not shown", "unix:/run/\x1b[1m\x80", AF_UNIX,
+	  "unix:/run/?[1m?" },
+	{ "no port", "127.0.0.1", 0, NULL, "is not an address" },
+	{ "a name", "localhost:1", 0, NULL, "not an IP address" },
+	{ "no path", "unix:", 0, NULL, "whole path" },
+	{ "a relative path", "unix:events.sock", 0, NULL, "whole path" },
+	{ "a folder", "unix:/run/", 0, NULL, "whole path" },
+	{ "the root", "unix:/", 0, NULL, "whole path" },
+	{ "an empty abstract name", "unix:@", 0, NULL, "whole path" },
+	{ "the longest path",
+	  "unix:/"
+	  "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+	  "890123456789012345",
+	  AF_UNIX },
+	{ "one byte more",
+	  "unix:/"
+	  "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+	  "8901234567890123456",
+	  0, NULL, "at most 107 bytes, this one 108" },
+};
+
+static void check_address(void **state)
+{
+	const struct address_row *row = *state;
+	struct sqd_addr a = { .len = 99 };
+	int r = sqd_addr_parse(row->text, &a, (err = (struct sq_err){ 0 }, &err));
+
+	if (!row->family) {
+		assert_int_equal(r, -EINVAL);
+		assert_int_equal(a.len, 99);
+		assert_non_null(strstr(err.text, row->why));
+		return;
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(a.sa.ss_family, row->family);
+	assert_string_equal(sqd_addr_format_bound(&a.sa, bound), row->back ? row->back : row->text);
+}
+
+static void a_peer_text_is_cut_to_its_room(void **state SQ_UNUSED)
+{
+	char text[SQD_ADDR_TEXT];
+	struct sqd_addr a;
+
+	assert_int_equal(sqd_addr_parse(addresses[14].text, &a, NULL), 0);
+	sqd_addr_format(&a.sa, text);
+	assert_int_equal(strlen(text), SQD_ADDR_TEXT - 1);
+	assert_memory_equal(text, addresses[14].text, SQD_ADDR_TEXT - 1);
+	assert_string_equal(sqd_addr_format(&(struct sockaddr_storage){ .ss_family = AF_UNIX },
+	                                    text),
+	                    "unix");
+}
+
+/* ---- unix sockets --------------------------------------------------------------------------- */
+
+static void a_stream_socket_comes_and_goes(void **state)
+{
+	const char *path = at(state, "s.sock");
+	struct sockaddr_storage peer = { 0 };
+	char text[SQD_ADDR_TEXT], want[SQD_ADDR_TEXT];
+	socklen_t len = sizeof(peer);
+	int fd = open_at(where, SOCK_STREAM, NULL), client, accepted;
+
+	assert_true(fd >= 0);
+	assert_string_equal(bound, where);
+	assert_int_equal(mode_of(path), 0660);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	client = dial(where, SOCK_STREAM);
+	assert_true(client >= 0);
+	accepted = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	snprintf(want, sizeof(want), "unix uid %u pid %d", (unsigned)getuid(), (int)getpid());
+	assert_string_equal(sqd_addr_peer(accepted, &peer, text), want);
+	close(accepted);
+	close(client);
+	sqd_listen_close(fd, &file);
+	assert_false(exists(path));
+	sqd_listen_close(-1, &file); /* once more does nothing */
+}
+
+static void the_mode_is_exactly_what_was_asked_for(void **state)
+{
+	static const struct {
+		const char *text;
+		mode_t mode, umask;
+	} rows[] = {
+		{ "0666", 0666, 0077 }, { "600", 0600, 0 }, { "0777", 0777, 0027 }, { "0", 0, 0 }
+	};
+	const char *path = at(state, "mode.sock");
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		mode_t before = umask(rows[i].umask);
+		int fd = open_at(where, SOCK_DGRAM, rows[i].text);
+
+		umask(before);
+		assert_true(fd >= 0);
+		assert_int_equal(mode_of(path), rows[i].mode);
+		sqd_listen_close(fd, &file);
+	}
+}
+
+static void a_mode_that_is_none_is_refused(void **state)
+{
+	static const char *const modes[] = { "",      "rw", "0888", "1777", "7777777777777",
+		                             "0660 ", "-1" };
+	const char *path = at(state, "mode.sock");
+
+	for (size_t i = 0; i < SQ_LEN(modes); i++) {
+		assert_int_equal(open_at(where, SOCK_STREAM, modes[i]), -EINVAL);
+		assert_non_null(strstr(err.text, "is no mode"));
+	}
+	assert_false(exists(path));
+}
+
+static void a_socket_that_nobody_listens_on_is_replaced(void **state)
+{
+	const char *path = at(state, "stale.sock");
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	/* Whatever its type was. */
+	for (int i = 0; i < 4; i++) {
+		int fd = open_at(where, types[i / 2], NULL);
+
+		assert_true(fd >= 0);
+		close(fd); /* as kill -9 does: the file stays */
+		assert_true(exists(path));
+		fd = open_at(where, types[i % 2], NULL);
+		assert_true(fd >= 0);
+		sqd_listen_close(fd, &file);
+		assert_false(exists(path));
+	}
+}
+
+static void one_that_somebody_listens_on_is_not(void **state)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	for (int i = 0; i < 4; i++) {
+		const char *path = at(state, "live.sock");
+		int fd = open_at(where, types[i / 2], NULL), client;
+		struct sqd_listen_file ours = file;
+
+		assert_true(fd >= 0);
+		assert_int_equal(open_at(where, types[i % 2], NULL), -EADDRINUSE);
+		assert_non_null(strstr(err.text, "somebody listens there already"));
+		client = dial(where, types[i / 2]);
+		assert_true(client >= 0);
+		close(client);
+		sqd_listen_close(fd, &ours);
+		assert_false(exists(path));
+	}
+}
+
+static void one_whose_backlog_is_full_is_not_either(void **state)
+{
+	int fd, clients[8], n = 0;
+	struct sqd_listen_file ours;
+
+	at(state, "full.sock");
+	fd = open_at(where, SOCK_STREAM, NULL);
+	assert_true(fd >= 0);
+	ours = file;
+	assert_int_equal(listen(fd, 0), 0);
+	do { /* until one would have to wait */
+		struct sqd_addr a;
+
+		assert_int_equal(sqd_addr_parse(where, &a, NULL), 0);
+		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (connect(clients[n++], (struct sockaddr *)&a.sa, a.len) < 0)
+			break;
+	} while (n < 8);
+	assert_int_equal(open_at(where, SOCK_STREAM, NULL), -EADDRINUSE);
+	while (n)
+		close(clients[--n]);
+	sqd_listen_close(fd, &ours);
+}
+
+static void what_is_no_socket_is_left_alone(void **state)
+{
+	const char *path = at(state, "events.jsonl");
+	char *text = scratch_file(*state, "events.jsonl", "{}\n");
+
+	assert_int_equal(open_at(where, SOCK_STREAM, NULL), -EEXIST);
+	assert_non_null(strstr(err.text, "no socket; it is not replaced"));
+	assert_true(exists(path));
+	free(text);
+	/* Nor what a link leads to. */
+	scratch_link(*state, "events.jsonl", "link.sock");
+	at(state, "link.sock");
+	assert_int_equal(open_at(where, SOCK_STREAM, NULL), -EEXIST);
+}
+
+static void a_missing_folder_is_named(void **state)
+{
+	at(state, "none/s.sock");
+	assert_int_equal(open_at(where, SOCK_STREAM, NULL), -ENOENT);
+	assert_non_null(strstr(err.text, "the folder "));
+	assert_non_null(strstr(err.text, "/none does not exist"));
+}
+
+static void a_folder_that_is_not_ours_to_write_is_named(void **state)
+{
+	char *above = scratch_path(*state, ""), *folder = scratch_path(*state, "shut");
+	bool root = geteuid() == 0; /* who may write everywhere */
+	int r;
+
+	scratch_folder(*state, "shut");
+	assert_int_equal(chmod(folder, 0555), 0);
+	assert_int_equal(chmod(above, 0711), 0);
+	at(state, "shut/s.sock");
+	assert_int_equal(root ? seteuid(65534) : 0, 0);
+	r = open_at(where, SOCK_STREAM, NULL);
+	assert_int_equal(root ? seteuid(0) : 0, 0);
+	assert_int_equal(r, -EACCES);
+	assert_non_null(strstr(err.text, "no permission to make a socket in"));
+	free(above);
+	free(folder);
+}
+
+static void a_file_that_took_its_place_is_not_removed(void **state)
+{
+	const char *path = at(state, "s.sock");
+	int fd = open_at(where, SOCK_STREAM, NULL), other;
+	struct sqd_listen_file first = file;
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	other = open_at(where, SOCK_STREAM, NULL);
+	assert_true(other >= 0);
+	sqd_listen_close(fd, &first);
+	assert_true(exists(path));
+	sqd_listen_close(other, &file);
+	assert_false(exists(path));
+}
+
+static void an_abstract_name_leaves_no_file(void **state SQ_UNUSED)
+{
+	char name[64];
+	int fd, client;
+
+	snprintf(name, sizeof(name), "unix:@squibly-test-%d", (int)getpid());
+	fd = open_at(name, SOCK_STREAM, NULL);
+	assert_true(fd >= 0);
+	assert_string_equal(bound, name);
+	assert_string_equal(file.path, "");
+	client = dial(name, SOCK_STREAM);
+	assert_true(client >= 0);
+	assert_int_equal(open_at(name, SOCK_STREAM, NULL), -EADDRINUSE);
+	close(client);
+	sqd_listen_close(fd, &file);
+}
+
+static void an_inherited_socket_keeps_its_file(void **state)
+{
+	const char *path = at(state, "passed.sock");
+	int fd = open_at(where, SOCK_STREAM, NULL);
+	struct sqd_listen_file made = file;
+	struct sqd_listen l = { .where = where, .type = SOCK_STREAM, .inherited_fd = fd };
+
+	assert_true(fd >= 0);
+	assert_int_equal(sqd_listen_open(&l, bound, NULL, &file, &err), fd);
+	assert_string_equal(bound, where);
+	assert_string_equal(file.path, "");
+	sqd_listen_close(fd, &file);
+	assert_true(exists(path));
+	sqd_listen_close(-1, &made);
+}
+
+/* ---- networks ------------------------------------------------------------------------------- */
+
+struct network_row {
+	const char *name, *network;
+	const char *in[3], *out[4]; /* addresses with ports */
+};
+
+static struct network_row networks[] = {
+	{ "one address",
+	  "192.0.2.7",
+	  { "192.0.2.7:1", "[::ffff:192.0.2.7]:1" },
+	  { "192.0.2.6:1", "[2001:db8::7]:1", "unix:@a" } },
+	{ "/24",
+	  "192.0.2.0/24",
+	  { "192.0.2.0:1", "192.0.2.255:1" },
+	  { "192.0.1.255:1", "192.0.3.0:1" } },
+	{ "/31",
+	  "192.0.2.6/31",
+	  { "192.0.2.6:1", "192.0.2.7:1" },
+	  { "192.0.2.5:1", "192.0.2.8:1" } },
+	{ "/9",
+	  "10.128.0.0/9",
+	  { "10.128.0.0:1", "10.255.255.255:1" },
+	  { "10.127.255.255:1", "11.128.0.0:1" } },
+	{ "/32", "192.0.2.7/32", { "192.0.2.7:1" }, { "192.0.2.6:1" } },
+	{ "every IPv4 address",
+	  "0.0.0.0/0",
+	  { "192.0.2.7:1", "[::ffff:1.2.3.4]:1" },
+	  { "[::1]:1", "unix:@a" } },
+	{ "every IPv6 address",
+	  "::/0",
+	  { "[::1]:1" },
+	  { "192.0.2.7:1", "[::ffff:192.0.2.7]:1", "unix:@a" } },
+	{ "IPv6 /32",
+	  "2001:db8::/32",
+	  { "[2001:db8::1]:1", "[2001:db8:ffff::]:1" },
+	  { "[2001:db9::]:1", "[2001:db7:ffff::]:1" } },
+	{ "IPv6 /127",
+	  "2001:db8::6/127",
+	  { "[2001:db8::6]:1", "[2001:db8::7]:1" },
+	  { "[2001:db8::8]:1", "[2001:db8::5]:1" } },
+	{ "unix", "unix", { "unix:@a", "unix:/run/a" }, { "127.0.0.1:1", "[::1]:1" } },
+};
+
+static void check_network(void **state)
+{
+	const struct network_row *row = *state;
+	struct sqd_network n;
+	struct sqd_addr a;
+
+	assert_int_equal(sqd_network_parse(row->network, &n, NULL), 0);
+	for (size_t i = 0; i < SQ_LEN(row->in) && row->in[i]; i++) {
+		assert_int_equal(sqd_addr_parse(row->in[i], &a, NULL), 0);
+		assert_true(sqd_network_has(&n, &a.sa));
+		assert_true(sqd_networks_have(&n, 1, &a.sa));
+		assert_false(sqd_networks_have(&n, 0, &a.sa));
+	}
+	for (size_t i = 0; i < SQ_LEN(row->out) && row->out[i]; i++) {
+		assert_int_equal(sqd_addr_parse(row->out[i], &a, NULL), 0);
+		assert_false(sqd_network_has(&n, &a.sa));
+	}
+}
+
+static void what_is_no_network_is_refused(void **state SQ_UNUSED)
+{
+	static const char *const rows[][2] = {
+		{ "", "is no network" },
+		{ "localhost", "is no network" },
+		{ "192.0.2", "is no network" },
+		{ "192.0.2.7:514", "is no network" },
+		{ "[::1]", "is no network" },
+		{ "2001:db8:0000:0000:0000:0000:0000:0000:0000:0000:0000", "is no network" },
+		{ "192.0.2.0/", "from 0 to 32" },
+		{ "192.0.2.0/33", "from 0 to 32" },
+		{ "192.0.2.0/-1", "from 0 to 32" },
+		{ "192.0.2.0/0x8", "from 0 to 32" },
+		{ "192.0.2.0/24/24", "from 0 to 32" },
+		{ "::/129", "from 0 to 128" },
+		{ "192.0.2.7/24", "has bits behind its /24" },
+		{ "2001:db8::1/64", "has bits behind its /64" },
+		{ "0.0.0.1/0", "has bits behind its /0" },
+	};
+	struct sqd_network n;
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		err = (struct sq_err){ 0 };
+		assert_int_equal(sqd_network_parse(rows[i][0], &n, &err), -EINVAL);
+		if (!strstr(err.text, rows[i][1]))
+			fail_msg("%s: %s", rows[i][0], err.text);
+	}
+}
+
+static void a_proxied_address_is_an_address(void **state SQ_UNUSED)
+{
+	struct sq_proxy p = { .family = SQ_PROXY_IPV4,
+		              .source = { 192, 0, 2, 7 },
+		              .source_port = 51234 };
+	struct sockaddr_storage sa = { .ss_family = AF_INET6 };
+	char text[SQD_ADDR_TEXT];
+
+	assert_true(sqd_network_proxied(&p, &sa));
+	assert_string_equal(sqd_addr_format(&sa, text), "192.0.2.7:51234");
+	p = (struct sq_proxy){ .family = SQ_PROXY_IPV6,
+		               .source = { 0x20, 1, 0xd, 0xb8, [15] = 7 },
+		               .source_port = 1 };
+	assert_true(sqd_network_proxied(&p, &sa));
+	assert_string_equal(sqd_addr_format(&sa, text), "[2001:db8::7]:1");
+	p.family = SQ_PROXY_UNIX;
+	assert_true(sqd_network_proxied(&p, &sa));
+	assert_string_equal(sqd_addr_format(&sa, text), "unix");
+	p.family = SQ_PROXY_NONE;
+	assert_false(sqd_network_proxied(&p, &sa));
+	assert_int_equal(sa.ss_family, AF_UNIX);
+}
+
+/* ---- sockets that systemd passes ------------------------------------------------------------ */
+
+/* In a child, where descriptors from 3 on may be what we like. */
+static void in_child(void (*body)(void **), void **state)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		body(state);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* cmocka's own checks would go on in the child as if it were the parent. */
+static void must(bool holds, int line)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "test_listen.c:%d: does not hold in the child\n", line);
+	_exit(1);
+}
+#define MUST(x) must(x, __LINE__)
+
+/* Sockets at 3, 4, 5, 6: a stream and a datagram socket of one path each, then TCP, then an
+ * abstract one. */
+static void pass_four(void **state, const char *names)
+{
+	static const char *const where_[] = { "stream.sock", "datagram.sock" };
+	char pid[16], name[64];
+	int fds[4];
+
+	for (int i = 0; i < 2; i++) {
+		at(state, where_[i]);
+		fds[i] = open_at(where, i ? SOCK_DGRAM : SOCK_STREAM, NULL);
+	}
+	fds[2] = open_at("127.0.0.1:0", SOCK_STREAM, NULL);
+	snprintf(name, sizeof(name), "unix:@squibly-passed-%d", (int)getppid());
+	fds[3] = open_at(name, SOCK_STREAM, NULL);
+	for (int i = 0; i < 4; i++)
+		MUST(fds[i] >= 0 && dup2(fds[i], 40 + i) >= 0);
+	for (int i = 0; i < 4; i++)
+		MUST(dup2(40 + i, SQD_PASSED_FIRST + i) >= 0);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "4", 1);
+	if (names)
+		setenv("LISTEN_FDNAMES", names, 1);
+}
+
+static void by_address(void **state)
+{
+	struct sqd_passed p;
+	char name[64];
+
+	pass_four(state, NULL);
+	MUST(sqd_passed_read(&p) == 4);
+	MUST(!getenv("LISTEN_PID") && !getenv("LISTEN_FDS"));
+	MUST(fcntl(3, F_GETFD) == FD_CLOEXEC);
+	at(state, "stream.sock");
+	MUST(sqd_passed_take(&p, where, SOCK_DGRAM) == -1);
+	MUST(sqd_passed_take(&p, where, SOCK_STREAM) == 3);
+	MUST(sqd_passed_take(&p, where, SOCK_STREAM) == -1); /* once only */
+	at(state, "datagram.sock");
+	MUST(sqd_passed_take(&p, where, SOCK_DGRAM) == 4);
+	at(state, "other.sock");
+	MUST(sqd_passed_take(&p, where, SOCK_STREAM) == -1);
+	snprintf(name, sizeof(name), "unix:@squibly-passed-%d", (int)getppid());
+	MUST(sqd_passed_take(&p, name, SOCK_STREAM) == 6);
+	MUST(sqd_passed_close(&p) == 1); /* TCP */
+	MUST(sqd_passed_close(&p) == 0);
+}
+
+static void passed_sockets_are_found_by_address(void **state)
+{
+	in_child(by_address, state);
+}
+
+static void by_name(void **state)
+{
+	struct sqd_passed p;
+
+	pass_four(state, "events:events:tcp:other");
+	MUST(sqd_passed_read(&p) == 4);
+	MUST(sqd_passed_take_named(&p, "none", SOCK_STREAM) == -ENOENT);
+	MUST(sqd_passed_take_named(&p, "event", SOCK_STREAM) == -ENOENT);
+	MUST(sqd_passed_take_named(&p, "events", SOCK_DGRAM) == 4);
+	MUST(sqd_passed_take_named(&p, "events", SOCK_DGRAM) == -EPROTOTYPE);
+	MUST(sqd_passed_take_named(&p, "events", SOCK_STREAM) == 3);
+	MUST(sqd_passed_take_named(&p, "events", SOCK_STREAM) == -ENOENT);
+	MUST(sqd_passed_take_named(&p, "other", SOCK_STREAM) == 6);
+	MUST(sqd_passed_close(&p) == 1);
+}
+
+static void passed_sockets_are_found_by_name(void **state)
+{
+	in_child(by_name, state);
+}
+
+static void not_for_us(void **state)
+{
+	struct sqd_passed p;
+
+	pass_four(state, "a:b:c:d");
+	setenv("LISTEN_PID", "1", 1);
+	MUST(sqd_passed_read(&p) == 0);
+	MUST(sqd_passed_take_named(&p, "a", SOCK_STREAM) == -ENOENT);
+	MUST(!getenv("LISTEN_FDNAMES"));
+}
+
+static void sockets_passed_to_somebody_else_are_not_ours(void **state)
+{
+	in_child(not_for_us, state);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_peer_text_is_cut_to_its_room),
+		IN_FOLDER(a_stream_socket_comes_and_goes),
+		IN_FOLDER(the_mode_is_exactly_what_was_asked_for),
+		IN_FOLDER(a_mode_that_is_none_is_refused),
+		IN_FOLDER(a_socket_that_nobody_listens_on_is_replaced),
+		IN_FOLDER(one_that_somebody_listens_on_is_not),
+		IN_FOLDER(one_whose_backlog_is_full_is_not_either),
+		IN_FOLDER(what_is_no_socket_is_left_alone),
+		IN_FOLDER(a_missing_folder_is_named),
+		IN_FOLDER(a_folder_that_is_not_ours_to_write_is_named),
+		IN_FOLDER(a_file_that_took_its_place_is_not_removed),
+		cmocka_unit_test(an_abstract_name_leaves_no_file),
+		IN_FOLDER(an_inherited_socket_keeps_its_file),
+		cmocka_unit_test(what_is_no_network_is_refused),
+		cmocka_unit_test(a_proxied_address_is_an_address),
+		IN_FOLDER(passed_sockets_are_found_by_address),
+		IN_FOLDER(passed_sockets_are_found_by_name),
+		IN_FOLDER(sockets_passed_to_somebody_else_are_not_ours),
+	};
+	int failed = RUN_TABLE("listen/addresses", addresses, check_address);
+
+	failed += RUN_TABLE("listen/networks", networks, check_network);
+	return failed + cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+}
