@@ -9,7 +9,8 @@
 
 enum {
 	READ_MAX = 256 * 1024,
-	READS_AT_ONCE = 16, /* then others have their turn */
+	READS_AT_ONCE = 16, /* then others have their turn, */
+	TURN_NS = 5000000,  /* or after so long: a few packed bytes may be much work */
 	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
 	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
 	PROBES = 4,         /* so long apart */
@@ -375,8 +376,12 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	if ((events & UV_WRITABLE) && !c->closing)
 		sqd_stream_flush(c);
 	if (events & UV_READABLE) {
+		uint64_t until = uv_hrtime() + TURN_NS;
+
 		s->reading = true;
-		for (int i = 0; i < READS_AT_ONCE && wants_socket(c) && read_some(c); i++)
+		for (int i = 0;
+		     i < READS_AT_ONCE && wants_socket(c) && read_some(c) && uv_hrtime() < until;
+		     i++)
 			;
 		s->reading = false;
 		if (!c->closing && s->phase == SQD_PHASE_OPEN)
