@@ -446,10 +446,18 @@ static void http_end(struct sqd_conn *base, int why)
 static int http_resume(struct sqd_conn *base)
 {
 	struct sqd_http_conn *c = self(base);
+	const uint64_t *received = &sqd_conn_counts(base)->received, before = *received;
+	uint64_t since = c->waiting_ms;
+	bool starved = c->starved;
 
 	if (c->starved || c->rest || c->eof)
 		sqd_http_go_on(c);
-	return c->starved ? -EAGAIN : 0;
+	if (!c->starved)
+		return 0;
+	/* Others were quicker: its sender has waited since before. */
+	if (starved && *received == before)
+		c->waiting_ms = since;
+	return -EAGAIN;
 }
 
 /* What is whole may still be settled and answered; the sender of anything else sends it again. */

@@ -377,6 +377,27 @@ static void what_is_not_settled_in_time_is_sent_again(void **state SQ_UNUSED)
 	end(h);
 }
 
+/* Batches become free, and others have them each time. */
+static void who_is_always_too_late_is_told_so(void **state SQ_UNUSED)
+{
+	struct http_world *h = make();
+	unsigned batches = h->w.d.free;
+	int fd;
+
+	h->w.cfg.http.answer_timeout = 100;
+	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
+	world_start(&h->w);
+	h->w.d.free = 0;
+	fd = http_dial(h);
+	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
+	assert_starts(http_hear(h, fd), "HTTP/1.1 503 "); /* which resumes all the time */
+	assert_int_equal(h->w.counts.http_unsettled, 1);
+	assert_int_equal(h->w.counts.received, 0);
+	close(fd);
+	h->w.d.free = batches;
+	end(h);
+}
+
 static void slow_clients_are_told_so(void **state SQ_UNUSED)
 {
 	struct http_world *h = make();
@@ -559,6 +580,7 @@ int main(void)
 		cmocka_unit_test(new_requests_are_told_to_come_again),
 		cmocka_unit_test(requests_go_on_as_batches_become_free),
 		cmocka_unit_test(what_is_not_settled_in_time_is_sent_again),
+		cmocka_unit_test(who_is_always_too_late_is_told_so),
 		cmocka_unit_test(slow_clients_are_told_so),
 		cmocka_unit_test(who_connects_and_says_nothing_is_closed),
 		cmocka_unit_test(we_do_not_blame_others_for_our_own_time),
