@@ -204,7 +204,7 @@ static const struct option options[] = {
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "max-record", required_argument, NULL, OPT_MAX_RECORD },
 	{ "malformed", no_argument, NULL, OPT_MALFORMED },
-	{ "plain", no_argument, NULL, OPT_PLAIN }, /* for tests: without Hyperscan */
+	{ "plain", no_argument, NULL, OPT_PLAIN }, /* for tests: yajl, no Hyperscan */
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -283,7 +283,8 @@ static int load_rules(struct scan *s, struct sq_ruleset **ret)
 static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n)
 {
 	struct cli_run_opts opts = {
-		.pipeline = { .min_level = s->min_level,
+		.pipeline = { .reader = { .skim = !s->plain },
+		              .min_level = s->min_level,
 		              .formats = s->text ? 0 : 1u << SQ_FORMAT_JSON,
 		              .observer = { .version = SQ_VERSION } },
 		.max_record = s->max_record,

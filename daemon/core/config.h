@@ -49,6 +49,7 @@ struct sqd_config {
 	uint32_t workers; /* 0: by the number of processors, see sqd_config_workers() */
 	uint32_t batches; /* 0: by the number of workers */
 	int log_level;
+	bool skim;
 	uint64_t shutdown_ms;
 
 	struct sq_opt_strs rule_paths; /* empty: the shipped patterns */

@@ -205,7 +205,9 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 {
 	struct sq_pipeline_opts o = {
-		.reader = { .max_depth = cfg->max_depth, .max_keys = cfg->max_keys },
+		.reader = { .max_depth = cfg->max_depth,
+		            .max_keys = cfg->max_keys,
+		            .skim = cfg->skim },
 		.observer = { .version = SQD_VERSION },
 		.min_level = SQ_LEVEL_CRITICAL,
 		.dead_letters = cfg->dead_letter.common != NULL,

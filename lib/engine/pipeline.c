@@ -429,6 +429,8 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 
 void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now now)
 {
+	uint64_t unsure = sq_reader_unsure(pl->reader);
+
 	while (b->done < b->n_records) {
 		const struct sq_record *rec = &b->records[b->done];
 		const struct run r = { pl, b, &b->origins[rec->origin], now };
@@ -440,4 +442,5 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 	}
 	b->counts.regex_limits += sq_matcher_take_limits(pl->matcher);
 	b->counts.scan_fallbacks += sq_matcher_take_fallbacks(pl->matcher);
+	b->counts.skim_unsure += sq_reader_unsure(pl->reader) - unsure;
 }

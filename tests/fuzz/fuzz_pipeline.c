@@ -53,7 +53,8 @@ static void explain(void *ctx, const struct sq_event *ev, const struct sq_hits *
 
 static struct sq_pipeline *make_pipeline(void)
 {
-	const struct sq_pipeline_opts opts = { .observer = { .hostname = "h", .version = "1" },
+	const struct sq_pipeline_opts opts = { .reader = { .skim = true },
+		                               .observer = { .hostname = "h", .version = "1" },
 		                               .formats = (1u << SQ_FORMATS) - 1,
 		                               .dead_letters = true,
 		                               .deduplicate = true };

@@ -154,6 +154,40 @@ static void an_alert_names_its_peer_and_holds_its_record(void **state)
 	rig_close(&g);
 }
 
+/* An escape in a key that matters is left to yajl. */
+static void what_skim_is_not_certain_of_gives_the_same_alerts(void **state)
+{
+	static const struct sq_sv escaped =
+		SQ_SV("{\"\\u0045ventID\":1,\"Channel\":\"Microsoft-Windows-Sysmon/Operational\","
+	              "\"Image\":\"C:\\\\Windows\\\\regsvr32.exe\"}");
+	struct sq_outbuf alerts[2];
+
+	(void)state;
+	for (int skim = 0; skim < 2; skim++) {
+		struct rig g;
+
+		rig_open(&g,
+		         (struct sq_pipeline_opts){ .formats = 1u << SQ_FORMAT_JSON,
+		                                    .reader.skim = skim },
+		         1 << 20);
+		rig_add(&g, SQ_SV(TOOL));
+		rig_add(&g, escaped);
+		rig_add(&g, SQ_SV(BOTH));
+		rig_add(&g, SQ_SV("{\"EventID\":1,"));
+		rig_run(&g);
+		assert_int_equal(g.counts.alerted, 3);
+		assert_int_equal(g.counts.malformed, 1);
+		assert_int_equal(g.counts.skim_unsure, skim ? 2 : 0); /* it has no verdict itself */
+		alerts[skim] = g.alerts;
+		g.alerts = (struct sq_outbuf){ 0 };
+		rig_close(&g);
+	}
+	assert_int_equal(alerts[0].len, alerts[1].len);
+	assert_memory_equal(alerts[0].p, alerts[1].p, alerts[0].len);
+	sq_outbuf_fini(&alerts[0]);
+	sq_outbuf_fini(&alerts[1]);
+}
+
 static void every_format_that_is_wanted_is_written_once(void **state)
 {
 	(void)state;
@@ -509,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_stop_at_any_mark_changes_nothing),
 		cmocka_unit_test(alerts_below_the_level_are_not_written_but_the_record_is_alerted),
 		cmocka_unit_test(an_alert_names_its_peer_and_holds_its_record),
+		cmocka_unit_test(what_skim_is_not_certain_of_gives_the_same_alerts),
 		cmocka_unit_test(every_format_that_is_wanted_is_written_once),
 		cmocka_unit_test(flags_of_events_are_counted),
 		cmocka_unit_test(a_dead_letter_tells_peer_reason_and_record),
