@@ -187,6 +187,10 @@ static struct sq_sv updated(struct sq_sv line)
 /* One line, without its end. As sq_bulk_next(). */
 static int take_line(struct sq_bulk *b, struct sq_sv line, struct sq_sv *ret_rec)
 {
+	size_t long_as = line.n; /* blanks and all: how it is cut must not matter */
+
+	if (line.n && line.p[line.n - 1] == '\r')
+		long_as--;
 	b->line++;
 	line = sq_sv_trim(line);
 	if (b->dropping) {
@@ -194,17 +198,17 @@ static int take_line(struct sq_bulk *b, struct sq_sv line, struct sq_sv *ret_rec
 		return 0;
 	}
 	if (!b->in_action) {
-		if (line.n > SQ_BULK_ACTION_MAX)
+		if (long_as > SQ_BULK_ACTION_MAX)
 			return broken(b, "an action/metadata line is too long");
 		return line.n ? take_action(b, line) : 0;
+	}
+	if (long_as > b->limits.max_record) {
+		mark(b, TOO_LONG);
+		return -EMSGSIZE;
 	}
 	if (line.n == 0) {
 		mark(b, NO_DOCUMENT);
 		return 0;
-	}
-	if (line.n > b->limits.max_record) {
-		mark(b, TOO_LONG);
-		return -EMSGSIZE;
 	}
 	b->in_action = false;
 	*ret_rec = b->kind == KIND_UPDATE ? updated(line) : line;
@@ -230,7 +234,7 @@ static int take_rest(struct sq_bulk *b, struct sq_sv in, bool eof, struct sq_sv 
 		return 0;
 	}
 	if (!b->in_action)
-		return in.n <= SQ_BULK_ACTION_MAX
+		return in.n <= SQ_BULK_ACTION_MAX + 1 /* there may be a CR */
 		               ? 0
 		               : broken(b, "an action/metadata line is too long");
 	if (in.n <= (size_t)b->limits.max_record + 1) /* there may be a CR */

@@ -22,7 +22,7 @@ struct sq_unpack {
 	int error;
 	bool whole;   /* a member has ended and none has begun since */
 	bool inside;  /* a member has begun */
-	bool settled; /* SQ_UNPACK_DEFLATE: with or without header is known */
+	bool settled; /* the two bytes of a zlib header, or those of a stream without, were seen */
 	bool drained; /* nothing waits inside for room */
 	uint8_t n_ahead, n_last;
 	uint8_t ahead[AHEAD_MAX]; /* bytes to read before those of the caller */
@@ -143,19 +143,26 @@ static int inflate_some(struct sq_unpack *u, struct sq_sv *in, char *to, size_t 
 
 /* HTTP's "deflate" means zlib, but some senders leave its header out. Two bytes tell: a zlib header
  * is a multiple of 31 and names method 8, which as the beginning of a bare stream would be a stored
- * block with padding that nobody writes. */
-static bool settle_deflate(struct sq_unpack *u, struct sq_sv *in)
+ * block with padding that nobody writes. A header that asks for a dictionary is refused here: the
+ * inflater would notice only when it got the header in one piece.
+ * @return 1 seen, 0 more bytes are needed, -EBADMSG */
+static int settle(struct sq_unpack *u, struct sq_sv *in)
 {
+	enum { DICTIONARY = 0x20 };
+
 	while (u->n_ahead < 2 && in->n) {
 		u->ahead[u->n_ahead++] = (uint8_t)in->p[0];
 		*in = sq_sv_skip(*in, 1);
 	}
 	if (u->n_ahead < 2)
-		return false;
-	if ((u->ahead[0] & 15) != 8 || (u->ahead[0] << 8 | u->ahead[1]) % 31)
+		return 0;
+	if (u->kind == SQ_UNPACK_DEFLATE &&
+	    ((u->ahead[0] & 15) != 8 || (u->ahead[0] << 8 | u->ahead[1]) % 31))
 		u->inflater->crc_flag = ISAL_DEFLATE;
+	else if (u->ahead[1] & DICTIONARY)
+		return -EBADMSG;
 	u->settled = true;
-	return true;
+	return 1;
 }
 
 static int step_inflate(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, size_t *made)
@@ -165,10 +172,11 @@ static int step_inflate(struct sq_unpack *u, struct sq_sv *in, char *to, size_t 
 	int r;
 
 	*made = 0;
-	if (u->kind == SQ_UNPACK_DEFLATE && !u->settled) {
+	if (u->kind != SQ_UNPACK_GZIP && !u->settled) {
 		u->inside = u->inside || in->n;
-		if (!settle_deflate(u, in))
-			return 0;
+		r = settle(u, in);
+		if (r <= 0)
+			return r;
 		ahead.n = u->n_ahead;
 	}
 	if (u->whole) {
