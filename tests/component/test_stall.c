@@ -230,13 +230,15 @@ static void nap(struct fixture *f, unsigned ms);
 /* Until the input has been told to wait, and nothing is left that could change that. */
 static void run_into_the_wall(struct fixture *f)
 {
-	unsigned fed;
+	unsigned fed, settled, quiet;
 
-	do {
+	do { /* half a second in which nothing moves: workers may be slow on a busy machine */
 		run_until(&f->loop, is_paused, f);
 		fed = f->fed;
-		nap(f, 100);
-	} while (f->fed != fed || !f->paused);
+		settled = f->settled;
+		for (quiet = 0; quiet < 5 && f->fed == fed && f->settled == settled; quiet++)
+			nap(f, 100);
+	} while (f->fed != fed || f->settled != settled || !f->paused);
 }
 
 /* Once round per call, with the output taking what it is given. */
