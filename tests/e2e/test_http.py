@@ -50,6 +50,8 @@ class Http(harness.Case):
             body = b"".join([harness.ordinary(n), harness.attack(n), b"nonsense\n"])
             answer, _ = self.ask(c, "POST", "/events", body)
             self.assertEqual(answer, {"received": 3, "malformed": 1})
+            # Its system has it by now; the upstream itself may be about to read it.
+            harness.eventually("the alert about it", lambda n=n: any(f"ws-{n}." in json.dumps(a) for a in upstream.alerts()))
             self.assertEqual(sum(1 for a in upstream.alerts() if f"ws-{n}." in json.dumps(a)), 1)
         counted = self.assert_stops(d, 60)
         self.assertEqual((counted["alerted"], counted["clean"], counted["malformed"]), (20, 20, 20))
