@@ -35,27 +35,34 @@ static inline const char *corpus_folder(void)
 	return path;
 }
 
-/** Add the lines of a file, unpacked when it is packed. Every `step`-th one. */
-static inline void corpus_file(struct corpus *c, const char *path, size_t step)
+/** A whole file, unpacked when it is packed; the caller's to free. */
+static inline struct sq_sv corpus_slurp(const char *path)
 {
-	gzFile f = gzopen(path, "rb");
 	char *p = malloc(CORPUS_FILE_MAX), *fit;
-	struct sq_sv rest;
-	size_t line = 0;
+	gzFile f = gzopen(path, "rb");
 	int n;
 
-	assert_non_null(f);
-	assert_non_null(p);
+	if (!p || !f)
+		fail_msg("%s cannot be read", path);
 	n = gzread(f, p, CORPUS_FILE_MAX);
 	assert_true(n >= 0 && n < CORPUS_FILE_MAX);
 	gzclose(f);
 	fit = realloc(p, n ? (size_t)n : 1);
 	assert_non_null(fit);
+	return (struct sq_sv){ fit, (size_t)n };
+}
+
+/** Add the lines of a file, unpacked when it is packed. Every `step`-th one. */
+static inline void corpus_file(struct corpus *c, const char *path, size_t step)
+{
+	struct sq_sv all = corpus_slurp(path), rest = all;
+	size_t line = 0;
+
 	assert_true(c->n_files < CORPUS_FILES_MAX);
-	c->files[c->n_files++] = fit;
+	c->files[c->n_files++] = (char *)(uintptr_t)all.p;
 	if (!c->records)
 		c->records = calloc(CORPUS_RECORDS_MAX, sizeof(*c->records));
-	for (rest = (struct sq_sv){ fit, (size_t)n }; rest.n;) {
+	while (rest.n) {
 		struct sq_sv record = sq_sv_cut(&rest, '\n');
 
 		if (line++ % step == 0 && record.n) {

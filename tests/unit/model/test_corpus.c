@@ -1,14 +1,11 @@
 /* Real events, where they lie beside the source tree: every shape must give the same fields. */
-#include "tests/support/test.h"
-
-#include <dirent.h>
-#include <zlib.h>
+#include "tests/support/corpus.h"
 
 #include "lib/model/reader.h"
 #include "lib/text/json.h"
 #include "lib/wire/frame.h"
 
-enum { FILE_MAX = 64 << 20, EXPECTED = 20 };
+enum { EXPECTED = 20 };
 
 /* clang-format off */
 static const struct {
@@ -63,39 +60,6 @@ static const uint16_t compared[] = {
 	SQ_F_PROCESS_ID,
 	SQ_F_PARENT_PROCESS_ID,
 };
-
-static const char *shared(void)
-{
-	static char path[4096];
-	const char *dir = getenv("SQUIBLY_SHARED"), *source = getenv("SQ_SOURCE_DIR");
-	DIR *d;
-
-	if (dir)
-		(void)snprintf(path, sizeof(path), "%s", dir);
-	else
-		(void)snprintf(path, sizeof(path), "%s/../shared", source ? source : ".");
-	d = opendir(path);
-	if (!d) {
-		print_message("skipped: no real events in %s\n", path);
-		skip();
-	}
-	closedir(d);
-	return path;
-}
-
-static struct sq_sv slurp(const char *path)
-{
-	char *p = malloc(FILE_MAX);
-	gzFile f = gzopen(path, "rb");
-	int n;
-
-	if (!p || !f)
-		fail_msg("%s cannot be read", path);
-	n = gzread(f, p, FILE_MAX);
-	assert_true(n >= 0 && n < FILE_MAX);
-	gzclose(f);
-	return (struct sq_sv){ p, (size_t)n };
-}
 
 static void drop(struct sq_sv text)
 {
@@ -267,7 +231,7 @@ static void compare(struct run *t, const struct sq_event *ev)
 
 static void every_shape_gives_the_expected_fields(void **state)
 {
-	const char *dir = shared();
+	const char *dir = corpus_folder();
 	struct sq_sv expected, text;
 	char path[4200];
 	struct run t;
@@ -275,7 +239,7 @@ static void every_shape_gives_the_expected_fields(void **state)
 	(void)state;
 	begin(&t);
 	(void)snprintf(path, sizeof(path), "%s/corpus/shapes/derived_expected.jsonl.gz", dir);
-	expected = slurp(path);
+	expected = corpus_slurp(path);
 	read_expected(&t, expected);
 	t.event = compare;
 	for (size_t i = 0; i < SQ_LEN(shapes); i++) {
@@ -284,7 +248,7 @@ static void every_shape_gives_the_expected_fields(void **state)
 		t.events = t.malformed = t.same = 0;
 		(void)snprintf(path, sizeof(path), "%s/corpus/shapes/derived_%s.gz", dir,
 		               shapes[i].file);
-		text = slurp(path);
+		text = corpus_slurp(path);
 		read_stream(&t, text);
 		if (t.events != shapes[i].events || t.same != shapes[i].same || t.malformed)
 			fail_msg("%s: %d events, %d as expected, %d malformed", shapes[i].file,
@@ -311,7 +275,7 @@ static void read_folder(struct run *t, const char *dir, const char *folder)
 		if (e->d_name[0] == '.')
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/corpus/%s/%s", dir, folder, e->d_name);
-		text = slurp(path);
+		text = corpus_slurp(path);
 		for (struct sq_sv rest = text; rest.n;) {
 			sq_arena_reset(&t->arena);
 			read_record(t, sq_sv_cut(&rest, '\n'));
@@ -323,7 +287,7 @@ static void read_folder(struct run *t, const char *dir, const char *folder)
 
 static void a_whole_day_of_events_holds_nothing_malformed(void **state)
 {
-	const char *dir = shared();
+	const char *dir = corpus_folder();
 	struct run t;
 
 	(void)state;
@@ -345,10 +309,10 @@ static void awkward_json_is_read_or_malformed_as_labelled(void **state)
 	int raw;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/labelled/jsontricks.jsonl", shared());
+	(void)snprintf(path, sizeof(path), "%s/labelled/jsontricks.jsonl", corpus_folder());
 	begin(&t);
 	raw = sq_fields_add(t.fields, SQ_SV("raw"));
-	text = slurp(path);
+	text = corpus_slurp(path);
 	for (struct sq_sv rest = text; rest.n;) {
 		struct sq_sv line = sq_sv_cut(&rest, '\n'), label = line, record;
 		bool malformed = sq_sv_find(line, SQ_SV("\"expect\": \"malformed\"")) != SIZE_MAX;
