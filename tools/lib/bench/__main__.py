@@ -8,12 +8,14 @@ import sys
 import tempfile
 
 import daemon
+import receive
 import scan
 import skim
 import wire
-from common import ROUNDS, SHARED, cpu_name
+from common import COPIES, ROUNDS, SHARED, cpu_name
 
-NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim")
+NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
+         "recv", "connections", "udp", "idle10k")
 
 
 def main():
@@ -25,7 +27,7 @@ def main():
     try:
         corpus = os.path.join(folder, "corpus.ndjson")
         with open(corpus, "wb") as f:
-            subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", "10"], stdout=f, check=True)
+            subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", str(COPIES)], stdout=f, check=True)
         size = os.path.getsize(corpus)
         print(f"tools/bench {ROUNDS}: {datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %z}, {cpu_name()}, "
               f"{os.cpu_count()} CPUs, Linux {platform.release()}; {size / 1e6:.0f} MB; best of {ROUNDS}\n")
@@ -42,6 +44,10 @@ def main():
             "idle": lambda: wire.idle(folder),
             "bulk": lambda: wire.bulk(corpus, events, folder),
             "skim": lambda: skim.skim(corpus),
+            "recv": lambda: receive.recv(corpus, size, events, folder),
+            "connections": lambda: receive.connections(corpus, size, events, folder),
+            "udp": lambda: receive.udp(corpus, folder),
+            "idle10k": lambda: receive.idle10k(folder),
         }
         for name in NAMES:
             if name in wanted:

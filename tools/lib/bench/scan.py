@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from common import ROUNDS, SHARED, timed, verdict
+from common import BUILD, ROUNDS, SHARED, timed, verdict
 
 BAR_SCAN, BAR_DERIVED = 0.7, 0.25
 
@@ -14,9 +14,9 @@ def scan(corpus, size, events, folder):
     env = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
     squibly, bare = [], []
     for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine hits both
-        seconds, run = timed(["build/tests/bench/yajl_bare", corpus])
+        seconds, run = timed([f"{BUILD}/tests/bench/yajl_bare", corpus])
         bare.append(seconds)
-        seconds, run = timed(["build/squibly", "scan", "--format", "json", corpus], env=env)
+        seconds, run = timed([f"{BUILD}/squibly", "scan", "--format", "json", corpus], env=env)
         squibly.append(seconds)
         if int(re.search(rb"(\d+) events", run.stderr).group(1)) != events:
             raise SystemExit(f"bench: squibly scan did not see {events} events")
@@ -45,7 +45,7 @@ def derived(folder):
     print("derived fields of the start of a process against reading it, CPU nanoseconds an event")
     for name, path in zip(("the corpus", "with labelled attacks"),
                           process_events(folder, os.path.join(SHARED, "tools", "corpus"))):
-        _, run = timed(["build/tests/bench/derive_cost", path])
+        _, run = timed([f"{BUILD}/tests/bench/derive_cost", path])
         events, read, derive = (int(n) for n in run.stdout.split())
         ratio = derive / read
         print(f"  {name:22} {events:6} events   read {read:6}   derive {derive:6}   {100 * ratio:.0f} % "
@@ -74,14 +74,14 @@ def pack(corpus, folder):
     events, seconds = 0, {"patterns": [], one: []}
     for _ in range(ROUNDS):
         for rules, times in seconds.items():
-            used, run = timed(["build/squibly", "scan", "--rules", rules, "--format", "json", corpus], env=env)
+            used, run = timed([f"{BUILD}/squibly", "scan", "--rules", rules, "--format", "json", corpus], env=env)
             times.append(used)
             events = int(re.search(rb"(\d+) events", run.stderr).group(1))
     empty = os.path.join(folder, "empty.ndjson")
     with open(empty, "w", encoding="utf-8"):
         pass
-    load = min(timed(["build/squibly", "scan", "--rules", "patterns", empty], env=env)[0] for _ in range(ROUNDS))
-    cold = timed(["build/squibly", "scan", "--rules", "patterns", empty],
+    load = min(timed([f"{BUILD}/squibly", "scan", "--rules", "patterns", empty], env=env)[0] for _ in range(ROUNDS))
+    cold = timed([f"{BUILD}/squibly", "scan", "--rules", "patterns", empty],
                  env=dict(env, XDG_CACHE_HOME=os.path.join(folder, "cold")))[0]
     with_pack, without = events / min(seconds["patterns"]), events / min(seconds[one])
     print("the shipped rules against a single one that never matches, events per CPU second")
