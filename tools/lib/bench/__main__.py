@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 
+import attack
 import daemon
 import receive
 import scan
@@ -15,7 +16,7 @@ import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name
 
 NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "connections", "udp", "idle10k")
+         "recv", "attack", "connections", "udp", "idle10k")
 
 
 def main():
@@ -45,6 +46,7 @@ def main():
             "bulk": lambda: wire.bulk(corpus, events, folder),
             "skim": lambda: skim.skim(corpus),
             "recv": lambda: receive.recv(corpus, size, events, folder),
+            "attack": lambda: attack.attack(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
             "udp": lambda: receive.udp(corpus, folder),
             "idle10k": lambda: receive.idle10k(folder),
