@@ -16,6 +16,7 @@ struct sq_pipeline {
 	struct sq_reader *reader;
 	struct sq_matcher *matcher;
 	struct sq_pipeline_opts opts;
+	const struct sq_alert_texts *texts; /* of the rule set */
 	sq_pipeline_see_fn *see; /* NULL: nobody watches */
 	void *see_ctx;
 	struct sq_event event;
@@ -34,7 +35,8 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	pl->opts = *opts;
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
-	if (!pl->reader || !pl->matcher) {
+	pl->texts = sq_alert_texts_of(rs);
+	if (!pl->reader || !pl->matcher || !pl->texts) {
 		sq_pipeline_free(pl);
 		return NULL;
 	}
@@ -121,6 +123,7 @@ static bool write_short(struct sq_batch *b, struct sq_alert_ref *ref, enum sq_fo
 	size_t at = b->out.len;
 
 	less.without_original = true;
+	less.shared = NULL;
 	for (size_t i = 0; i < SQ_LEN(value_max); i++) {
 		if (value_max[i] && (!al->value_max || value_max[i] < al->value_max))
 			less.value_max = value_max[i];
@@ -172,6 +175,7 @@ enum effort {
 static uint32_t encode_hits(const struct run *r, enum effort effort)
 {
 	const struct sq_pipeline *pl = r->pl;
+	struct sq_alert_shared shared = { 0 };
 	uint32_t written = 0;
 
 	for (uint32_t i = 0; i < pl->hits.n; i++) {
@@ -183,6 +187,8 @@ static uint32_t encode_hits(const struct run *r, enum effort effort)
 			.observer = &pl->opts.observer,
 			.peer = r->origin->peer,
 			.identity = r->origin->identity,
+			.texts = pl->texts,
+			.shared = effort == WHOLE ? &shared : NULL,
 			.now = r->now,
 			.without_original =
 				effort >= NO_ORIGINAL || (effort == ORIGINAL_ONCE && written > 0),
