@@ -5,12 +5,16 @@
 #include <stdlib.h>
 
 #include "lib/rules/compiled.h"
+#include "lib/rules/memo.h"
 #include "lib/rules/plain.h"
 
 struct sq_matcher {
 	struct sq_ruleset *rs;
 	struct sq_hs_scratch *hs;
 	struct sq_plain_work plain;
+	struct sq_memo_slot *memo;
+	struct sq_memo_slot *learned; /* of the value being scanned; NULL: it is not kept */
+	uint64_t *scanned;            /* bit per predicate that Hyperscan finds */
 	uint64_t fallbacks;
 
 	/* Of the event being run. */
@@ -34,9 +38,15 @@ struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
 	m->known = calloc((size_t)m->pred_words + 1, sizeof(*m->known));
 	m->value = calloc((size_t)m->pred_words + 1, sizeof(*m->value));
 	m->found = calloc((size_t)rs->rule_words + 1, sizeof(*m->found));
+	m->scanned = calloc((size_t)m->pred_words + 1, sizeof(*m->scanned));
+	m->memo = calloc(SQ_MEMO_SLOTS, sizeof(*m->memo));
 	m->plain.regex = sq_regex_scratch_new();
-	if (!m->routes || !m->known || !m->value || !m->found || !m->plain.regex)
+	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned || !m->memo ||
+	    !m->plain.regex)
 		goto fail;
+	for (uint32_t i = 0; i < rs->plan.n_preds; i++)
+		if (rs->plan.preds[i].scanned)
+			sq_bit_set(m->scanned, i);
 	for (uint32_t g = 0; g < rs->dbs.n; g++) {
 		if (rs->dbs.list[g] && sq_hs_scratch_grow(&m->hs, rs->dbs.list[g]) < 0)
 			goto fail;
@@ -57,6 +67,8 @@ void sq_matcher_free(struct sq_matcher *m)
 	free(m->known);
 	free(m->value);
 	free(m->found);
+	free(m->scanned);
+	free(m->memo);
 	sq_ruleset_unref(m->rs);
 	free(m);
 }
@@ -99,9 +111,8 @@ static void choose_routes(struct sq_matcher *m)
 }
 
 /* A predicate that Hyperscan finds was found: note it and the rules that wait for it. */
-static void on_hit(void *ctx, uint32_t pred)
+static void found(struct sq_matcher *m, uint32_t pred)
 {
-	struct sq_matcher *m = ctx;
 	const struct sq_lists *t = &m->rs->triggered;
 
 	if (pred >= m->rs->plan.n_preds || sq_bit_get(m->value, pred))
@@ -109,6 +120,15 @@ static void on_hit(void *ctx, uint32_t pred)
 	sq_bit_set(m->value, pred);
 	for (uint32_t i = t->first[pred]; i < t->first[pred + 1]; i++)
 		sq_bit_set(m->found, t->all[i]);
+}
+
+static void on_hit(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+
+	if (m->learned && !sq_memo_add(m->learned, pred))
+		m->learned = NULL;
+	found(m, pred);
 }
 
 /* Hyperscan failed on this value, so each of its predicates is run: slow, but nothing is missed. */
@@ -121,14 +141,26 @@ static void scan_plain(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 		const struct sq_planned *p = &m->rs->plan.preds[preds->p[i]];
 
 		if (p->scanned && sq_plain_value(p->pred, p->regex, &m->plain, value))
-			on_hit(m, preds->p[i]);
+			found(m, preds->p[i]);
 	}
 }
 
 static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 {
+	struct sq_memo_slot *slot = sq_memo_place(m->memo, group, value);
+
+	if (slot && sq_memo_is(slot, group, value)) {
+		for (uint32_t i = 0; i < slot->n_hits; i++)
+			found(m, slot->hits[i]);
+		return;
+	}
+	m->learned = slot;
+	if (slot)
+		sq_memo_begin(slot, value);
 	if (sq_hsdb_scan(m->rs->dbs.list[group], m->hs, value, on_hit, m) < 0)
 		scan_plain(m, group, value);
+	else if (m->learned)
+		sq_memo_end(m->learned, group);
 }
 
 static void scan_group(struct sq_matcher *m, uint32_t group)
@@ -161,17 +193,22 @@ static void scan(struct sq_matcher *m)
 	}
 }
 
-/* Whether a predicate holds. What Hyperscan finds is known by now; the rest runs once an event. */
-static bool holds(void *ctx, uint32_t pred)
+static __attribute__((noinline)) void find_out(struct sq_matcher *m, uint32_t pred)
 {
-	struct sq_matcher *m = ctx;
 	const struct sq_planned *p = &m->rs->plan.preds[pred];
 
-	if (!p->scanned && !sq_bit_get(m->known, pred)) {
-		sq_bit_set(m->known, pred);
-		if (sq_plain_event(p->pred, p->regex, &m->plain, m->ev, NULL))
-			sq_bit_set(m->value, pred);
-	}
+	sq_bit_set(m->known, pred);
+	if (sq_plain_event(p->pred, p->regex, &m->plain, m->ev, NULL))
+		sq_bit_set(m->value, pred);
+}
+
+/* Whether a predicate holds. What Hyperscan finds is known by now; the rest runs once an event. */
+static inline bool holds(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+
+	if (!sq_bit_get(m->known, pred))
+		find_out(m, pred);
 	return sq_bit_get(m->value, pred);
 }
 
@@ -234,6 +271,20 @@ static void add_selections(struct sq_matcher *m, struct sq_hit *hit, const struc
 		add_selections(m, hit, e->args[i], negated != (e->kind == SQ_EXPR_NOT));
 }
 
+/* Which value of the event a predicate holds for. Where there is only one it is that; else the
+ * predicate is run once more. A search that gives up here, where Hyperscan did not, names the first
+ * one. */
+static struct sq_sv which_value(struct sq_matcher *m, const struct sq_planned *p)
+{
+	struct sq_sv value;
+
+	if (p->scanned && p->pred->field >= 0 && !m->ev->values[p->pred->field].more)
+		return sq_event_get(m->ev, (uint32_t)p->pred->field);
+	if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &value) && p->pred->field >= 0)
+		return sq_event_get(m->ev, (uint32_t)p->pred->field);
+	return value;
+}
+
 static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 {
 	const struct sq_ruleset *rs = m->rs;
@@ -257,11 +308,7 @@ static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 			break;
 		if (!holds(m, l->all[i]))
 			continue;
-		/* The predicate is run once more, to see which value it was. A search that gives up
-		 * here, where Hyperscan did not, names the first one. */
-		if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &what.value) &&
-		    p->pred->field >= 0)
-			what.value = sq_event_get(m->ev, (uint32_t)p->pred->field);
+		what.value = which_value(m, p);
 		if (p->pred->field >= 0)
 			what.field = sq_fields_name(rs->rules.fields, (uint32_t)p->pred->field).p;
 		add_matched(hit, what);
@@ -285,8 +332,10 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 	if (m->n_routes == 0)
 		return 0;
 
-	for (uint32_t w = 0; w < m->pred_words; w++)
-		m->known[w] = m->value[w] = 0;
+	for (uint32_t w = 0; w < m->pred_words; w++) {
+		m->known[w] = m->scanned[w];
+		m->value[w] = 0;
+	}
 	for (uint32_t w = 0; w < rs->rule_words; w++)
 		m->found[w] = rs->always[w];
 	scan(m);
