@@ -15,7 +15,7 @@ import skim
 import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name
 
-NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
+NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
          "recv", "attack", "connections", "udp", "idle10k")
 
 
@@ -36,6 +36,7 @@ def main():
             events = sum(1 for _ in f)
         run = {
             "scan": lambda: scan.scan(corpus, size, events, folder),
+            "scan-rg": lambda: scan.scan_rg(corpus, size, events, folder),
             "pack": lambda: scan.pack(corpus, folder),
             "derived": lambda: scan.derived(folder),
             "tcp": lambda: daemon.tcp(corpus, events, folder),
