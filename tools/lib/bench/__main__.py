@@ -10,13 +10,14 @@ import tempfile
 import attack
 import daemon
 import receive
+import rules
 import scan
 import skim
 import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "attack", "connections", "udp", "idle10k")
+         "recv", "attack", "rules", "connections", "udp", "idle10k")
 
 
 def main():
@@ -48,6 +49,7 @@ def main():
             "skim": lambda: skim.skim(corpus),
             "recv": lambda: receive.recv(corpus, size, events, folder),
             "attack": lambda: attack.attack(corpus, folder),
+            "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
             "udp": lambda: receive.udp(corpus, folder),
             "idle10k": lambda: receive.idle10k(folder),
