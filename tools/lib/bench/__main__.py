@@ -9,6 +9,7 @@ import tempfile
 
 import attack
 import daemon
+import latency
 import receive
 import rules
 import scan
@@ -17,7 +18,8 @@ import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "attack", "rules", "connections", "udp", "idle10k")
+         "recv", "attack", "rules", "connections", "latency", "udp",
+         "idle10k")
 
 
 def main():
@@ -51,6 +53,7 @@ def main():
             "attack": lambda: attack.attack(corpus, folder),
             "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
+            "latency": lambda: latency.latency(corpus, folder),
             "udp": lambda: receive.udp(corpus, folder),
             "idle10k": lambda: receive.idle10k(folder),
         }
