@@ -36,6 +36,7 @@
 	X(scan_fallbacks,      INFO, "Values that Hyperscan could not scan; each pattern was tried on them instead") \
 	X(regex_limits,        INFO, "Regular expressions given up at their step limit; they count as no match") \
 	X(cut_alerted,         INFO, "Records cut off on their way that a rule matched all the same") \
+	X(left_out,            INFO, "Records, counted as clean, that were not read: no rule could match their bytes") \
 	X(skim_unsure,         INFO, "Events that the fast reader was not certain of, so that yajl read them")  \
 	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \

@@ -32,6 +32,7 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	reader.want_all = reader.want_all || sq_ruleset_wants_all(rs);
 	pl->rules = sq_ruleset_ref(rs);
 	pl->opts = *opts;
+	pl->opts.sieve = sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
 	if (!pl->reader || !pl->matcher) {
@@ -48,6 +49,7 @@ void sq_pipeline_free(struct sq_pipeline *pl)
 	sq_matcher_free(pl->matcher);
 	sq_reader_free(pl->reader);
 	sq_ruleset_unref(pl->rules);
+	sq_sieve_unref(pl->opts.sieve);
 	free(pl);
 }
 
@@ -431,12 +433,18 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 {
 	uint64_t unsure = sq_reader_unsure(pl->reader);
 
+	if (pl->opts.sieve)
+		sq_sieve_run(pl->opts.sieve, b);
 	while (b->done < b->n_records) {
 		const struct sq_record *rec = &b->records[b->done];
 		const struct run r = { pl, b, &b->origins[rec->origin], now };
 
-		if (!run_record(&r, rec->raw))
+		if (rec->left_out && !b->rest.p) {
+			b->counts.clean++;
+			b->counts.left_out++;
+		} else if (!run_record(&r, rec->raw)) {
 			break;
+		}
 		b->rest = (struct sq_sv){ 0 };
 		b->done++;
 	}

@@ -33,6 +33,7 @@ struct sq_origin {
 struct sq_record {
 	struct sq_sv raw; /* views the chunk */
 	uint32_t origin;  /* index in sq_batch.origins */
+	bool left_out;    /* no rule can match it: it need not be read (lib/engine/sieve.h) */
 };
 
 enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
