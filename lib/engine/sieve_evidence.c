@@ -164,6 +164,7 @@ struct alphabet {
 	bool args[256]; /* those that may have been joined of several with blanks */
 	bool hash[256]; /* those that may have been joined with commas */
 	bool word[256]; /* folded texts */
+	bool line[256]; /* those with colons */
 };
 
 static const struct alphabet *alphabet(struct sq_arena *a)
@@ -181,6 +182,7 @@ static const struct alphabet *alphabet(struct sq_arena *a)
 		x->args[c] = x->raw[c] && c != ' ';
 		x->hash[c] = x->args[c] && c != ',';
 		x->word[c] = word || c == '_' || c == '-' || c == '.';
+		x->line[c] = x->word[c] || c == ':';
 	}
 	return x;
 }
@@ -315,17 +317,38 @@ static void program_needs(struct sq_arena *a, struct sq_sv program, struct sq_ne
 	finish(&m, ret);
 }
 
+/* A folded text. A quote before its colon may have gone; two are odd, and so is a line end there.
+ */
+static void add_folded(struct maker *m, const struct alphabet *x, struct sq_sv text)
+{
+	struct sq_literal_opts opts = opts_of(x->word, FOLDED_MIN);
+	size_t colon = sq_sv_chr(text, ':');
+	char quoted[SQ_SIEVE_WORD_MAX + 1];
+
+	if (colon == SIZE_MAX) {
+		add(m, text);
+	} else if (colon + 1 == text.n && text.n < SQ_SIEVE_WORD_MAX) {
+		memcpy(quoted, text.p, colon);
+		memcpy(quoted + colon, "\":", 2);
+		add(m, text);
+		add(m, (struct sq_sv){ quoted, colon + 2 });
+	} else {
+		add(m, sq_literal_run(m->a, text, &opts));
+	}
+}
+
 /* A command of regsvr32 inside of another, or of its arguments: by its name, by the engine, by the
- * moniker, or by an i-switch, which is odd. A quote before the moniker's colon goes; two are odd,
- * and so is a line end there. */
+ * moniker, or by an i-switch, which is odd. */
 static void launch_needs(struct sq_arena *a, struct sq_needs *ret)
 {
+	const struct alphabet *x = alphabet(a);
 	struct maker m = maker_of(a);
 
+	if (!x)
+		return;
 	add(&m, SQ_SV("regsvr32"));
 	add(&m, SQ_SV("scrobj"));
-	add(&m, SQ_SV("script:"));
-	add(&m, SQ_SV("script\":"));
+	add_folded(&m, x, SQ_SV("script:"));
 	finish(&m, ret);
 }
 
@@ -363,14 +386,16 @@ static void folded_needs(struct sq_arena *a, const struct sq_pred *p, bool path,
 
 	if (!x)
 		return;
-	opts = opts_of(x->word, FOLDED_MIN);
+	opts = opts_of(path ? x->word : x->line, FOLDED_MIN);
+	if (p->field == SQ_F_D_LINE || p->field == SQ_F_D_ARGUMENT)
+		opts.lead = "/\\"; /* what escapes it stands before it */
 	texts = texts_of(a, p, &opts);
 	if (!texts.n)
 		return;
 	for (uint32_t i = 0; i < texts.n; i++) {
 		if (path && overlaps(texts.v[i], given, SQ_LEN(given)))
 			return;
-		add(&m, texts.v[i]);
+		add_folded(&m, x, texts.v[i]);
 	}
 	finish(&m, ret);
 }

@@ -254,7 +254,7 @@ uint32_t sq_literal_cost(struct sq_sv text)
 static bool is_border(char c)
 {
 	return c == ' ' || c == '.' || c == '-' || c == '_' || c == '(' || c == ')' || c == ';' ||
-	       c == ',';
+	       c == ',' || c == '/' || c == '\\';
 }
 
 /* A part of it that says about as much: so rules that mean the same ask for the same. */
@@ -294,6 +294,8 @@ struct sq_sv sq_literal_run(struct sq_arena *a, struct sq_sv text,
 
 		while (end < text.n && opts->safe[(unsigned char)copy[end]])
 			end++;
+		if (end > i && i && opts->lead && copy[i - 1] && strchr(opts->lead, copy[i - 1]))
+			i--;
 		run = (struct sq_sv){ copy + i, end - i };
 		i = end + 1;
 		if (run.n < opts->min)

@@ -17,6 +17,7 @@ struct sq_literals {
 
 struct sq_literal_opts {
 	const bool *safe; /* of 256: bytes that a text may consist of */
+	const char *lead; /* bytes that it may begin with, too; NULL: none */
 	uint32_t min;     /* bytes of the shortest text */
 	uint32_t max;     /* bytes of the longest one: of longer ones a part is promised */
 };
