@@ -3,6 +3,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 
 from common import BUILD, COPIES, ROUNDS, SHARED, Squiblyd, load, verdict
@@ -22,8 +23,8 @@ def program_before():
         return program
     source = os.path.join(folder, "source")
     os.makedirs(source, exist_ok=True)
-    tree = subprocess.run(["git", "archive", BEFORE], capture_output=True, check=False)
-    if tree.returncode:
+    tree = subprocess.run(["git", "archive", BEFORE], capture_output=True, check=False) if shutil.which("git") else None
+    if not tree or tree.returncode:
         return None
     subprocess.run(["tar", "-x", "-C", source], input=tree.stdout, check=True)
     for args in (["meson", "setup", f"{folder}/build", source, "--buildtype=release", "-Dtests=false"],
