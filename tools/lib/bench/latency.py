@@ -44,9 +44,9 @@ def latency(corpus, folder):
     runs = [once(clean, event, folder) for _ in range(ROUNDS)]
     top, rate, alerts, left_out, lost, *took = min(runs, key=lambda run: run[6])
     if lost or alerts < left_out:
-        raise SystemExit(f"bench: {alerts:.0f} alerts, {left_out:.0f} while the sender was stopped, {lost:.0f} did not come")
-    print(f"from the last byte of an event to the first byte of its alert by TCP, at half of the top rate, {alerts:.0f} "
-          f"alerts ({left_out:.0f} left out, when the sender was stopped), squiblyd on one core")
+        raise SystemExit(f"bench: {alerts:.0f} alerts, {left_out:.0f} while the sender was stopped, {lost:.0f} missing")
+    print("from the last byte of an event to the first byte of its alert by TCP, at half of the top rate, "
+          f"{alerts:.0f} alerts ({left_out:.0f} left out, when the sender was stopped), squiblyd on one core")
     print(f"  top rate {top / 1e6:.0f} MB/s, in the background {rate / 1e6:.0f} MB/s")
     print("  " + ", ".join(f"{name} {us / 1000:.2f} ms" for name, us in zip(("p50", "p99", "p99.9", "most"), took)) +
           f" (bar p99 {BAR_P99_MS} ms: {verdict(took[1] / 1000 <= BAR_P99_MS)})\n")

@@ -16,8 +16,8 @@ PACK = "patterns"
 # letters would be found by chance less often than one that people write.
 LETTERS = "eeeeeeeeeaaaaaaaiiiiiiirrrrrrrssssssttttttnnnnnnooooolllllccccdddmmmppuuuggbbhhffwwyvvkxjqz"
 # What is no text of an attacker's but one of a few values that we or Windows know: another word could never be.
-KEPT = re.compile(r"EventID|Channel|Initiated|Direction|Status|AccessMask|GrantedAccess|Properties|\w+Sid|.*\|(cidr|exists"
-                  r"|[lg]te?)|squibly\.(.*_place|.*_class|argument_count|moved|renamed|trick|launch\.carries"
+KEPT = re.compile(r"EventID|Channel|Initiated|Direction|Status|AccessMask|GrantedAccess|Properties|\w+Sid"
+                  r"|.*\|(cidr|exists|[lg]te?)|squibly\.(.*_place|.*_class|argument_count|moved|renamed|trick|launch\.carries"
                   r"|regsvr32\.(switch|lawful|scrobj|shape|weak_shape))")
 LINE = re.compile(r"( +(?:- )?)([A-Za-z][\w.]*(?:\|\w+)*):( .*|)")
 WORD = r"[A-Za-z]{4,}"

@@ -60,7 +60,8 @@ def scan_rg(corpus, size, events, folder):
     clock, cpu = (min(s[i] for s in squibly) / min(r[i] for r in rg) for i in (0, 1))
     version = subprocess.run(["rg", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     print(f"a file of {total / 1e9:.2f} GB in the page cache, {os.cpu_count()} CPUs, alerts to a file")
-    for name, runs in ((f"ripgrep {version}, -c -i 'regsvr32|scrobj'", rg), ("squibly scan, the shipped rules", squibly)):
+    for name, runs in ((f"ripgrep {version}, -c -i 'regsvr32|scrobj'", rg),
+                       ("squibly scan, the shipped rules", squibly)):
         seconds, used = (min(run[i] for run in runs) for i in (0, 1))
         print(f"  {name:40} {seconds:.3f} s by the clock ({total / seconds / 1e6:.0f} MB/s), {used:.3f} CPU seconds")
     print(f"  ratio by the clock {clock:.2f} (bar {BAR_RG_CLOCK}: {verdict(clock <= BAR_RG_CLOCK)}), "
