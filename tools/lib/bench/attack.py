@@ -75,7 +75,7 @@ def attack(corpus, folder):
                 load("send_many", path, server.port, 1, 1)
                 times.append(server.served())
             server.expect(events)
-            alerts[program] = server.taken_alerts()
+            alerts[program] = server.written_alerts()
     if min(alerts.values()) < events or len(set(alerts.values())) != 1:
         raise SystemExit(f"bench: {events} attacks gave other numbers of alerts: {alerts}")
     old, new = (min(times) for times in used.values())
