@@ -320,7 +320,8 @@ static bool stands_at(struct sq_sv text, size_t at, size_t off, struct sq_sv wor
 	       sq_sv_ieq((struct sq_sv){ text.p + (at - off), word.n }, word);
 }
 
-bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets)
+bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
+                 sq_words_found_fn *found, void *ctx)
 {
 	for (; buckets; buckets &= buckets - 1) {
 		unsigned b = (unsigned)__builtin_ctz(buckets);
@@ -328,7 +329,8 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 		for (uint32_t i = w->first[b]; i < w->first[b + 1]; i++) {
 			uint32_t k = w->by_bucket[i];
 
-			if (stands_at(text, at, w->window[k], w->list[k]))
+			if (stands_at(text, at, w->window[k], w->list[k]) &&
+			    found(ctx, k, at - w->window[k]))
 				return true;
 		}
 	}
@@ -340,19 +342,33 @@ bool sq_words_are_many(const struct sq_words *w)
 	return w->step > 0;
 }
 
-/* Does a word stand here that has this piece? */
-static size_t word_by_piece(const struct sq_words *w, struct sq_sv text, size_t at,
-                            uint32_t *ret_off)
+struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
 {
-	uint32_t h = hash_of(w, gram_at(text.p + at));
+	return w->list[word];
+}
 
-	for (uint32_t i = w->heads[h]; i; i = w->pieces[i - 1].next) {
+/* A search through one text. */
+struct search {
+	const struct sq_words *words;
+	struct sq_sv text;
+	sq_words_found_fn *found;
+	void *ctx;
+};
+
+/* Words that have the piece at `at`. @return where to go on looking, or 0 */
+static size_t look_at_piece(const struct search *s, size_t at)
+{
+	const struct sq_words *w = s->words;
+
+	for (uint32_t i = w->heads[hash_of(w, gram_at(s->text.p + at))]; i;
+	     i = w->pieces[i - 1].next) {
 		const struct piece *p = &w->pieces[i - 1];
+		size_t to = stands_at(s->text, at, p->off, w->list[p->word])
+		                    ? s->found(s->ctx, p->word, at - p->off)
+		                    : 0;
 
-		if (stands_at(text, at, p->off, w->list[p->word])) {
-			*ret_off = p->off;
-			return w->list[p->word].n;
-		}
+		if (to)
+			return to;
 	}
 	return 0;
 }
@@ -374,37 +390,24 @@ static bool block_is_known(const struct sq_words *w, const char *p, uint32_t ste
 	return any;
 }
 
-size_t sq_words_next(const struct sq_words *w, struct sq_sv text, size_t *at)
+void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found_fn *found,
+                     void *ctx)
 {
-	size_t i = *at, n;
-	uint32_t off;
+	const struct search s = { w, text, found, ctx };
+	size_t i = 0;
 
-	while (i + BLOCK + GRAM <= text.n) {
-		size_t end = i + BLOCK / w->step * w->step;
+	while (i + GRAM <= text.n) {
+		size_t end = i + BLOCK / w->step * w->step, to;
 
-		/* Steps that the compiler knows are looked up much faster. */
-		if (!(w->step == GRAM ? block_is_known(w, text.p + i, GRAM)
-		                      : block_is_known(w, text.p + i, w->step))) {
-			i = end;
-			continue;
-		}
-		for (; i < end; i += w->step) {
-			if (!is_known(w, text.p + i))
+		if (i + BLOCK + GRAM <= text.n) {
+			/* A step that the compiler knows is looked up much faster. */
+			if (!(w->step == GRAM ? block_is_known(w, text.p + i, GRAM)
+			                      : block_is_known(w, text.p + i, w->step))) {
+				i = end;
 				continue;
-			n = word_by_piece(w, text, i, &off);
-			if (n) {
-				*at = i - off;
-				return n;
 			}
 		}
+		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + w->step)
+			to = is_known(w, text.p + i) ? look_at_piece(&s, i) : 0;
 	}
-	for (; i + GRAM <= text.n; i += w->step) {
-		n = is_known(w, text.p + i) ? word_by_piece(w, text, i, &off) : 0;
-		if (n) {
-			*at = i - off;
-			return n;
-		}
-	}
-	*at = text.n;
-	return 0;
 }

@@ -25,14 +25,22 @@ struct sq_words *sq_words_new(const struct sq_sv *list, uint32_t n, struct sq_sp
                               unsigned bucket);
 void sq_words_free(struct sq_words *w);
 
-/** Does a word stand in `text` whose window in one of `buckets` (a mask, as of sq_spot_at()) begins
- *  at `at`? */
-bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets);
+/**
+ * A word stands at `at`. @return 0: it will not do, others are looked for; else where to go on
+ * looking, in a search
+ */
+typedef size_t sq_words_found_fn(void *ctx, uint32_t word, size_t at);
 
-/** Some words are not found by windows: sq_words_next() must be asked, too. */
+/** Does a word stand in `text` whose window in one of `buckets` (a mask, as of sq_spot_at()) begins
+ *  at `at`, and that `found` takes? */
+bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
+                 sq_words_found_fn *found, void *ctx);
+
+/** Some words are not found by windows: sq_words_search() must be asked, too. */
 bool sq_words_are_many(const struct sq_words *w);
 
-/** The next place, from `*at` on, where a word stands that is not found by a window. @return its
- *  length with `*at`, its first byte; 0: there is none. A word that began before `*at` may be
- *  found, too. */
-size_t sq_words_next(const struct sq_words *w, struct sq_sv text, size_t *at);
+/** Look through `text` for the words that are not found by windows. */
+void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found_fn *found,
+                     void *ctx);
+
+struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word);
