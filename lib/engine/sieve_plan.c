@@ -305,9 +305,11 @@ static uint64_t choose(struct draft *d, const struct node *node)
 		return choose_one(d, node);
 	case ANY:
 		return choose_any(d, node);
-	default:
-		return NO_WAY;
+	case NOTHING:
+	case NEVER: /* of a whole rule only: join() leaves it out of others */
+		break;
 	}
+	return NO_WAY;
 }
 
 static int by_number(const void *a, const void *b)
