@@ -7,6 +7,7 @@
 
 #include "lib/engine/alert.h"
 #include "lib/engine/dedup.h"
+#include "lib/engine/oracle.h"
 #include "lib/engine/sieve.h"
 #include "lib/model/reader.h"
 
@@ -20,7 +21,8 @@ struct sq_pipeline_opts {
 	bool dead_letters;        /* write malformed records into the batch */
 	/* Leave events that have a key for the caller to count: b->events. b->limits.events > 0. */
 	bool deduplicate;
-	struct sq_siphash_key secret; /* of those keys */
+	struct sq_siphash_key secret; /* of those keys, and of the records that are checked */
+	struct sq_oracle_opts check;  /* a sample of the records, by the slow way (oracle.h) */
 	struct sq_sieve *sieve;       /* of the rule set, referenced; NULL: every record is read */
 	bool derive_all; /* make every derived field of every event, for who looks at them */
 };

@@ -106,6 +106,9 @@ struct sq_batch {
 	struct sq_event_ref *events;
 	uint32_t n_events;
 	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
+	/* Of the last record for which the slow way found other alerts (lib/engine/oracle.h):
+	 * "PEER: what differs; record: its beginning", printable; empty when none. */
+	char doubt[1536];
 
 	struct sq_counters counts; /* since the batch was opened; added up by the main loop */
 };
