@@ -15,7 +15,7 @@ import rules
 import scan
 import skim
 import wire
-from common import COPIES, ROUNDS, SHARED, cpu_name
+from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
          "recv", "attack", "rules", "connections", "latency", "udp",
@@ -32,6 +32,7 @@ def main():
         corpus = os.path.join(folder, "corpus.ndjson")
         with open(corpus, "wb") as f:
             subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", str(COPIES)], stdout=f, check=True)
+            on_disk(f)
         size = os.path.getsize(corpus)
         print(f"tools/bench {ROUNDS}: {datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %z}, {cpu_name()}, "
               f"{os.cpu_count()} CPUs, Linux {platform.release()}; {size / 1e6:.0f} MB; best of {ROUNDS}\n")

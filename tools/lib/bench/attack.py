@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from common import BUILD, COPIES, ROUNDS, SHARED, Squiblyd, load, verdict
+from common import BUILD, COPIES, ROUNDS, SHARED, Squiblyd, load, on_disk, verdict
 
 BAR_ATTACK = 4.0
 BEFORE = "045fe34"  # the last commit that reads every event whole, by yajl
@@ -59,6 +59,7 @@ def attack_file(corpus, folder):
                 for host in set(HOST.findall(event)):
                     event = event.replace(host, b"WS%06d.corp.example" % i)
                 f.write(event + b"\n")
+        on_disk(f)
     return path, rounds * len(events), len(events)
 
 

@@ -95,6 +95,12 @@ def wait_port(port, process):
     raise SystemExit(f"bench: {process.args} does not listen")
 
 
+def on_disk(file):
+    """Write a file of ours out now, so that the system does not while something is measured."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def udp_drops(port):
     """Datagrams that did not fit into the receive buffer of 127.0.0.1:port; None when nobody has that port."""
     with open("/proc/net/udp", encoding="ascii") as f:
@@ -204,6 +210,8 @@ class Rsyslog(Server):
     def __init__(self, folder, module, more=""):
         port, conf = free_port(), os.path.join(folder, "rsyslog.conf")
         self.alerts = os.path.join(folder, "rsyslog.alerts")
+        if os.path.exists(self.alerts):  # of another run
+            os.unlink(self.alerts)
         with open(conf, "w", encoding="utf-8") as f:
             f.write(RSYSLOG_CONF.format(module=module, port=port, folder=folder, more=more))
         super().__init__([rsyslogd(), "-n", "-f", conf, "-i", os.path.join(folder, "rsyslog.pid")], port,
@@ -212,13 +220,11 @@ class Rsyslog(Server):
 
 def run_rsyslog(path, folder, module):
     """CPU seconds of rsyslog for the file, and how many alerts its two patterns gave."""
-    alerts = os.path.join(folder, "rsyslog.alerts")
     with Rsyslog(folder, module) as server:
         send_file(server.port, path)
         used = server.served()
-    with open(alerts, "rb") as f:
+    with open(server.alerts, "rb") as f:
         found = sum(1 for _ in f)
-    os.unlink(alerts)
     if not found:
         raise SystemExit("bench: rsyslog found nothing; its figures would mean nothing")
     return used, found

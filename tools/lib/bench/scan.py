@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from common import BUILD, COPIES, ROUNDS, SHARED, by_the_clock, free_memory, timed, verdict
+from common import BUILD, COPIES, ROUNDS, SHARED, by_the_clock, free_memory, on_disk, timed, verdict
 
 BAR_SCAN, BAR_DERIVED, BAR_RG_CLOCK, BAR_RG_CPU = 0.7, 0.25, 0.6, 0.8
 RG_BYTES = 100_000_000  # of the file that is searched, for each copy of the corpus that the others take
@@ -39,6 +39,7 @@ def big_file(corpus, size, folder):
         for _ in range(times):
             with open(corpus, "rb") as part:
                 shutil.copyfileobj(part, f, 1 << 20)
+        on_disk(f)
     return path, times * size
 
 
