@@ -88,6 +88,7 @@ static void attempt_fini(struct attempt *t)
 /* Everything that takes time or can fail. */
 static int attempt_run(struct sqd_reload *r, struct attempt *t)
 {
+	struct sq_pipeline_opts opts = r->opts.pipeline;
 	struct sq_ruleset *rs = NULL;
 	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
 
@@ -95,7 +96,8 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t)
 		return e;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
 	for (unsigned i = 0; t->gears && i < t->n; i++) {
-		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &r->opts.pipeline), r->generation);
+		opts.check.stream = r->generation << 16 | i; /* each checks others */
+		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &opts), r->generation);
 		if (!t->gears[i])
 			e = -ENOMEM;
 	}

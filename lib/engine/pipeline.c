@@ -35,7 +35,7 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	reader.want_all = reader.want_all || sq_ruleset_wants_all(rs);
 	pl->rules = sq_ruleset_ref(rs);
 	pl->opts = *opts;
-	pl->opts.sieve = sq_sieve_ref(opts->sieve);
+	pl->opts.sieve = opts->validate_all ? NULL : sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
 	if (opts->check.one_in)
