@@ -199,7 +199,7 @@ static bool is_quote(struct sq_sv v, size_t at)
 	unsigned char next = byte_at(v, at, 2);
 
 	if (quote == '~')
-		return sq_is_digit((char)next);
+		return sq_is_digit((char)next) && among(before, "scrobSCROB");
 	if (quote == '\'')
 		return true;
 	if (before == '\\') {

@@ -35,7 +35,8 @@ struct piece {
 };
 
 struct sq_words {
-	struct sq_sv *list; /* bytes lie behind it */
+	struct sq_sv *list;
+	char *bytes; /* of its words */
 	uint32_t n;
 
 	/* Windows: words of bucket b are by_bucket[first[b]] up to first[b + 1]. */
@@ -231,10 +232,11 @@ static bool copy_list(struct sq_words *w, const struct sq_sv *list)
 
 	for (uint32_t k = 0; k < w->n; k++)
 		bytes += list[k].n;
-	w->list = malloc(w->n * sizeof(*w->list) + bytes);
-	if (!w->list)
+	w->list = calloc(w->n, sizeof(*w->list));
+	w->bytes = malloc(bytes);
+	if (!w->list || !w->bytes)
 		return false;
-	to = (char *)(w->list + w->n);
+	to = w->bytes;
 	for (uint32_t k = 0; k < w->n; k++) {
 		sq_assert(list[k].n >= SQ_WORD_MIN && list[k].n <= SQ_WORD_MAX);
 		memcpy(to, list[k].p, list[k].n);
@@ -311,6 +313,7 @@ void sq_words_free(struct sq_words *w)
 	free(w->window);
 	free(w->by_bucket);
 	free(w->list);
+	free(w->bytes);
 	free(w);
 }
 
