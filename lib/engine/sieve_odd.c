@@ -8,13 +8,14 @@ enum bucket {
 	SINGLE,    /* one character: ^ ` control characters, all that is not ASCII */
 	ESCAPE,    /* \u0072 */
 	BACKSPACE, /* \b */
-	GAP,       /* two blanks, or a quote and a blank, before a colon */
+	GAP,       /* two blanks, a quote and a blank, or a single quote, before a colon */
 	LINE_GAP,  /* an escaped line end and a blank before a colon */
-	LINE_END,  /* an escaped line end or quote before a colon; the former before a plus sign */
-	QUOTE,     /* a quote within a word; "scro~1" */
-	NAME,      /* %name% $env ${env} &entity; */
-	MARKUP,    /* <! ?> and what stands before the plus sign that joins texts */
-	SWITCH,    /* -i /u */
+	LINE_END, /* an escaped line end or quote, or two quotes, before a colon; the first of these
+	             before a plus sign */
+	QUOTE,    /* a quote within a word; "scro~1" */
+	NAME,     /* %name% $env ${env} &entity; */
+	MARKUP,   /* <! ?> and what stands before the plus sign that joins texts */
+	SWITCH,   /* -i /u */
 };
 
 _Static_assert(SWITCH + 1 == SQ_ODD_BUCKETS, "a bucket for each kind of sign");
@@ -52,9 +53,9 @@ void sq_odd_windows(struct sq_spot *s)
 		{ SINGLE, { "^`" } },
 		{ ESCAPE, { "\\", "uU", HEX, HEX } },
 		{ BACKSPACE, { "\\", "b" } },
-		{ GAP, { NULL, BLANKS, ":" } },
+		{ GAP, { NULL, BLANKS "'", ":" } },
 		{ LINE_GAP, { "\\", ESCAPED, BLANKS, ":" } },
-		{ LINE_END, { "\\", "\"" LINES, ":" } },
+		{ LINE_END, { "\\\"'", "\"" LINES, ":" } },
 		{ LINE_END, { "\\", ESCAPED, "+" } },
 		{ QUOTE, { WORD "\"'/\\", "\"'", WORD "\"'\\" } },
 		{ QUOTE, { "scrobSCROB", "~", DIGITS } },
@@ -190,7 +191,7 @@ static bool is_backspace(struct sq_sv v, size_t at)
 
 static bool is_gap(struct sq_sv v, size_t at)
 {
-	return among(byte_at(v, at, 1), "\n\v\f\r") || among(byte_at(v, at, 0), "\"" BLANKS);
+	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(byte_at(v, at, 0), "\"" BLANKS);
 }
 
 static bool is_quote(struct sq_sv v, size_t at)
@@ -263,6 +264,8 @@ static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
 	case LINE_GAP:
 		return true;
 	case LINE_END: /* no tab is taken away before a colon */
+		if (byte_at(v, at, 0) != '\\')
+			return byte_at(v, at, 1) == '"' && byte_at(v, at, 2) == ':';
 		return byte_at(v, at, 1) != 't' || byte_at(v, at, 2) == '+';
 	case QUOTE:
 		return is_quote(v, at);

@@ -490,3 +490,36 @@ static inline void sieve_make_record(struct text *t)
 	if (one_in(10) && t->n)
 		t->p[any((uint32_t)t->n)] = (char)any(256);
 }
+
+enum { SIEVE_SHAPES = 5 };
+
+/** The event of a command line as it is, in one of SIEVE_SHAPES shapes. */
+static inline void sieve_make_plain(struct text *t, unsigned shape, const char *line)
+{
+	static void (*const shapes[])(struct text *, const struct disguise *,
+	                              const struct event *) = { put_object, put_winlog, put_xml };
+	const struct disguise plain = { 0 };
+	struct event ev = { .n = 0 };
+
+	ev.names[ev.n] = "EventID";
+	ev.values[ev.n++] = "\0014688";
+	ev.names[ev.n] = "Channel";
+	ev.values[ev.n++] = "Security";
+	ev.names[ev.n] = "NewProcessName";
+	ev.values[ev.n++] = "C:\\Windows\\System32\\cmd.exe";
+	ev.names[ev.n] = "CommandLine";
+	ev.values[ev.n++] = line;
+	t->n = 0;
+	shapes[shape % 3](t, &plain, &ev);
+	if (shape >= 3)
+		wrap(t, &plain);
+}
+
+/** The line with the trick of this number at a place of it. @return false: there are no more */
+static inline bool sieve_insert(unsigned trick, const char *line, size_t at, char *to, size_t room)
+{
+	if (trick >= SQ_LEN(tricks))
+		return false;
+	(void)snprintf(to, room, "%.*s%s%s", (int)at, line, tricks[trick], line + at);
+	return true;
+}

@@ -6,11 +6,21 @@
 #include <stdlib.h>
 
 #include "lib/engine/pipeline.h"
+#include "lib/engine/sieve_evidence.h"
 #include "lib/engine/sieve_odd.h"
 #include "lib/engine/sieve_plan.h"
 #include "lib/rules/sigma.h"
 
+/* What an expression promises, all of it. */
+struct sieve_tree {
+	const struct sq_expr *e;  /* NULL: the log source */
+	struct sq_needs needs;    /* of a comparison, or of the log source */
+	struct sieve_tree **args; /* of what is made of others */
+};
+
 struct sieve_world {
+	struct sq_arena arena;                     /* trees */
+	struct sieve_tree **sources, **conditions; /* by rule */
 	struct sq_ruleset *rs;
 	struct sq_sieve_plan plan;
 	struct sq_spot spot;
@@ -21,7 +31,7 @@ struct sieve_world {
 	struct sq_sv raw;
 	bool is_odd;
 	uint32_t matched;
-	uint32_t wrong; /* 1 + rule that matched without a word of its own */
+	uint32_t wrong; /* 1 + rule that matched without what it promises */
 };
 
 static inline bool sieve_is_odd(const struct sieve_world *w, struct sq_sv raw)
@@ -45,6 +55,80 @@ static inline bool sieve_allows(const struct sq_sieve_plan *plan, uint32_t rule,
 	return false;
 }
 
+static inline struct sieve_tree *sieve_tree_of(struct sq_arena *a, const struct sq_expr *e)
+{
+	struct sieve_tree *t = sq_arena_alloc(a, sizeof(*t));
+	size_t n = e->kind == SQ_EXPR_NOT ? 1 : e->n;
+
+	sq_assert(t);
+	*t = (struct sieve_tree){ .e = e };
+	if (e->kind == SQ_EXPR_PRED) {
+		sq_evidence_of_pred(a, e->pred, &t->needs);
+		return t;
+	}
+	t->args = sq_arena_alloc(a, (n ? n : 1) * sizeof(struct sieve_tree *));
+	sq_assert(t->args);
+	for (size_t i = 0; i < n; i++)
+		t->args[i] = sieve_tree_of(a, e->args[i]);
+	return t;
+}
+
+static inline bool sieve_needs_hold(const struct sq_needs *needs, struct sq_sv raw)
+{
+	for (uint32_t i = 0; i < needs->n; i++) {
+		bool one = false;
+
+		for (uint32_t k = 0; k < needs->list[i].n && !one; k++)
+			one = sq_sv_ifind(raw, needs->list[i].words[k]) != SIZE_MAX;
+		if (!one)
+			return false;
+	}
+	return !needs->never;
+}
+
+/* May the expression be true, or with `negated` false, of a record that is not odd? */
+static inline bool sieve_may_be(const struct sieve_tree *t, bool negated, struct sq_sv raw)
+{
+	const struct sq_expr *e = t->e;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return negated || sieve_needs_hold(&t->needs, raw);
+	case SQ_EXPR_NOT:
+		return sieve_may_be(t->args[0], !negated, raw);
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		for (uint32_t i = 0; i < e->n; i++)
+			if (sieve_may_be(t->args[i], negated, raw) ==
+			    ((e->kind == SQ_EXPR_OR) != negated))
+				return (e->kind == SQ_EXPR_OR) != negated;
+		return (e->kind == SQ_EXPR_AND) != negated;
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		return (e->kind == SQ_EXPR_TRUE) != negated;
+	}
+	return true;
+}
+
+static inline bool sieve_plant_trees(struct sieve_world *w)
+{
+	uint32_t n = sq_ruleset_count(w->rs);
+
+	if (sq_arena_init(&w->arena, 256 << 20) < 0)
+		return false;
+	w->sources = sq_arena_alloc(&w->arena, n * sizeof(struct sieve_tree *));
+	w->conditions = sq_arena_alloc(&w->arena, n * sizeof(struct sieve_tree *));
+	for (uint32_t i = 0; w->sources && w->conditions && i < n; i++) {
+		const struct sq_rule *rule = sq_ruleset_rule(w->rs, i);
+
+		w->conditions[i] = sieve_tree_of(&w->arena, rule->condition);
+		w->sources[i] = sq_arena_alloc(&w->arena, sizeof(struct sieve_tree));
+		sq_assert(w->sources[i]);
+		sq_evidence_of_source(&w->arena, &rule->logsource, &w->sources[i]->needs);
+	}
+	return !w->arena.overflow;
+}
+
 static inline void sieve_see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits,
                              struct sq_sv raw, const char *why)
 {
@@ -58,7 +142,9 @@ static inline void sieve_see(void *ctx, const struct sq_event *ev, const struct 
 
 		w->matched++;
 		if (w->plan.rules[rule].promise == SQ_SIEVE_NEVER ||
-		    (!w->is_odd && !sieve_allows(&w->plan, rule, w->raw)))
+		    (!w->is_odd && (!sieve_allows(&w->plan, rule, w->raw) ||
+		                    !sieve_may_be(w->conditions[rule], false, w->raw) ||
+		                    !sieve_needs_hold(&w->sources[rule]->needs, w->raw))))
 			w->wrong = 1 + rule;
 	}
 }
@@ -78,7 +164,7 @@ static inline bool sieve_world_open(struct sieve_world *w, struct sq_rules *rule
 		fprintf(stderr, "%s\n", err.text);
 		return false;
 	}
-	if (sq_sieve_plan_init(&w->plan, w->rs) < 0)
+	if (sq_sieve_plan_init(&w->plan, w->rs) < 0 || !sieve_plant_trees(w))
 		return false;
 	sq_odd_windows(&w->spot);
 	w->pipeline = sq_pipeline_new(w->rs, &opts);
@@ -94,6 +180,7 @@ static inline void sieve_world_close(struct sieve_world *w)
 	sq_batch_free(w->batch);
 	sq_pipeline_free(w->pipeline);
 	sq_sieve_plan_fini(&w->plan);
+	sq_arena_fini(&w->arena);
 	sq_ruleset_unref(w->rs);
 }
 
@@ -123,5 +210,5 @@ static inline const char *sieve_world_run(struct sieve_world *w, struct sq_sv ra
 	w->hits += w->matched;
 	w->odd += w->is_odd;
 	w->kept += keep;
-	return w->wrong ? "a rule matches without one of its words" : NULL;
+	return w->wrong ? "a rule matches without what it promises" : NULL;
 }

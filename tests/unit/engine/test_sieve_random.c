@@ -39,6 +39,18 @@ static int close_worlds(void **state SQ_UNUSED)
 	return 0;
 }
 
+static void run_or_fail(struct sieve_world *w, const struct text *t)
+{
+	struct sq_sv raw = { t->p, t->n };
+	const char *why = sieve_world_run(w, raw);
+
+	if (why)
+		fail_msg("%s: %.*s: %.*s", why,
+		         SQ_SV_ARG(w->wrong ? sq_ruleset_rule(w->rs, w->wrong - 1)->file
+		                            : SQ_SV("")),
+		         SQ_SV_ARG(raw));
+}
+
 static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 {
 	const char *more = getenv("SQUIBLY_SIEVE_CASES"), *from = getenv("SQUIBLY_SIEVE_SEED");
@@ -49,16 +61,8 @@ static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 	if (from)
 		sieve_seed = strtoull(from, NULL, 10);
 	for (uint64_t i = 0; i < cases; i++) {
-		struct sieve_world *w = i % 2 ? &wide : &sharp;
-		const char *why;
-
 		sieve_make_record(t);
-		why = sieve_world_run(w, (struct sq_sv){ t->p, t->n });
-		if (why)
-			fail_msg("%s: %.*s: %.*s", why,
-			         SQ_SV_ARG(w->wrong ? sq_ruleset_rule(w->rs, w->wrong - 1)->file
-			                            : SQ_SV("")),
-			         SQ_SV_ARG(((struct sq_sv){ t->p, t->n })));
+		run_or_fail(i % 2 ? &wide : &sharp, t);
 	}
 	free(t);
 	print_message(
@@ -71,9 +75,35 @@ static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 	assert_true(sharp.odd < sharp.records * 9 / 10 && sharp.kept < sharp.records);
 }
 
+/* Every trick at every place of lines that hold nothing odd. */
+static void tricks_anywhere_are_odd(void **state SQ_UNUSED)
+{
+	static const char *const own[] = {
+		"start script:http://h/a",           "cmd.exe regsvr32 a.dll http://h/a",
+		"cmd.exe regsvr32 scrobj.dll",       "rundll32 javascript:a",
+		"rundll32 comsvcs.dll,MiniDump 1 2", "x script:file b",
+	};
+	struct text *t = malloc(sizeof(*t));
+	uint64_t before = wide.hits;
+	char line[256];
+
+	assert_non_null(t);
+	for (size_t i = 0; i < SQ_LEN(own); i++)
+		for (size_t at = 0; own[i][at]; at++)
+			for (unsigned k = 0; sieve_insert(k, own[i], at, line, sizeof(line)); k++) {
+				for (unsigned shape = 0; shape < SIEVE_SHAPES; shape++) {
+					sieve_make_plain(t, shape, line);
+					run_or_fail(&wide, t);
+				}
+			}
+	free(t);
+	assert_true(wide.hits - before > 20000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tricks_anywhere_are_odd),
 		cmocka_unit_test(what_matches_has_a_word_or_is_odd),
 	};
 
