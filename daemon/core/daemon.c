@@ -212,6 +212,10 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		.min_level = SQ_LEVEL_CRITICAL,
 		.dead_letters = cfg->dead_letter.common != NULL,
 		.deduplicate = cfg->dedup_window > 0,
+		.validate_all = cfg->validate == SQD_VALIDATE_ALL,
+		.check = { .one_in = cfg->check_one_in,
+		           .share = cfg->check_share,
+		           .clock_ns = uv_hrtime },
 	};
 
 	for (size_t i = 0; i < cfg->outputs.n; i++) {

@@ -88,18 +88,25 @@ static void attempt_fini(struct attempt *t)
 /* Everything that takes time or can fail. */
 static int attempt_run(struct sqd_reload *r, struct attempt *t)
 {
+	struct sq_pipeline_opts opts = r->opts.pipeline;
 	struct sq_ruleset *rs = NULL;
 	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
 
 	if (e < 0)
 		return e;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
-	for (unsigned i = 0; t->gears && i < t->n; i++) {
-		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &r->opts.pipeline), r->generation);
+	if (!opts.validate_all) {
+		opts.sieve = sq_sieve_new(rs);
+		e = opts.sieve ? 0 : -ENOMEM;
+	}
+	for (unsigned i = 0; t->gears && !e && i < t->n; i++) {
+		opts.check.stream = r->generation << 16 | i; /* each checks others */
+		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &opts), r->generation);
 		if (!t->gears[i])
 			e = -ENOMEM;
 	}
-	sq_ruleset_unref(rs); /* each pipeline has its own reference */
+	sq_sieve_unref(opts.sieve); /* each pipeline has its own references */
+	sq_ruleset_unref(rs);
 	if (!t->gears || e < 0)
 		return sq_err_set(&t->err, -ENOMEM, "rules: out of memory");
 	return 0;

@@ -46,7 +46,7 @@ struct sqd_dispatch {
 	bool advancing;
 	bool halted;         /* batches stay in `order` until sqd_dispatch_abandon() */
 	uint64_t generation; /* of the rules that all workers are known to run */
-	struct sqd_log_limit malformed_limit;
+	struct sqd_log_limit malformed_limit, doubt_limit;
 
 	uv_async_t done; /* a worker has something for us, or inputs are to be resumed */
 	/* They seal the open batch. After polling, for what was read; and before it, since what
@@ -74,6 +74,11 @@ static void absorb(struct sqd_dispatch *d, struct sq_batch *b)
 		sqd_log_limited(&d->malformed_limit, SQD_LOG_WARNING, "malformed record from %s",
 		                sqd_log_text(sq_sv_of(b->why), text));
 		b->why[0] = '\0';
+	}
+	if (b->doubt[0]) {
+		sqd_log_limited(&d->doubt_limit, SQD_LOG_ERROR,
+		                "a check finds other alerts, please report: %s", b->doubt);
+		b->doubt[0] = '\0';
 	}
 }
 

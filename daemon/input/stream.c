@@ -9,11 +9,12 @@
 
 enum {
 	READ_MAX = 256 * 1024,
-	READS_AT_ONCE = 16, /* then others have their turn, */
-	TURN_NS = 5000000,  /* or after so long: a few packed bytes may be much work */
-	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
-	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
-	PROBES = 4,         /* so long apart */
+	READ_ON = 32 * 1024, /* who sends so much at once has sent more by the time it is cut */
+	READS_AT_ONCE = 16,  /* then others have their turn, */
+	TURN_NS = 5000000,   /* or after so long: a few packed bytes may be much work */
+	KEEPALIVE_S = 60,    /* a peer that vanished is noticed, even without an idle time: */
+	PROBE_S = 15,        /* after so long without a byte, and so many probes unanswered, */
+	PROBES = 4,          /* so long apart */
 };
 
 static const struct sqd_protocol *proto(const struct sqd_conn *c)
@@ -337,7 +338,7 @@ static bool read_plain(struct sqd_conn *c)
 	c->stream->fresh = false;
 	c->turn = c->server->turn;
 	proto(c)->take(c, n);
-	return n == room.n;
+	return n == room.n || n >= READ_ON;
 }
 
 /* The peer still talks, but nobody listens. */

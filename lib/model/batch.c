@@ -103,4 +103,5 @@ void sq_batch_clear_out(struct sq_batch *b)
 	b->n_dead = 0;
 	b->n_events = 0;
 	b->why[0] = '\0';
+	b->doubt[0] = '\0';
 }

@@ -33,6 +33,7 @@ struct sq_origin {
 struct sq_record {
 	struct sq_sv raw; /* views the chunk */
 	uint32_t origin;  /* index in sq_batch.origins */
+	bool left_out;    /* no rule can match it: it need not be read (lib/engine/sieve.h) */
 };
 
 enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
@@ -105,6 +106,9 @@ struct sq_batch {
 	struct sq_event_ref *events;
 	uint32_t n_events;
 	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
+	/* Of the last record for which the slow way found other alerts (lib/engine/oracle.h):
+	 * "PEER: what differs; record: its beginning", printable; empty when none. */
+	char doubt[1536];
 
 	struct sq_counters counts; /* since the batch was opened; added up by the main loop */
 };

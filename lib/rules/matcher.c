@@ -10,7 +10,8 @@
 
 struct sq_matcher {
 	struct sq_ruleset *rs;
-	struct sq_hs_scratch *hs;
+	bool is_plain;
+	struct sq_hs_scratch *hs; /* NULL when there is nothing to scan */
 	struct sq_plain_work plain;
 	struct sq_memo_slot *memo;
 	struct sq_memo_slot *learned; /* of the value being scanned; NULL: it is not kept */
@@ -26,12 +27,13 @@ struct sq_matcher {
 	uint32_t pred_words;
 };
 
-struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
+static struct sq_matcher *new_matcher(struct sq_ruleset *rs, bool is_plain)
 {
 	struct sq_matcher *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
+	m->is_plain = is_plain;
 	m->rs = sq_ruleset_ref(rs);
 	m->pred_words = (rs->plan.n_preds + 63) / 64;
 	m->routes = calloc((size_t)rs->n_channels + 1, sizeof(*m->routes));
@@ -44,10 +46,10 @@ struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
 	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned || !m->memo ||
 	    !m->plain.regex)
 		goto fail;
-	for (uint32_t i = 0; i < rs->plan.n_preds; i++)
+	for (uint32_t i = 0; !is_plain && i < rs->plan.n_preds; i++)
 		if (rs->plan.preds[i].scanned)
 			sq_bit_set(m->scanned, i);
-	for (uint32_t g = 0; g < rs->dbs.n; g++) {
+	for (uint32_t g = 0; !is_plain && g < rs->dbs.n; g++) {
 		if (rs->dbs.list[g] && sq_hs_scratch_grow(&m->hs, rs->dbs.list[g]) < 0)
 			goto fail;
 	}
@@ -55,6 +57,16 @@ struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
 fail:
 	sq_matcher_free(m);
 	return NULL;
+}
+
+struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
+{
+	return new_matcher(rs, false);
+}
+
+struct sq_matcher *sq_matcher_new_plain(struct sq_ruleset *rs)
+{
+	return new_matcher(rs, true);
 }
 
 void sq_matcher_free(struct sq_matcher *m)
@@ -202,7 +214,8 @@ static __attribute__((noinline)) void find_out(struct sq_matcher *m, uint32_t pr
 		sq_bit_set(m->value, pred);
 }
 
-/* Whether a predicate holds. What Hyperscan finds is known by now; the rest runs once an event. */
+/* Whether a predicate holds. What Hyperscan finds is known by now; the rest (all, in a plain
+ * matcher) runs once an event. */
 static inline bool holds(void *ctx, uint32_t pred)
 {
 	struct sq_matcher *m = ctx;
@@ -223,8 +236,8 @@ static void add_matched(struct sq_hit *hit, struct sq_matched new)
 	hit->matched[hit->n_matched++] = new;
 }
 
-/* Only of rules that matched, so that events that match nothing do not pay for it. Depth is that of
- * the condition, which is bounded. */
+/* Only of rules that matched, so that events that match nothing do not pay for it; and in a plain
+ * matcher. Depth is that of the condition, which is bounded. */
 static bool is_true(struct sq_matcher *m, const struct sq_expr *e)
 {
 	switch (e->kind) {
@@ -278,7 +291,8 @@ static struct sq_sv which_value(struct sq_matcher *m, const struct sq_planned *p
 {
 	struct sq_sv value;
 
-	if (p->scanned && p->pred->field >= 0 && !m->ev->values[p->pred->field].more)
+	if (!m->is_plain && p->scanned && p->pred->field >= 0 &&
+	    !m->ev->values[p->pred->field].more)
 		return sq_event_get(m->ev, (uint32_t)p->pred->field);
 	if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &value) && p->pred->field >= 0)
 		return sq_event_get(m->ev, (uint32_t)p->pred->field);
@@ -320,6 +334,18 @@ static bool category_fits(const struct sq_rule *rule, enum sq_category c)
 	return !rule->logsource.categories || rule->logsource.categories >> c & 1;
 }
 
+/* Whether a rule of the event's log source matches. */
+static bool matches(struct sq_matcher *m, uint32_t rule)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	if (!category_fits(rs->rules.list[rule], m->ev->category))
+		return false;
+	if (m->is_plain)
+		return is_true(m, rs->rules.list[rule]->condition);
+	return sq_cond_run(rs->conds.ops, rs->programs[rule], holds, m);
+}
+
 uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct sq_hits *hits)
 {
 	const struct sq_ruleset *rs = m->rs;
@@ -337,8 +363,9 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 		m->value[w] = 0;
 	}
 	for (uint32_t w = 0; w < rs->rule_words; w++)
-		m->found[w] = rs->always[w];
-	scan(m);
+		m->found[w] = m->is_plain ? UINT64_MAX : rs->always[w];
+	if (!m->is_plain)
+		scan(m);
 	for (uint32_t w = 0; w < rs->rule_words; w++) {
 		uint64_t allowed = 0;
 
@@ -347,8 +374,7 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 		for (allowed &= m->found[w]; allowed; allowed &= allowed - 1) {
 			uint32_t rule = w * 64 + (uint32_t)__builtin_ctzll(allowed);
 
-			if (category_fits(rs->rules.list[rule], ev->category) &&
-			    sq_cond_run(rs->conds.ops, rs->programs[rule], holds, m))
+			if (matches(m, rule))
 				tell(m, hits, rule);
 		}
 	}

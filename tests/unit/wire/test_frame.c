@@ -458,12 +458,102 @@ static void check_pile(void **state)
 	free(p);
 }
 
+#define BLANKS "                                                                      "
+
+enum { RANDOM_BYTES = 700, RANDOM_TEXTS = 20000 };
+
+static uint64_t roll(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 33;
+}
+
+/* Records and what is left, of pieces of at least `step` bytes, summed up. */
+static uint64_t sum_of_pieces(struct sq_sv in, size_t step, uint64_t seed)
+{
+	struct sq_frame f = sq_frame_of(2 * RANDOM_BYTES);
+	size_t at = 0, have = 0, used;
+	struct sq_sv rec = { 0 };
+	uint64_t sum = 0;
+
+	while (have < in.n) {
+		char *copy;
+		int r;
+
+		have += step > 1 ? step + roll(&seed) % step : 1;
+		have = have < in.n ? have : in.n;
+		do {
+			copy = exact(in.p + at, have - at);
+			r = sq_frame_next(&f, (struct sq_sv){ copy, have - at }, have == in.n,
+			                  &used, &rec);
+			assert_true(r >= 0 && used <= have - at);
+			at += used;
+			if (r)
+				sum = sum * 31 + sq_sv_hash(rec);
+			free(copy);
+		} while (r);
+	}
+	return sum;
+}
+
+/* Long pieces are followed by blocks, bytes one at a time are not. No line of these ends with a
+ * brace: those may be one record or several. */
+static void check_blocks(void **state SQ_UNUSED)
+{
+	static const char *const parts[] = { "{",
+		                             "{",
+		                             "}",
+		                             "}",
+		                             "[",
+		                             "]",
+		                             "\"",
+		                             "\"",
+		                             "\"",
+		                             "\\",
+		                             "\\\\",
+		                             ",",
+		                             ":",
+		                             "a",
+		                             "xxxxxxxxxxxxxxxx",
+		                             " ",
+		                             "1",
+		                             ",\n",
+		                             ":\n",
+		                             "\"k\":",
+		                             "\"\\\"\"",
+		                             "\t",
+		                             "," BLANKS "\n",
+		                             ":" BLANKS "\n",
+		                             "\"k\":{" BLANKS };
+	uint64_t seed = 20261122;
+
+	for (int i = 0; i < RANDOM_TEXTS; i++) {
+		char text[RANDOM_BYTES + 80] = "{";
+		size_t n = 1, kinds = i % 2 ? SQ_LEN(parts) : 17;
+		uint64_t want, from;
+
+		while (n < RANDOM_BYTES) {
+			const char *part = parts[roll(&seed) % kinds];
+
+			memcpy(text + n, part, strlen(part));
+			n += strlen(part);
+		}
+		want = sum_of_pieces((struct sq_sv){ text, n }, 1, 0);
+		from = seed;
+		for (size_t step = 3; step < RANDOM_BYTES; step = step * 2 + 1)
+			if (sum_of_pieces((struct sq_sv){ text, n }, step, from) != want)
+				fail_msg("text %d, pieces of %zu bytes or more: %.*s", i, step,
+				         (int)n, text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_verb_at_eof),
 		cmocka_unit_test(check_one_record_for_a_whole_line),
 		cmocka_unit_test(check_deep),
+		cmocka_unit_test(check_blocks),
 	};
 
 	return RUN_TABLE("frame/lines", lines, check_row) +

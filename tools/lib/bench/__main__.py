@@ -9,14 +9,17 @@ import tempfile
 
 import attack
 import daemon
+import latency
 import receive
+import rules
 import scan
 import skim
 import wire
-from common import COPIES, ROUNDS, SHARED, cpu_name
+from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
-NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "attack", "connections", "udp", "idle10k")
+NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
+         "recv", "attack", "rules", "connections", "latency", "udp",
+         "idle10k")
 
 
 def main():
@@ -29,6 +32,7 @@ def main():
         corpus = os.path.join(folder, "corpus.ndjson")
         with open(corpus, "wb") as f:
             subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", str(COPIES)], stdout=f, check=True)
+            on_disk(f)
         size = os.path.getsize(corpus)
         print(f"tools/bench {ROUNDS}: {datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %z}, {cpu_name()}, "
               f"{os.cpu_count()} CPUs, Linux {platform.release()}; {size / 1e6:.0f} MB; best of {ROUNDS}\n")
@@ -36,6 +40,7 @@ def main():
             events = sum(1 for _ in f)
         run = {
             "scan": lambda: scan.scan(corpus, size, events, folder),
+            "scan-rg": lambda: scan.scan_rg(corpus, size, events, folder),
             "pack": lambda: scan.pack(corpus, folder),
             "derived": lambda: scan.derived(folder),
             "tcp": lambda: daemon.tcp(corpus, events, folder),
@@ -47,7 +52,9 @@ def main():
             "skim": lambda: skim.skim(corpus),
             "recv": lambda: receive.recv(corpus, size, events, folder),
             "attack": lambda: attack.attack(corpus, folder),
+            "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
+            "latency": lambda: latency.latency(corpus, folder),
             "udp": lambda: receive.udp(corpus, folder),
             "idle10k": lambda: receive.idle10k(folder),
         }
