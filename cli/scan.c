@@ -187,6 +187,8 @@ static int deliver(void *ctx, const struct sq_batch *b, const struct cli_sink *s
 	fwrite(sink->told_p, 1, sink->told_n, stderr);
 	if (b)
 		put_json(b);
+	if (sink->text_n || (b && b->n_alerts))
+		fflush(stdout); /* whoever reads it shall not wait for the end */
 	return ferror(stdout) ? -EIO : 0;
 }
 
@@ -207,9 +209,10 @@ static void summary(const struct scan *s, const struct sq_counters *c)
 		        sq_level_name((enum sq_level)l));
 		first = 0;
 	}
-	fprintf(stderr, "; %llu malformed, %llu oversized; %.1f MB in %.2f s (%.0f MB/s)%s\n",
+	fprintf(stderr,
+	        "; %llu malformed, %llu oversized, %llu unread; %.1f MB in %.2f s (%.0f MB/s)%s\n",
 	        (unsigned long long)c->malformed, (unsigned long long)c->oversized,
-	        (double)c->bytes_in / 1e6, seconds,
+	        (unsigned long long)c->left_out, (double)c->bytes_in / 1e6, seconds,
 	        seconds > 0 ? (double)c->bytes_in / 1e6 / seconds : 0.0, cli_term_off(colours));
 }
 

@@ -43,6 +43,7 @@ struct sq_words {
 	uint32_t first[SQ_SPOT_BUCKETS + 1];
 	uint32_t *by_bucket;
 	uint8_t *window; /* by word: where in it the window begins */
+	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
 
 	/* Pieces; none when `step` is 0. */
 	uint32_t step;
@@ -56,6 +57,15 @@ struct sq_words {
 static double often(unsigned char c)
 {
 	return (c < 128 && frequency[c] ? frequency[c] : 1) / 10000.0;
+}
+
+static uint32_t gram_at(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v |
+	       0x20202020; /* letters become lower case; what else is mixed up is compared later */
 }
 
 /* ---- windows ----------------------------------------------------------------------------- */
@@ -162,6 +172,7 @@ static void write_windows(struct sq_words *w, const uint8_t *is_piece, const uin
 			if (is_piece[k] || bucket_of[k] != b)
 				continue;
 			w->by_bucket[n++] = k;
+			w->gram[k] = word.n < GRAM ? 0 : gram_at(word.p + w->window[k]);
 			for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
 				for (unsigned c = 0; c < 256; c++)
 					if (i >= word.n ||
@@ -173,15 +184,6 @@ static void write_windows(struct sq_words *w, const uint8_t *is_piece, const uin
 }
 
 /* ---- pieces ------------------------------------------------------------------------------ */
-
-static uint32_t gram_at(const char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v |
-	       0x20202020; /* letters become lower case; what else is mixed up is compared later */
-}
 
 static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
 {
@@ -287,8 +289,9 @@ struct sq_words *sq_words_new(const struct sq_sv *list, uint32_t n, struct sq_sp
 	if (!failed) {
 		w->n = n;
 		w->window = calloc(n, 1);
+		w->gram = calloc(n, sizeof(*w->gram));
 		w->by_bucket = calloc(n, sizeof(*w->by_bucket));
-		failed = !w->window || !w->by_bucket || !copy_list(w, list);
+		failed = !w->window || !w->gram || !w->by_bucket || !copy_list(w, list);
 	}
 	if (!failed) {
 		choose_pieces(w, bucket, is_piece, bucket_of);
@@ -311,6 +314,7 @@ void sq_words_free(struct sq_words *w)
 	free(w->heads);
 	free(w->filter);
 	free(w->window);
+	free(w->gram);
 	free(w->by_bucket);
 	free(w->list);
 	free(w->bytes);
@@ -326,12 +330,16 @@ static bool stands_at(struct sq_sv text, size_t at, size_t off, struct sq_sv wor
 bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
                  sq_words_found_fn *found, void *ctx)
 {
+	uint32_t gram = text.n - at < GRAM ? 0 : gram_at(text.p + at);
+
 	for (; buckets; buckets &= buckets - 1) {
 		unsigned b = (unsigned)__builtin_ctz(buckets);
 
 		for (uint32_t i = w->first[b]; i < w->first[b + 1]; i++) {
 			uint32_t k = w->by_bucket[i];
 
+			if (w->gram[k] && w->gram[k] != gram)
+				continue; /* most are only like it */
 			if (stands_at(text, at, w->window[k], w->list[k]) &&
 			    found(ctx, k, at - w->window[k]))
 				return true;

@@ -86,7 +86,7 @@ def scan(*args, stdin=None):
     out, err = squibly("scan", "--format", "json", *args, stdin=stdin)
     alerts = [json.loads(line) for line in out.splitlines()]
     numbers = {}
-    for value, name in re.findall(r"(\d+) (events|alerts|malformed|oversized)", err):
+    for value, name in re.findall(r"(\d+) (events|alerts|malformed|oversized|unread)", err):
         numbers[name] = int(value)
     return alerts, numbers
 
