@@ -215,7 +215,7 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		.validate_all = cfg->validate == SQD_VALIDATE_ALL,
 		.check = { .one_in = cfg->check_one_in,
 		           .share = cfg->check_share,
-		           .clock_ns = uv_hrtime },
+		           .clock_ns = sqd_thread_ns },
 	};
 
 	for (size_t i = 0; i < cfg->outputs.n; i++) {

@@ -26,11 +26,12 @@
 
 struct sq_oracle_opts {
 	uint32_t one_in; /* on average one record in so many is chosen; 0: none */
-	/* Percent of one processor's time that checks may take at most; 0 or 100: any. Needs
-	 * `clock_ns`. */
+	/* Percent of the time that passes in which checks may keep a processor busy; 0 or 100: any.
+	 * Needs `clock_ns`. */
 	uint32_t share;
-	uint64_t (*clock_ns)(void); /* monotonic; asked twice for a check, and never without one */
-	uint64_t stream;            /* another one for each pipeline: it chooses otherwise */
+	/* How long this thread has run: asked twice for each check, and never otherwise. */
+	uint64_t (*clock_ns)(void);
+	uint64_t stream; /* another one for each pipeline: it chooses otherwise */
 };
 
 enum { SQ_ORACLE_WORDS = 768 }; /* what differed, in words, is shorter */

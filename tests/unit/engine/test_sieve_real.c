@@ -45,7 +45,9 @@ static void run_all(struct sieve_world *w, size_t step)
 
 			if (why)
 				fail_msg("%s: %.*s: %.*s", why,
-				         SQ_SV_ARG(sq_ruleset_rule(w->rs, w->wrong - 1)->file),
+				         SQ_SV_ARG(w->wrong ? sq_ruleset_rule(w->rs, w->wrong - 1)
+				                                      ->file
+				                            : SQ_SV("")),
 				         SQ_SV_ARG(c.records[k]));
 		}
 		corpus_end(&c);
