@@ -337,7 +337,7 @@ static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n
 	gethostname(opts.pipeline.observer.hostname, sizeof(opts.pipeline.observer.hostname) - 1);
 	/* One who wants to know what cannot be read wants every record read. */
 	if (!s->plain && !s->tell_malformed)
-		opts.pipeline.sieve = sq_sieve_new(rs);
+		opts.pipeline.sieve = sq_sieve_new(rs, 1);
 	run = cli_run_new(rs, &opts);
 	sq_sieve_unref(opts.pipeline.sieve);
 	if (!run)

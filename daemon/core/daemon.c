@@ -186,6 +186,8 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.batches = sqd_config_batches(d->cfg),
 		.limits = sqd_config_limits(d->cfg),
 		.workers = sqd_config_workers(d->cfg),
+		.sieves = &d->sieves,
+		.sifter = { .secret = d->secret, .one_in = d->cfg->check_one_in },
 		.totals = &d->counts,
 		.settling = sqd_settling_new(d->cfg->outputs.n + 1),
 		.deliver = on_deliver,
@@ -238,14 +240,14 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 		.loop = &d->loop,
 		.cfg = d->cfg,
 		.workers = sqd_dispatch_workers(d->dispatch),
+		.sieves = &d->sieves,
 		.pipeline = pipeline_opts(d->cfg),
 		.totals = &d->counts,
 		.done = on_reloaded,
 		.ctx = d,
 	};
 
-	if (getrandom(&opts.pipeline.secret, sizeof(opts.pipeline.secret), 0) < 0)
-		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
+	opts.pipeline.secret = d->secret;
 	d->reload = sqd_reload_new(&opts);
 	if (!d->reload)
 		return sq_err_set(err, -ENOMEM, "rules: out of memory");
@@ -332,6 +334,8 @@ static int start(struct sqd_daemon *d, struct sq_err *err)
 	r = sqd_signals_open(&d->signals, &d->loop, on_signal, d);
 	if (r < 0)
 		return sq_err_set(err, r, "signals: %s", sq_strerror(r));
+	if (getrandom(&d->secret, sizeof(d->secret), 0) < 0)
+		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
 	r = start_dispatch(d, err);
 	if (!r)
 		r = start_rules(d, err);
@@ -355,6 +359,7 @@ int sqd_daemon_run(const struct sqd_config *cfg)
 		sqd_log(SQD_LOG_ERROR, "cannot start: event loop: %s", uv_strerror(r));
 		return 1;
 	}
+	sqd_sievebox_init(&d.sieves);
 	(void)uv_timer_init(&d.loop, &d.deadline); /* these cannot fail */
 	(void)uv_timer_init(&d.loop, &d.pulse);
 	d.deadline.data = d.pulse.data = &d;

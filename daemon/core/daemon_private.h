@@ -34,6 +34,8 @@ struct sqd_daemon {
 	struct sq_counters counts; /* what batches and rules counted; inputs have their own */
 	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
+	struct sqd_sievebox sieves;   /* of the newest rules */
+	struct sq_siphash_key secret; /* what senders must not foresee depends on it */
 	struct sqd_router *router;
 	struct sqd_reload *reload;
 	struct sqd_rules_info rules;

@@ -10,6 +10,7 @@ enum state { RELOAD_IDLE, RELOAD_LOADING, RELOAD_HANDING };
 /* One attempt: the thread of `work` has it while it runs. */
 struct attempt {
 	struct sqd_gear **gears; /* one for each worker */
+	struct sq_sieve *sieve;  /* theirs; NULL: every record is read */
 	unsigned n;
 	struct sqd_rules_info info;
 	struct sq_diags diags;
@@ -81,6 +82,7 @@ static void attempt_fini(struct attempt *t)
 	for (unsigned i = 0; t->gears && i < t->n; i++)
 		sqd_gear_free(t->gears[i]);
 	free(t->gears);
+	sq_sieve_unref(t->sieve);
 	sq_diags_fini(&t->diags);
 	*t = (struct attempt){ 0 };
 }
@@ -96,7 +98,7 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t)
 		return e;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
 	if (!opts.validate_all) {
-		opts.sieve = sq_sieve_new(rs);
+		opts.sieve = sq_sieve_new(rs, r->generation);
 		e = opts.sieve ? 0 : -ENOMEM;
 	}
 	for (unsigned i = 0; t->gears && !e && i < t->n; i++) {
@@ -105,7 +107,7 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t)
 		if (!t->gears[i])
 			e = -ENOMEM;
 	}
-	sq_sieve_unref(opts.sieve); /* each pipeline has its own references */
+	t->sieve = opts.sieve;
 	sq_ruleset_unref(rs);
 	if (!t->gears || e < 0)
 		return sq_err_set(&t->err, -ENOMEM, "rules: out of memory");
@@ -120,6 +122,7 @@ static void begin(struct sqd_reload *r)
 
 static void offer(struct sqd_reload *r)
 {
+	sqd_sievebox_put(r->opts.sieves, r->try.sieve);
 	for (unsigned i = 0; i < r->try.n; i++) {
 		sqd_workers_offer(r->opts.workers, i, r->try.gears[i]);
 		r->try.gears[i] = NULL;

@@ -173,6 +173,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
 	sqd_settling_free(d->settling);
+	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);
 	free(d->queues);
 }

@@ -17,6 +17,7 @@ enum {
 
 struct sq_sieve {
 	atomic_uint refs;
+	uint64_t generation;
 	bool open;
 	struct sq_sieve_plan plan;
 	struct sq_spot spot;    /* places of signs and words */
@@ -60,7 +61,7 @@ static bool make_ids(struct sq_sieve *s, const struct sq_ruleset *rs)
 	return s->ids != NULL;
 }
 
-struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs)
+struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs, uint64_t generation)
 {
 	struct sq_sieve *s = calloc(1, sizeof(*s));
 	int r;
@@ -68,6 +69,7 @@ struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs)
 	if (!s)
 		return NULL;
 	atomic_init(&s->refs, 1);
+	s->generation = generation;
 	r = sq_sieve_plan_init(&s->plan, rs);
 	s->open = r == -E2BIG || s->plan.n_open > 0;
 	sq_odd_windows(&s->spot);
@@ -102,6 +104,11 @@ void sq_sieve_unref(struct sq_sieve *s)
 bool sq_sieve_is_open(const struct sq_sieve *s)
 {
 	return s->open;
+}
+
+uint64_t sq_sieve_generation(const struct sq_sieve *s)
+{
+	return s->generation;
 }
 
 const struct sq_sieve_plan *sq_sieve_plan(const struct sq_sieve *s)
@@ -222,11 +229,11 @@ static bool is_object(struct sq_sv record)
 	return v.n > 1 && (v.p[0] == '{' || v.p[0] == '<') && v.p[v.n - 1] == '}';
 }
 
-void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b)
+void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b, uint32_t first)
 {
-	for (uint32_t i = b->done; i < b->n_records; i++)
+	for (uint32_t i = first; i < b->n_records; i++)
 		b->records[i].left_out = !s->open && is_object(b->records[i].raw);
-	for (uint32_t i = b->done; i < b->n_records && !s->open;) {
+	for (uint32_t i = first; i < b->n_records && !s->open;) {
 		struct stretch t = stretch_of(s, b, i);
 
 		look_at_places(&t);

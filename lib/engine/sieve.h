@@ -16,18 +16,22 @@
 
 struct sq_sieve;
 
-/** Keeps nothing of `rs`. Cold path. NULL: out of memory. */
-struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs);
+/** Keeps nothing of `rs`. Cold path.
+ *  @param generation  not 0; tells this sieve from others, for those who have several
+ *  @return NULL: out of memory */
+struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs, uint64_t generation);
 struct sq_sieve *sq_sieve_ref(struct sq_sieve *s);
 void sq_sieve_unref(struct sq_sieve *s);
 
 /** It leaves nothing out: some rule promises nothing, or the words are too many. */
 bool sq_sieve_is_open(const struct sq_sieve *s);
 
+uint64_t sq_sieve_generation(const struct sq_sieve *s);
+
 const struct sq_sieve_plan *sq_sieve_plan(const struct sq_sieve *s);
 
-/** Write `left_out` of the records of `b` from b->done on. */
-void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b);
+/** Write `left_out` of the records of `b` from `first` on. */
+void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b, uint32_t first);
 
 /** The same of one record, byte by byte: what sq_sieve_run() must agree with. */
 bool sq_sieve_keeps(const struct sq_sieve *s, struct sq_sv record);

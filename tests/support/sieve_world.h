@@ -169,7 +169,7 @@ static inline bool sieve_world_open(struct sieve_world *w, struct sq_rules *rule
 	if (sq_sieve_plan_init(&w->plan, w->rs) < 0 || !sieve_plant_trees(w))
 		return false;
 	sq_odd_windows(&w->spot);
-	w->sieve = sq_sieve_new(w->rs);
+	w->sieve = sq_sieve_new(w->rs, 1);
 	w->pipeline = sq_pipeline_new(w->rs, &opts);
 	w->batch = sq_batch_new(&limits);
 	if (!w->sieve || !w->pipeline || !w->batch)
@@ -203,7 +203,7 @@ static inline const char *sieve_world_run(struct sieve_world *w, struct sq_sv ra
 	w->is_odd = sieve_is_odd(w, w->raw);
 	if (sq_batch_add(b, 0, w->raw) < 0)
 		return "no room";
-	sq_sieve_run(w->sieve, b);
+	sq_sieve_run(w->sieve, b, 0);
 	left_out = b->records[0].left_out;
 	b->records[0].left_out = false;
 	w->matched = w->wrong = 0;
