@@ -523,14 +523,16 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 
 	if (pl->oracle)
 		sq_oracle_time(pl->oracle, now.mono_ns);
-	if (pl->opts.sieve && b->sieve != sq_sieve_generation(pl->opts.sieve))
+	/* Once for each batch, however often it comes again for want of room for its alerts. */
+	if (pl->opts.sieve && b->sieve != sq_sieve_generation(pl->opts.sieve)) {
 		sq_sieve_run(pl->opts.sieve, b, b->done);
+		b->sieve = sq_sieve_generation(pl->opts.sieve);
+	}
 	while (b->done < b->n_records) {
 		const struct sq_record *rec = &b->records[b->done];
 		const struct run r = { pl, b, &b->origins[rec->origin], now };
 
-		pl->checking =
-			pl->oracle && (rec->check || !pl->unchecked) && begin_check(pl, b);
+		pl->checking = pl->oracle && (rec->check || !pl->unchecked) && begin_check(pl, b);
 		if (rec->left_out && !b->rest.p) {
 			b->counts.clean++;
 			b->counts.left_out++;

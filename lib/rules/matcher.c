@@ -41,7 +41,7 @@ static struct sq_matcher *new_matcher(struct sq_ruleset *rs, bool is_plain)
 	m->value = calloc((size_t)m->pred_words + 1, sizeof(*m->value));
 	m->found = calloc((size_t)rs->rule_words + 1, sizeof(*m->found));
 	m->scanned = calloc((size_t)m->pred_words + 1, sizeof(*m->scanned));
-	m->memo = calloc(SQ_MEMO_SLOTS, sizeof(*m->memo));
+	m->memo = sq_memo_new();
 	m->plain.regex = sq_regex_scratch_new();
 	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned || !m->memo ||
 	    !m->plain.regex)
@@ -163,7 +163,7 @@ static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 
 	if (slot && sq_memo_is(slot, group, value)) {
 		for (uint32_t i = 0; i < slot->n_hits; i++)
-			found(m, slot->hits[i]);
+			found(m, sq_memo_hit(slot, i));
 		return;
 	}
 	m->learned = slot;

@@ -1,5 +1,21 @@
 #include "lib/rules/memo.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
+static_assert(sizeof(struct sq_memo_slot) == SQ_MEMO_SLOT, "whole lines of a cache");
+static_assert(SQ_MEMO_VALUE_MAX + SQ_MEMO_HITS_MAX * sizeof(uint32_t) <= SQ_MEMO_SLOT - 6,
+              "room for the longest value and most hits");
+
+struct sq_memo_slot *sq_memo_new(void)
+{
+	struct sq_memo_slot *slots = aligned_alloc(64, SQ_MEMO_SLOTS * sizeof(*slots));
+
+	if (slots)
+		memset(slots, 0, SQ_MEMO_SLOTS * sizeof(*slots));
+	return slots;
+}
+
 static uint64_t word(const char *p)
 {
 	uint64_t w;
@@ -59,5 +75,17 @@ void sq_memo_begin(struct sq_memo_slot *s, struct sq_sv value)
 	s->n_hits = 0;
 	s->n = (uint8_t)value.n;
 	if (value.n)
-		memcpy(s->value, value.p, value.n);
+		memcpy(s->bytes, value.p, value.n);
+}
+
+bool sq_memo_add(struct sq_memo_slot *s, uint32_t hit)
+{
+	for (uint32_t i = 0; i < s->n_hits; i++)
+		if (sq_memo_hit(s, i) == hit)
+			return true;
+	if (s->n_hits == SQ_MEMO_HITS_MAX)
+		return false;
+	memcpy(s->bytes + s->n + s->n_hits * sizeof(hit), &hit, sizeof(hit));
+	s->n_hits++;
+	return true;
 }

@@ -10,17 +10,20 @@
 #include "lib/base/sv.h"
 
 enum {
-	SQ_MEMO_SLOTS = 2048, /* 192 bytes each */
-	SQ_MEMO_VALUE_MAX = 119,
+	SQ_MEMO_SLOTS = 2048,
+	SQ_MEMO_SLOT = 192, /* bytes: three lines of a cache; most values need the first only */
+	SQ_MEMO_VALUE_MAX = 120,
 	SQ_MEMO_HITS_MAX = 16,
 };
 
 struct sq_memo_slot {
-	uint32_t group; /* and 1; 0 = empty */
-	uint32_t hits[SQ_MEMO_HITS_MAX];
-	uint8_t n_hits, n;
-	char value[SQ_MEMO_VALUE_MAX + 3];
+	uint32_t group;               /* and 1; 0 = empty */
+	uint8_t n_hits, n;            /* of the value: its bytes */
+	char bytes[SQ_MEMO_SLOT - 6]; /* the value, then the hits */
 };
+
+/** Slots of a memo, empty; to be freed with free(). NULL: out of memory. */
+struct sq_memo_slot *sq_memo_new(void);
 
 /** The slot that tells of this value, or the one that may begin to. NULL: it is too long. */
 struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value);
@@ -29,24 +32,24 @@ struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, s
 static inline bool sq_memo_is(const struct sq_memo_slot *s, uint32_t group, struct sq_sv value)
 {
 	return s->group == group + 1 && s->n == value.n &&
-	       (!value.n || memcmp(s->value, value.p, value.n) == 0);
+	       (!value.n || memcmp(s->bytes, value.p, value.n) == 0);
 }
 
 /** Begin to tell of another value, of at most SQ_MEMO_VALUE_MAX bytes. The slot counts as empty
  *  until sq_memo_end(). */
 void sq_memo_begin(struct sq_memo_slot *s, struct sq_sv value);
 
-/** @return false: there are too many, the slot stays empty */
-static inline bool sq_memo_add(struct sq_memo_slot *s, uint32_t hit)
+/** Number `i` of s->n_hits. */
+static inline uint32_t sq_memo_hit(const struct sq_memo_slot *s, uint32_t i)
 {
-	for (uint32_t i = 0; i < s->n_hits; i++)
-		if (s->hits[i] == hit)
-			return true;
-	if (s->n_hits == SQ_MEMO_HITS_MAX)
-		return false;
-	s->hits[s->n_hits++] = hit;
-	return true;
+	uint32_t hit;
+
+	memcpy(&hit, s->bytes + s->n + i * sizeof(hit), sizeof(hit));
+	return hit;
 }
+
+/** @return false: there are too many, the slot stays empty */
+bool sq_memo_add(struct sq_memo_slot *s, uint32_t hit);
 
 static inline void sq_memo_end(struct sq_memo_slot *s, uint32_t group)
 {

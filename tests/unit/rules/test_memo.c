@@ -36,7 +36,7 @@ static void only_the_very_same_value(void **state)
 			if (sq_memo_is(s, i % 3, value)) {
 				assert_int_equal(s->n, value.n);
 				assert_int_equal(s->group, i % 3 + 1);
-				assert_memory_equal(s->value, text, value.n);
+				assert_memory_equal(s->bytes, text, value.n);
 				again++;
 			}
 			keep(i % 3, value, i);
@@ -55,7 +55,7 @@ static void a_group_of_its_own(void **state)
 	keep(0, value, 7);
 	s = sq_memo_place(slots, 0, value);
 	assert_true(sq_memo_is(s, 0, value));
-	assert_int_equal(s->hits[0], 7);
+	assert_int_equal(sq_memo_hit(s, 0), 7);
 	assert_false(sq_memo_is(s, 1, value));
 	assert_false(sq_memo_is(s, 0, sq_sv_first(value, value.n - 1)));
 	s = sq_memo_place(slots, 1, value);
