@@ -266,6 +266,41 @@ static void inputs_wait_while_no_batch_is_free(void **state)
 	teardown(&f);
 }
 
+/* Who reads is told in time, and only while the next turn may bring some back. */
+static void a_turn_that_takes_the_last_batch_is_short(void **state)
+{
+	struct fixture f;
+	uint64_t turn;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	uv_idle_stop(&f.feeder);
+	f.hold = true;
+	f.wanted = 6 * 16;
+	uv_run(&f.loop, UV_RUN_NOWAIT);
+	turn = sqd_dispatch_turn(f.dispatch);
+	feed(&f.feeder);
+	feed(&f.feeder);
+	assert_int_equal(f.fed, 5 * 16);
+	assert_false(sqd_dispatch_short(f.dispatch));
+	feed(&f.feeder);
+	assert_int_equal(f.fed, 6 * 16);
+	assert_true(sqd_dispatch_short(f.dispatch));
+	assert_int_equal(sqd_dispatch_turn(f.dispatch), turn);
+	uv_run(&f.loop, UV_RUN_NOWAIT);
+	assert_int_equal(sqd_dispatch_turn(f.dispatch), turn + 1);
+	assert_false(sqd_dispatch_short(f.dispatch)); /* there were none to begin with */
+	while (f.n_kept < 6)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	f.hold = false;
+	for (unsigned i = 0; i < f.n_kept; i++)
+		sqd_dispatch_delivered(f.dispatch, f.kept[i]);
+	assert_int_equal(f.totals.pauses, 0);
+	drain(&f);
+	assert_int_equal(f.seen, 6 * 16);
+	teardown(&f);
+}
+
 static void at_the_deadline_everybody_is_settled(void **state)
 {
 	struct fixture f;
@@ -320,6 +355,7 @@ int main(void)
 		cmocka_unit_test(one_record_is_handed_on_without_waiting_for_more),
 		cmocka_unit_test(a_record_from_before_polling_does_not_wait_for_an_event),
 		cmocka_unit_test(inputs_wait_while_no_batch_is_free),
+		cmocka_unit_test(a_turn_that_takes_the_last_batch_is_short),
 		cmocka_unit_test(at_the_deadline_everybody_is_settled),
 		cmocka_unit_test(new_rules_are_taken_up_between_batches),
 	};

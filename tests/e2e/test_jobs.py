@@ -10,7 +10,7 @@ import tempfile
 from harness import SQUIBLY, Case, attack, main, ordinary, shared, squibly
 
 PIECE = 256 * 1024  # cli/piece.h
-SIZE = 12 * PIECE   # the first four are run by one thread
+SIZE = 7 * PIECE  # the first four are run by one thread
 NEWLINE = b"\n"
 JOBS = ("1", "2", "7")
 

@@ -102,9 +102,9 @@ class Scan(Case):
         alerts, n = scan("--malformed", stdin=data)
         self.assertEqual(len(alerts), 1)
         self.assertEqual((n["events"], n["malformed"]), (4, 3))
-        # Otherwise they are not even read, since no rule can match them.
+        # Otherwise one that looks like an object is not even read, since no rule can match it.
         alerts, n = scan(stdin=data)
-        self.assertEqual((len(alerts), n["events"], n["unread"]), (1, 4, 3))
+        self.assertEqual((len(alerts), n["events"], n["malformed"], n["unread"]), (1, 4, 2, 1))
 
     def test_an_oversized_record_is_skipped_and_counted_once(self):
         data = ordinary(1) + b'{"x":"' + b"y" * 5000 + b'"}\n' + attack(2)
