@@ -46,11 +46,11 @@ struct sqd_dispatch {
 	uint32_t running;
 	bool held; /* the last of the handed ones is unfinished: hand on no other */
 
-	uint64_t turn; /* of the loop */
-	bool had_free; /* batches, when it began */
+	uint64_t turn;       /* of the loop */
+	bool had_free;       /* batches, when it began */
 	uint64_t short_turn; /* in which the last free batch was taken */
-	bool starved;  /* an input was told to wait */
-	bool draining; /* `drained` is still to be called */
+	bool starved;        /* an input was told to wait */
+	bool draining;       /* `drained` is still to be called */
 	bool advancing;
 	bool halted;         /* batches stay in `order` until sqd_dispatch_abandon() */
 	uint64_t generation; /* of the rules that all workers are known to run */
