@@ -58,18 +58,30 @@ BODY static inline __m256i look_for_singles(const struct sq_spot *s, const char 
 BODY uint32_t sq_spot_avx2(const struct sq_spot *s, const char *p, size_t n, uint32_t from,
                            uint32_t *to)
 {
+	enum { BLOCK = 32, BLOCKS = SQ_SPOT_WINDOW / BLOCK + 2 };
 	const struct tables first = tables_of(s, 0), second = tables_of(s, 1);
-	uint32_t found = 0;
+	uint32_t found_in[BLOCKS], n_blocks = 0, found = 0;
+	uint8_t blocks[BLOCKS];
 
-	for (size_t i = 0; i < n; i += 32) {
+	/* Which blocks have places cannot be foreseen: a branch on it would be taken wrongly. */
+	for (size_t i = 0; i < n; i += BLOCK) {
 		__m256i any =
 			_mm256_or_si256(_mm256_or_si256(look(&first, p + i), look(&second, p + i)),
 		                        look_for_singles(s, p + i));
 		uint32_t none = (uint32_t)_mm256_movemask_epi8(
 			_mm256_cmpeq_epi8(any, _mm256_setzero_si256()));
 
-		for (uint32_t bits = ~none; bits; bits &= bits - 1)
-			to[found++] = from + (uint32_t)i + (uint32_t)__builtin_ctz(bits);
+		found_in[n_blocks] = ~none;
+		blocks[n_blocks] = (uint8_t)(i / BLOCK);
+		n_blocks += found_in[n_blocks] != 0;
+	}
+	for (uint32_t k = 0; k < n_blocks; k++) {
+		uint32_t bits = found_in[k];
+
+		do {
+			to[found++] = from + blocks[k] * BLOCK + (uint32_t)__builtin_ctz(bits);
+			bits &= bits - 1;
+		} while (bits);
 	}
 	return found;
 }

@@ -38,17 +38,29 @@ BODY uint32_t sq_spot_avx512(const struct sq_spot *s, const char *p, size_t n, u
 {
 	const struct tables first = tables_of(s, 0), second = tables_of(s, 1);
 	const __m512i last = _mm512_set1_epi8(127);
-	uint32_t found = 0;
+	uint64_t found_in[SQ_SPOT_WINDOW / SQ_SPOT_BLOCK + 1];
+	uint8_t blocks[SQ_SPOT_WINDOW / SQ_SPOT_BLOCK + 1];
+	uint32_t n_blocks = 0, found = 0;
 
-	for (size_t i = 0; i < n; i += 64) {
+	/* Which blocks have places cannot be foreseen: a branch on it would be taken wrongly. */
+	for (size_t i = 0; i < n; i += SQ_SPOT_BLOCK) {
 		__m512i v[SQ_SPOT_WIDTH], any;
-		uint64_t bits;
 
 		for (unsigned k = 0; k < SQ_SPOT_WIDTH; k++)
 			v[k] = _mm512_min_epu8(_mm512_loadu_si512(p + i + k), last);
 		any = _mm512_or_si512(look(&first, v), look(&second, v));
-		for (bits = _mm512_test_epi8_mask(any, any); bits; bits &= bits - 1)
-			to[found++] = from + (uint32_t)i + (uint32_t)__builtin_ctzll(bits);
+		found_in[n_blocks] = _mm512_test_epi8_mask(any, any);
+		blocks[n_blocks] = (uint8_t)(i / SQ_SPOT_BLOCK);
+		n_blocks += found_in[n_blocks] != 0;
+	}
+	for (uint32_t k = 0; k < n_blocks; k++) {
+		uint64_t bits = found_in[k];
+
+		do {
+			to[found++] =
+				from + blocks[k] * SQ_SPOT_BLOCK + (uint32_t)__builtin_ctzll(bits);
+			bits &= bits - 1;
+		} while (bits);
 	}
 	return found;
 }
