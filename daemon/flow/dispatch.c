@@ -26,6 +26,10 @@ enum { ORIGINS_LOOKED_AT = 16 };
 /* See gathers(): records of one turn, records of a batch, and how long at most. */
 enum { BUSY = 32, GATHER = 512, GATHER_NS = 300 * 1000 };
 
+/* Bytes that are looked at together in the middle of a turn: what the second cache holds, less what
+ * else is in it. */
+enum { AT_HAND = 128 * 1024 };
+
 struct slot {
 	struct sq_batch *batch;
 	enum state state;
@@ -39,6 +43,7 @@ struct sqd_dispatch {
 	struct sq_batch *open;
 	struct sq_sifter sifter;
 	uint64_t sieves_seen;
+	uint32_t came; /* records of this turn, as far as they have been looked at */
 
 	struct slot *order; /* ring of opts.batches */
 	uint32_t head, n_order;
@@ -208,17 +213,23 @@ static void on_look_again(uv_idle_t *h)
 	(void)h;
 }
 
-/* What was received in this turn is looked at while it is at hand. Nobody holds a view into the
- * open batch between turns. @return how many records came */
-static uint32_t sift(struct sqd_dispatch *d)
+/* What was received is looked at while it is at hand. */
+static void sift(struct sqd_dispatch *d)
 {
-	uint32_t came = d->open->n_records - d->open->sifted;
-
+	d->came += d->open->n_records - d->open->sifted;
 	if (d->opts.sieves)
 		sq_sifter_run(&d->sifter, d->open);
 	else
 		d->open->sifted = d->open->n_records;
-	return came;
+}
+
+void sqd_dispatch_sift(struct sqd_dispatch *d)
+{
+	const struct sq_batch *b = d->open;
+
+	if (b && b->n_records > b->sifted &&
+	    b->chunk + b->tail - b->records[b->sifted].raw.p >= AT_HAND)
+		sift(d);
 }
 
 /* May the open batch gather for another turn? When much came in this one more is likely to be there
@@ -244,7 +255,9 @@ static void end_turn(struct sqd_dispatch *d)
 	(void)uv_idle_stop(&d->look_again);
 	if (!d->open || !d->workers || d->halted)
 		return;
-	came = sift(d);
+	sift(d);
+	came = d->came;
+	d->came = 0;
 	if (!d->open->n_records) {
 		if (d->open->n_origins && !d->n_order) {
 			sqd_dispatch_seal(d);
@@ -326,7 +339,7 @@ void sqd_dispatch_seal(struct sqd_dispatch *d)
 
 	if (!b)
 		return;
-	(void)sift(d);
+	sift(d);
 	d->open = NULL;
 	d->gathers_since = 0;
 	(void)uv_idle_stop(&d->look_again);

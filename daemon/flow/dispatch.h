@@ -88,6 +88,10 @@ bool sqd_dispatch_short(const struct sqd_dispatch *d);
 /** Which turn of the loop this is. */
 uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d);
 
+/** Nobody holds a view into the open batch: look at what came, if that is worth its while, so that
+ *  records which no rule can match make room. */
+void sqd_dispatch_sift(struct sqd_dispatch *d);
+
 /** Hand the open batch on now (it is full). Nothing when it is empty. */
 void sqd_dispatch_seal(struct sqd_dispatch *d);
 

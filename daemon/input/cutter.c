@@ -197,6 +197,7 @@ int sqd_cutter_room(struct sqd_cutter *k, struct sqd_room *ret)
 		*ret = (struct sqd_room){ k->carry + k->len, SQD_CUTTER_ROOM };
 		return 0;
 	}
+	sqd_dispatch_sift(k->in->dispatch);
 	b = sqd_dispatch_open(k->in->dispatch, k->len + SQD_CUTTER_ROOM);
 	if (!b)
 		return -EAGAIN;
