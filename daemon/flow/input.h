@@ -1,4 +1,7 @@
-/* What an input is: sockets in, records into batches. Main loop only.
+/* What an input is: sockets in, records into batches.
+ *
+ * An input of the configuration may have an instance on each of several loops. Each instance is for
+ * the thread of its loop alone; all that they share is what struct sqd_input says.
  */
 #pragma once
 
@@ -16,7 +19,7 @@ enum { SQD_INPUT_SLACK = 128 * 1024 };
 /** Called once, as the last thing an input ever does; only then may its memory be freed. */
 typedef void sqd_input_closed_fn(struct sqd_input *in);
 
-/** Operations of one kind of input. All are required. */
+/** Operations of one kind of input. All are required but the last. */
 struct sqd_input_ops {
 	const char *kind;          /* as written in the configuration: "tcp" */
 	size_t size;               /* of the struct that begins with struct sqd_input */
@@ -38,6 +41,9 @@ struct sqd_input_ops {
 	/** Close every handle; `closed` is called once, later, also when start() had failed. It
 	 * waits until every receipt is settled. */
 	void (*close)(struct sqd_input *in);
+	/** With this configuration there may be one instance only, since what one connection did
+	 *  another one asks for. NULL: never. */
+	bool (*alone)(const void *cfg);
 };
 
 struct sqd_input {
@@ -46,9 +52,14 @@ struct sqd_input {
 	void *cfg;      /* what ops->opts filled; the configuration owns it */
 	uv_loop_t *loop;
 	struct sqd_dispatch *dispatch;
-	struct sq_counters *counts; /* the daemon's totals; the main loop alone writes them */
+	struct sq_counters *counts; /* of this instance; its loop alone writes them */
 	sqd_input_closed_fn *closed;
 	void *ctx;             /* the owner's */
 	unsigned open_handles; /* at zero after close(): call `closed` */
-	int inherited_fd;      /* a socket that systemd passed for this listener, or -1 */
+	int inherited_fd;      /* a socket that was made for this listener (by systemd), or -1 */
+	int socket;            /* after start(): what it listens on, for sqd_listen_beside() */
+	/** One more instance of an input: what a person has to know the first one has said. */
+	bool further;
+	/** Connections of all instances, when there are several: what is limited is their sum. */
+	_Atomic uint32_t *connections;
 };

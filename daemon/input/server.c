@@ -6,6 +6,7 @@
 #include "daemon/input/server.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -212,6 +213,26 @@ static bool passing(int code)
 	       code == EHOSTUNREACH || code == ENETUNREACH || code == EOPNOTSUPP;
 }
 
+/* One more connection, of all instances of the input together. @return false: no */
+static bool admit(struct sqd_server *in)
+{
+	_Atomic uint32_t *all = in->base.connections;
+	uint32_t max = sqd_server_cfg(in)->max_connections;
+
+	if (!all)
+		return in->n_conns < max;
+	if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) < max)
+		return true;
+	sqd_server_dismiss(in);
+	return false;
+}
+
+void sqd_server_dismiss(struct sqd_server *in)
+{
+	if (in->base.connections)
+		atomic_fetch_sub_explicit(in->base.connections, 1, memory_order_relaxed);
+}
+
 /* @return false: nothing more to accept now */
 static bool accept_one(struct sqd_server *in)
 {
@@ -229,7 +250,7 @@ static bool accept_one(struct sqd_server *in)
 			rest(in, -errno);
 		return false;
 	}
-	if (in->n_conns >= cfg->max_connections) {
+	if (!admit(in)) {
 		in->base.counts->connections_refused++;
 		sqd_log_limited(&in->refused_limit, SQD_LOG_WARNING,
 		                "%s: %s refused: max_connections (%u) are open", in->base.name,
@@ -270,7 +291,7 @@ static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err 
 
 	cfg.one_way = in->protocol->one_way;
 	ctx = sq_tls_server_new(&cfg, err);
-	if (ctx && *sq_tls_ctx_warning(ctx))
+	if (ctx && *sq_tls_ctx_warning(ctx) && !in->base.further)
 		sqd_log(SQD_LOG_WARNING, "%s %s: %s", in->base.ops->kind,
 		        sqd_server_cfg(in)->listen, sq_tls_ctx_warning(ctx));
 	return ctx;
@@ -322,6 +343,7 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	in->fd = sqd_listen_open(&l, bound, NULL, &in->file, err);
 	if (in->fd < 0)
 		return sq_err_wrap(err, in->fd, "%s input", base->ops->kind);
+	base->socket = in->fd;
 	snprintf(base->name, sizeof(base->name), "%s %s", base->ops->kind, bound);
 	r = uv_poll_init(base->loop, &in->poll, in->fd);
 	if (r < 0) {
@@ -371,7 +393,8 @@ void sqd_server_reload(struct sqd_input *base)
 	}
 	sq_tls_ctx_unref(in->tls); /* sessions keep what they began with */
 	in->tls = anew;
-	sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
+	if (!base->further)
+		sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
 }
 
 static void on_handle_closed(uv_handle_t *h)

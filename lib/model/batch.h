@@ -82,6 +82,7 @@ struct sq_batch_limits {
 
 struct sq_batch {
 	struct sq_batch *next; /* link of whoever owns the batch */
+	void *home;            /* the daemon's: where it goes when it has been run */
 	struct sq_batch_limits limits;
 
 	char *chunk;
