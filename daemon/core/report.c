@@ -53,6 +53,38 @@ static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf
 	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
 }
 
+static void print_loop(const struct sq_counters *c, unsigned number, struct sq_outbuf *text)
+{
+	const struct sqd_metric rows[] = {
+		{ "received", c->received, "Records taken in on this loop", true },
+		{ "bytes_in", c->bytes_in, "Bytes received on this loop" },
+		{ "connections", c->connections, "Connections accepted on this loop" },
+		{ "pauses", c->pauses,
+		  "Times that its inputs stopped reading because none of its batches was free" },
+	};
+	char title[64];
+
+	snprintf(title, sizeof(title), "loop %u%s", number, number == 1 ? ", the main one" : "");
+	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+}
+
+/* How the load is spread, when there are several. */
+static void print_loops(const struct sqd_daemon *d, struct sq_outbuf *text)
+{
+	unsigned n = sqd_ioloops_count(d->ioloops);
+	struct sq_counters c = d->counts;
+
+	for (size_t i = 0; i < d->n_inputs; i++)
+		sq_counters_add(&c, &d->inputs[i].counts);
+	if (n)
+		print_loop(&c, 1, text);
+	for (unsigned i = 0; i < n; i++) {
+		c = (struct sq_counters){ 0 };
+		sqd_ioloops_loop_counts(d->ioloops, i, &c);
+		print_loop(&c, i + 2, text);
+	}
+}
+
 static void print_answers(const struct sqd_daemon *d, struct sq_outbuf *text)
 {
 	const struct sqd_metric rows[] = {
@@ -75,6 +107,7 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 	sqd_metrics_totals(&text, &sum, false);
 	for (size_t i = 0; i < d->n_inputs; i++)
 		print_input(d, i, &text);
+	print_loops(d, &text);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_print(d->queues[i], &text);
 	print_answers(d, &text);

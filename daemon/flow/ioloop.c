@@ -307,18 +307,21 @@ bool sqd_ioloops_ask(struct sqd_ioloops *a)
 	return true;
 }
 
+void sqd_ioloops_loop_counts(struct sqd_ioloops *a, unsigned i, struct sq_counters *to)
+{
+	struct ioloop *l = &a->list[i];
+
+	pthread_mutex_lock(&l->lock);
+	sq_counters_add(to, l->running ? &l->shown : &l->totals);
+	for (size_t k = 0; k < l->n_inputs; k++)
+		sq_counters_add(to, l->running ? &l->inputs[k].shown : &l->inputs[k].counts);
+	pthread_mutex_unlock(&l->lock);
+}
+
 void sqd_ioloops_counts(struct sqd_ioloops *a, struct sq_counters *to)
 {
-	for (unsigned i = 0; a && i < a->n; i++) {
-		struct ioloop *l = &a->list[i];
-
-		pthread_mutex_lock(&l->lock);
-		sq_counters_add(to, l->running ? &l->shown : &l->totals);
-		for (size_t k = 0; k < l->n_inputs; k++)
-			sq_counters_add(to,
-			                l->running ? &l->inputs[k].shown : &l->inputs[k].counts);
-		pthread_mutex_unlock(&l->lock);
-	}
+	for (unsigned i = 0; a && i < a->n; i++)
+		sqd_ioloops_loop_counts(a, i, to);
 }
 
 void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counters *to)
@@ -397,7 +400,7 @@ int sqd_ioloops_run(struct sqd_ioloops *a, struct sq_err *err)
 			l->running = false;
 			break;
 		}
-		snprintf(name, sizeof(name), "io-%u", i % 100 + 1);
+		snprintf(name, sizeof(name), "loop-%u", i % 100 + 2);
 		(void)pthread_setname_np(l->thread, name); /* only for people looking at it */
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -102,6 +102,8 @@ bool sqd_ioloops_ask(struct sqd_ioloops *a);
 
 /** Add to `to` what all loops have counted. */
 void sqd_ioloops_counts(struct sqd_ioloops *a, struct sq_counters *to);
+/** The same of loop `i`. */
+void sqd_ioloops_loop_counts(struct sqd_ioloops *a, unsigned i, struct sq_counters *to);
 /** The same of the inputs of `row` alone. */
 void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counters *to);
 /** Records whose receipts wait for outputs, of all loops. */
