@@ -24,7 +24,7 @@ enum sqd_phase {
 struct sqd_daemon_input {
 	struct sqd_input *in; /* owned */
 	struct sq_counters counts;
-	_Atomic uint32_t connections; /* of its instances on all loops */
+	struct sqd_input_shared shared; /* with its instances on further loops */
 };
 
 /** What is told when every loop has shown its counters: bits. */

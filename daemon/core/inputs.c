@@ -49,7 +49,7 @@ static int start_on(struct sqd_daemon *d, unsigned loop, size_t row,
 		.cfg = item->cfg,
 		.inherited_fd = fd,
 		.further = true,
-		.connections = &d->inputs[row].connections,
+		.shared = &d->inputs[row].shared,
 	};
 	memcpy(in->name, first->name, sizeof(in->name));
 	return sqd_ioloops_start(d->ioloops, loop, in, row, err);
@@ -98,8 +98,9 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 		.inherited_fd = fd,
 	};
 	if (sqd_ioloops_count(d->ioloops))
-		slot->in->connections = &slot->connections;
+		slot->in->shared = &slot->shared;
 	snprintf(slot->in->name, sizeof(slot->in->name), "%s", item->input_ops->kind);
+	pthread_mutex_init(&slot->shared.lock, NULL);
 	d->n_inputs++;
 	r = slot->in->ops->start(slot->in, err);
 	return r < 0 ? r : start_further(d, d->n_inputs - 1, item, err);

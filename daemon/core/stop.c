@@ -13,6 +13,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
 #include "daemon/core/daemon_private.h"
+#include "lib/host/tls.h"
 
 static void give_up(struct sqd_daemon *d)
 {
@@ -175,8 +176,11 @@ void sqd_daemon_close(struct sqd_daemon *d)
 void sqd_daemon_free(struct sqd_daemon *d)
 {
 	sq_assert(!d->dispatch && !d->router && !d->reload && !d->queues_closing);
-	for (size_t i = 0; i < d->n_inputs; i++)
+	for (size_t i = 0; i < d->n_inputs; i++) {
 		free(d->inputs[i].in);
+		sq_tls_ctx_unref(d->inputs[i].shared.tls);
+		pthread_mutex_destroy(&d->inputs[i].shared.lock);
+	}
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
 	sqd_settling_free(d->settling);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "daemon/flow/dispatch.h"
@@ -46,6 +47,17 @@ struct sqd_input_ops {
 	bool (*alone)(const void *cfg);
 };
 
+struct sq_tls_ctx;
+
+/** What the instances of one input share, and the owner of the first keeps longer than all. */
+struct sqd_input_shared {
+	_Atomic uint32_t connections; /* of all of them: what is limited is their sum */
+	pthread_mutex_t lock;         /* guards `tls` */
+	/* A reference to what the first instance read last, or NULL; the others take it up. So
+	 * all show the same certificate and resume each other's sessions. */
+	struct sq_tls_ctx *tls;
+};
+
 struct sqd_input {
 	const struct sqd_input_ops *ops;
 	char name[128]; /* "tcp 127.0.0.1:5170": for logs; start() puts the bound port in */
@@ -60,6 +72,5 @@ struct sqd_input {
 	int socket;            /* after start(): what it listens on, for sqd_listen_beside() */
 	/** One more instance of an input: what a person has to know the first one has said. */
 	bool further;
-	/** Connections of all instances, when there are several: what is limited is their sum. */
-	_Atomic uint32_t *connections;
+	struct sqd_input_shared *shared; /* NULL: there is one instance */
 };

@@ -216,12 +216,12 @@ static bool passing(int code)
 /* One more connection, of all instances of the input together. @return false: no */
 static bool admit(struct sqd_server *in)
 {
-	_Atomic uint32_t *all = in->base.connections;
+	struct sqd_input_shared *all = in->base.shared;
 	uint32_t max = sqd_server_cfg(in)->max_connections;
 
 	if (!all)
 		return in->n_conns < max;
-	if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) < max)
+	if (atomic_fetch_add_explicit(&all->connections, 1, memory_order_relaxed) < max)
 		return true;
 	sqd_server_dismiss(in);
 	return false;
@@ -229,8 +229,8 @@ static bool admit(struct sqd_server *in)
 
 void sqd_server_dismiss(struct sqd_server *in)
 {
-	if (in->base.connections)
-		atomic_fetch_sub_explicit(in->base.connections, 1, memory_order_relaxed);
+	if (in->base.shared)
+		atomic_fetch_sub_explicit(&in->base.shared->connections, 1, memory_order_relaxed);
 }
 
 /* @return false: nothing more to accept now */
@@ -291,10 +291,36 @@ static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err 
 
 	cfg.one_way = in->protocol->one_way;
 	ctx = sq_tls_server_new(&cfg, err);
-	if (ctx && *sq_tls_ctx_warning(ctx) && !in->base.further)
+	if (ctx && *sq_tls_ctx_warning(ctx))
 		sqd_log(SQD_LOG_WARNING, "%s %s: %s", in->base.ops->kind,
 		        sqd_server_cfg(in)->listen, sq_tls_ctx_warning(ctx));
 	return ctx;
+}
+
+/* The first instance reads certificates, for all. */
+static void share_certificate(struct sqd_server *in)
+{
+	struct sqd_input_shared *all = in->base.shared;
+	struct sq_tls_ctx *old;
+
+	if (!all)
+		return;
+	pthread_mutex_lock(&all->lock);
+	old = all->tls;
+	all->tls = sq_tls_ctx_ref(in->tls);
+	pthread_mutex_unlock(&all->lock);
+	sq_tls_ctx_unref(old);
+}
+
+static void take_shared_certificate(struct sqd_server *in)
+{
+	struct sqd_input_shared *all = in->base.shared;
+	struct sq_tls_ctx *old = in->tls;
+
+	pthread_mutex_lock(&all->lock);
+	in->tls = sq_tls_ctx_ref(all->tls);
+	pthread_mutex_unlock(&all->lock);
+	sq_tls_ctx_unref(old);
 }
 
 /* Files are read here, before the socket is opened. */
@@ -318,8 +344,15 @@ static int prepare(struct sqd_server *in, struct sq_err *err)
 	in->wire = malloc(SQD_WIRE_BYTES);
 	if (!in->wire)
 		return sq_err_set(err, -ENOMEM, "out of memory");
+	if (in->base.further) {
+		take_shared_certificate(in);
+		return 0;
+	}
 	in->tls = read_certificate(in, err);
-	return in->tls ? 0 : err && err->code ? err->code : -EINVAL;
+	if (!in->tls)
+		return err && err->code ? err->code : -EINVAL;
+	share_certificate(in);
+	return 0;
 }
 
 int sqd_server_start(struct sqd_input *base, struct sq_err *err)
@@ -384,6 +417,10 @@ void sqd_server_reload(struct sqd_input *base)
 
 	if (!in->tls || in->stopped)
 		return;
+	if (base->further) {
+		take_shared_certificate(in);
+		return;
+	}
 	anew = read_certificate(in, &err);
 	if (!anew) {
 		base->counts->tls_reloads_failed++;
@@ -393,8 +430,8 @@ void sqd_server_reload(struct sqd_input *base)
 	}
 	sq_tls_ctx_unref(in->tls); /* sessions keep what they began with */
 	in->tls = anew;
-	if (!base->further)
-		sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
+	share_certificate(in);
+	sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
 }
 
 static void on_handle_closed(uv_handle_t *h)
