@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "lib/engine/sieve_plan.h"
 #include "lib/host/files.h"
 #include "lib/host/pack.h"
 #include "lib/text/yaml.h"
@@ -19,6 +20,7 @@ static const char help[] =
 	"Validate Sigma rules (files, or folders of *.yml and *.yaml) and configurations of squiblyd.\n"
 	"Findings are printed as FILE:LINE:COLUMN: error|warning: TEXT.\n\n"
 	"      --strict  warnings count as errors\n"
+	"      --plan    tell which words the bytes of a record must hold for each rule to match\n"
 	"  -q, --quiet   nothing but findings\n"
 	"  -h, --help\n\n"
 	"Exit status: 0 all is well, 1 there are errors, 2 something could not be read.\n";
@@ -116,12 +118,42 @@ static int check_configuration(const char *path)
 	return WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FOUND;
 }
 
+struct check_opts {
+	bool strict, quiet, plan;
+};
+
 static const char *plural(size_t n)
 {
 	return n == 1 ? "" : "s";
 }
 
-static int check_rules(const char *const *paths, size_t n, bool strict, bool quiet)
+/* What each rule needs, and which of them need nothing. */
+static int print_plan(const struct sq_ruleset *rs)
+{
+	struct sq_outbuf out = sq_outbuf_of(64 << 20);
+	struct sq_sieve_plan plan;
+	int r = sq_sieve_plan_init(&plan, rs);
+
+	for (uint32_t i = 0; r >= 0 && i < plan.n_rules; i++) {
+		const struct sq_rule *rule = sq_ruleset_rule(rs, i);
+
+		sq_outbuf_reset(&out);
+		sq_sieve_plan_print(&plan, i, &out);
+		printf("%.*s:%u: %.*s: %.*s\n", SQ_SV_ARG(rule->file), rule->line,
+		       SQ_SV_ARG(rule->title), SQ_SV_ARG(sq_outbuf_view(&out)));
+	}
+	if (r >= 0)
+		printf("%u word%s; %u rule%s keep%s every record\n", plan.n_words,
+		       plural(plan.n_words), plan.n_open, plural(plan.n_open),
+		       plan.n_open == 1 ? "s" : "");
+	sq_sieve_plan_fini(&plan);
+	sq_outbuf_fini(&out);
+	if (r == -E2BIG)
+		return cli_fail("these rules need too many words: every record is kept");
+	return r < 0 ? cli_fail("out of memory") : CLI_OK;
+}
+
+static int check_rules(const char *const *paths, size_t n, const struct check_opts *o)
 {
 	struct sq_pack_opts opts = { .paths = paths, .n_paths = n };
 	struct sq_ruleset_report report = { 0 };
@@ -137,16 +169,18 @@ static int check_rules(const char *const *paths, size_t n, bool strict, bool qui
 	warnings = diags.warnings + report.notes.warnings;
 	if (r < 0 && !diags.errors)
 		fprintf(stderr, "squibly: %s\n", err.text);
-	if (!quiet && r >= 0)
+	if (!o->quiet && r >= 0)
 		printf("%u rule%s, %zu warning%s\n", report.rules, plural(report.rules), warnings,
 		       plural(warnings));
-	else if (!quiet)
+	else if (!o->quiet)
 		printf("%zu error%s, %zu warning%s\n", diags.errors, plural(diags.errors), warnings,
 		       plural(warnings));
 	if (r < 0)
 		r = diags.errors ? CLI_FOUND : CLI_FAILED;
 	else
-		r = strict && warnings ? CLI_FOUND : CLI_OK;
+		r = o->plan ? print_plan(rs) : CLI_OK;
+	if (r == CLI_OK && o->strict && warnings)
+		r = CLI_FOUND;
 	sq_diags_fini(&report.notes);
 	sq_diags_fini(&diags);
 	sq_ruleset_unref(rs);
@@ -183,7 +217,7 @@ static int expand(char **paths, size_t n, struct sq_paths *ret)
 	return CLI_OK;
 }
 
-static int check_all(char **paths, size_t n, bool strict, bool quiet)
+static int check_all(char **paths, size_t n, const struct check_opts *o)
 {
 	struct sq_paths all = { 0 };
 	const char **rules = NULL;
@@ -203,7 +237,7 @@ static int check_all(char **paths, size_t n, bool strict, bool quiet)
 	}
 	if (n_rules) {
 		/* All rules together, since an id must be unique among them. */
-		int s = check_rules(rules, n_rules, strict, quiet);
+		int s = check_rules(rules, n_rules, o);
 
 		if (s > status)
 			status = s;
@@ -215,6 +249,7 @@ static int check_all(char **paths, size_t n, bool strict, bool quiet)
 
 static const struct option options[] = {
 	{ "strict", no_argument, NULL, 's' },
+	{ "plan", no_argument, NULL, 'p' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -222,7 +257,7 @@ static const struct option options[] = {
 
 int cli_check(int argc, char **argv)
 {
-	bool strict = false, quiet = false;
+	struct check_opts o = { 0 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":qh", options, NULL)) != -1) {
@@ -230,14 +265,16 @@ int cli_check(int argc, char **argv)
 			fputs(help, stdout);
 			return cli_finish(CLI_OK);
 		} else if (c == 's') {
-			strict = true;
+			o.strict = true;
 		} else if (c == 'q') {
-			quiet = true;
+			o.quiet = true;
+		} else if (c == 'p') {
+			o.plan = true;
 		} else {
 			return cli_bad_option("check", c, argv);
 		}
 	}
 	if (optind == argc)
 		return cli_usage("check", "what shall be checked? Give files or folders");
-	return check_all(argv + optind, (size_t)(argc - optind), strict, quiet);
+	return check_all(argv + optind, (size_t)(argc - optind), &o);
 }

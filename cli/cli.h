@@ -2,7 +2,7 @@
  *
  * One file a subcommand, each with its own help. A subcommand returns the exit status: CLI_OK,
  * CLI_FOUND (what it looks for was found: findings, alerts of --fail-on, tests that fail) or
- * CLI_FAILED (bad usage, unreadable file). Everything here runs in the one thread of the tool.
+ * CLI_FAILED (bad usage, unreadable file). Everything here runs in the first thread of the tool.
  */
 #pragma once
 

@@ -231,8 +231,8 @@ static void see_malformed(struct explain *e, struct sq_sv raw, const char *why)
 	fputs("\n\n", stdout);
 }
 
-static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
-                const char *why)
+static void see(void *ctx, struct cli_sink *sink SQ_UNUSED, const struct sq_event *ev,
+                const struct sq_hits *hits, struct sq_sv raw, const char *why)
 {
 	struct explain *e = ctx;
 	struct sq_explained ed;

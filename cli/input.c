@@ -16,7 +16,7 @@ enum packing { PLAIN, GZIP, ZSTD };
 struct cli_input {
 	char *path;
 	int fd;
-	bool own_fd;
+	bool own_fd, regular;
 	bool ended; /* read(2) has given 0 */
 	enum packing packing;
 	uint64_t at, size;
@@ -95,7 +95,8 @@ int cli_input_open(const char *path, struct cli_input **ret, struct sq_err *err)
 			r = sq_err_set(err, -EISDIR, "%s: is a folder, not a file of events", path);
 			goto fail;
 		}
-		if (S_ISREG(st.st_mode))
+		in->regular = S_ISREG(st.st_mode);
+		if (in->regular)
 			in->size = (uint64_t)st.st_size;
 	}
 	do
@@ -240,4 +241,42 @@ uint64_t cli_input_at(const struct cli_input *in)
 uint64_t cli_input_size(const struct cli_input *in)
 {
 	return in->size;
+}
+
+const char *cli_input_name(const struct cli_input *in)
+{
+	return in->path;
+}
+
+bool cli_input_is_plain(struct cli_input *in, uint64_t *ret_base)
+{
+	off_t at;
+
+	if (!in->regular || in->packing != PLAIN)
+		return false;
+	at = lseek(in->fd, 0, SEEK_CUR);
+	if (at < (off_t)in->tail)
+		return false;
+	*ret_base = (uint64_t)at - in->tail;
+	return true;
+}
+
+ssize_t cli_input_pread(const struct cli_input *in, char *to, size_t n, uint64_t at)
+{
+	ssize_t r;
+
+	do
+		r = pread(in->fd, to, n, (off_t)at);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int cli_input_seek(struct cli_input *in, uint64_t at, struct sq_err *err)
+{
+	if (lseek(in->fd, (off_t)at, SEEK_SET) < 0)
+		return sq_err_set(err, -errno, "%s: %s", in->path, sq_strerror(-errno));
+	in->head = in->tail = 0;
+	in->ended = false;
+	in->at = at;
+	return 0;
 }

@@ -21,3 +21,19 @@ ssize_t cli_input_read(struct cli_input *in, char *to, size_t n, struct sq_err *
 /** Bytes taken from the file so far (packed ones, when it is packed), and its size (0: unknown). */
 uint64_t cli_input_at(const struct cli_input *in);
 uint64_t cli_input_size(const struct cli_input *in);
+
+/** "standard input", or the path. */
+const char *cli_input_name(const struct cli_input *in);
+
+/**
+ * The file is a regular one and not packed, so that any part of it can be read by itself.
+ * @param ret_base  where reading would begin: not at 0 for a standard input that is half read
+ */
+bool cli_input_is_plain(struct cli_input *in, uint64_t *ret_base);
+
+/** Read from an offset of a plain file; any thread, also several at a time.
+ *  @return bytes, 0 at the end, negative errno */
+ssize_t cli_input_pread(const struct cli_input *in, char *to, size_t n, uint64_t at) SQ_MUST_CHECK;
+
+/** Go on at an offset of a plain file with cli_input_read(). @return 0 or negative errno */
+int cli_input_seek(struct cli_input *in, uint64_t at, struct sq_err *err) SQ_MUST_CHECK;

@@ -1,6 +1,7 @@
 /* squibly scan: events from files or standard input in, alerts out.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,10 +21,13 @@ static const char help[] =
 	"  -m, --min-level LEVEL  print alerts of LEVEL and above (default: informational)\n"
 	"  -f, --format FORMAT    json (one line each) or text (default: text on a terminal, else json);\n"
 	"                         text is cut to the width of the terminal, or to 200 columns\n"
+	"  -j, --jobs N           threads, 1 to 64 (default: as many as there are CPUs to run on); what\n"
+	"                         comes out is the same for each N, and in the order of the events\n"
 	"      --fail-on LEVEL    exit with status 1 when an alert of LEVEL or above was found\n"
 	"      --max-record SIZE  longest record in bytes, longer ones are skipped and counted\n"
 	"                         (default: 1048576)\n"
-	"      --malformed        tell of each record that could not be read, on standard error\n"
+	"      --malformed        tell of each record that could not be read, on standard error; without\n"
+	"                         it, records that no rule can match are not read at all\n"
 	"  -q, --quiet            no summary and no progress\n"
 	"  -h, --help\n\n"
 	"Levels: informational, low, medium, high, critical. Exit status: 0, 1 (see --fail-on), or 2 when\n"
@@ -38,6 +42,7 @@ struct scan {
 	enum sq_level min_level, fail_on; /* fail_on: SQ_LEVELS = never */
 	bool text, format_given, quiet, tell_malformed, plain;
 	uint32_t max_record;
+	unsigned jobs;
 	/* While running. */
 	const struct sq_ruleset *ruleset;
 	bool colours, progress;
@@ -63,12 +68,15 @@ static void clear_progress(struct scan *s)
 	s->line_on_terminal = false;
 }
 
-static void show_progress(void *ctx, const struct cli_input *in)
+static void show_progress(void *ctx, uint64_t at, uint64_t size)
 {
 	struct scan *s = ctx;
-	uint64_t now = mono_ns(), size = cli_input_size(in), at = cli_input_at(in);
+	uint64_t now;
 
-	if (!s->progress || now - s->shown_ns < PROGRESS_NS)
+	if (!s->progress)
+		return;
+	now = mono_ns();
+	if (now - s->shown_ns < PROGRESS_NS)
 		return;
 	s->shown_ns = now;
 	fprintf(stderr, "\r\033[K%s: ", s->path);
@@ -89,7 +97,7 @@ enum {
 	ONE_LINE_COLUMNS = 190, /* where less fits, an alert has a second line */
 };
 
-static void put_what(const struct scan *s, struct sq_sv host, const struct sq_event *ev,
+static void put_what(const struct scan *s, FILE *to, struct sq_sv host, const struct sq_event *ev,
                      size_t left)
 {
 	struct sq_sv what = sq_event_get(ev, SQ_F_COMMAND_LINE);
@@ -97,15 +105,16 @@ static void put_what(const struct scan *s, struct sq_sv host, const struct sq_ev
 	if (!what.n)
 		what = sq_event_get(ev, SQ_F_IMAGE);
 	if (s->width < ONE_LINE_COLUMNS) {
-		fprintf(stdout, "\n%*s", INDENT_COLUMNS, "");
-		left = INDENT_COLUMNS + cli_term_fit(stdout, host, 0, HOST_COLUMNS);
+		fprintf(to, "\n%*s", INDENT_COLUMNS, "");
+		left = INDENT_COLUMNS + cli_term_fit(to, host, 0, HOST_COLUMNS);
 	}
-	fputs("  ", stdout);
-	cli_term_fit(stdout, what, 0, s->width > left + 2 ? s->width - left - 2 : 0);
-	fputc('\n', stdout);
+	fputs("  ", to);
+	cli_term_fit(to, what, 0, s->width > left + 2 ? s->width - left - 2 : 0);
+	fputc('\n', to);
 }
 
-static void put_text(const struct scan *s, const struct sq_event *ev, const struct sq_rule *rule)
+static void put_text(const struct scan *s, FILE *to, const struct sq_event *ev,
+                     const struct sq_rule *rule)
 {
 	bool wide = s->width >= ONE_LINE_COLUMNS;
 	const char *level = sq_level_name(rule->level);
@@ -118,49 +127,42 @@ static void put_text(const struct scan *s, const struct sq_event *ev, const stru
 	date[19] = '\0'; /* whole seconds are enough for the eye */
 	if (date[10] == 'T')
 		date[10] = ' ';
-	fprintf(stdout, "%-19s  %s%-13s%s  ", date, cli_term_level(rule->level, s->colours), level,
+	fprintf(to, "%-19s  %s%-13s%s  ", date, cli_term_level(rule->level, s->colours), level,
 	        cli_term_off(s->colours));
 	if (wide) {
-		left += cli_term_fit(stdout, host, HOST_COLUMNS, HOST_COLUMNS) + 2;
-		fputs("  ", stdout);
-		left += cli_term_fit(stdout, rule->title, TITLE_COLUMNS, TITLE_COLUMNS);
+		left += cli_term_fit(to, host, HOST_COLUMNS, HOST_COLUMNS) + 2;
+		fputs("  ", to);
+		left += cli_term_fit(to, rule->title, TITLE_COLUMNS, TITLE_COLUMNS);
 	} else {
-		cli_term_fit(stdout, rule->title, 0, s->width > left ? s->width - left : 0);
+		cli_term_fit(to, rule->title, 0, s->width > left ? s->width - left : 0);
 	}
-	put_what(s, host, ev, left);
+	put_what(s, to, host, ev, left);
 }
 
-static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
-                const char *why)
+static void see(void *ctx, struct cli_sink *sink, const struct sq_event *ev,
+                const struct sq_hits *hits, struct sq_sv raw, const char *why)
 {
-	struct scan *s = ctx;
+	const struct scan *s = ctx;
 
-	s->events++;
 	if (!ev) {
 		if (s->tell_malformed) {
-			clear_progress(s);
-			fprintf(stderr, "%s: malformed: %s: ", s->path, why ? why : "?");
-			cli_term_fit(stderr, raw, 0, 120);
-			fputc('\n', stderr);
+			fprintf(sink->told, "%s: malformed: %s: ", s->path, why ? why : "?");
+			cli_term_fit(sink->told, raw, 0, 120);
+			fputc('\n', sink->told);
 		}
 		return;
 	}
 	for (uint32_t i = 0; hits && i < hits->n; i++) {
 		const struct sq_rule *rule = sq_ruleset_rule(s->ruleset, hits->list[i].rule);
 
-		s->found[rule->level]++;
-		if (!s->text || rule->level < s->min_level)
-			continue;
-		clear_progress(s);
-		put_text(s, ev, rule);
+		sink->found[rule->level]++;
+		if (s->text && rule->level >= s->min_level)
+			put_text(s, sink->text, ev, rule);
 	}
 }
 
-static int put_json(void *ctx, const struct sq_batch *b)
+static void put_json(const struct sq_batch *b)
 {
-	struct scan *s = ctx;
-
-	clear_progress(s);
 	for (uint32_t i = 0; i < b->n_alerts; i++) {
 		const struct sq_alert_ref *a = &b->alerts[i];
 
@@ -169,6 +171,24 @@ static int put_json(void *ctx, const struct sq_batch *b)
 		fwrite(b->out.p + a->text[SQ_FORMAT_JSON].at, 1, a->text[SQ_FORMAT_JSON].n, stdout);
 		putchar('\n');
 	}
+}
+
+static int deliver(void *ctx, const struct sq_batch *b, const struct cli_sink *sink)
+{
+	struct scan *s = ctx;
+
+	for (enum sq_level l = 0; l < SQ_LEVELS; l++)
+		s->found[l] += sink->found[l];
+	if (b)
+		s->events += b->counts.received;
+	if (sink->text_n || sink->told_n || (b && b->n_alerts))
+		clear_progress(s);
+	fwrite(sink->text_p, 1, sink->text_n, stdout);
+	fwrite(sink->told_p, 1, sink->told_n, stderr);
+	if (b)
+		put_json(b);
+	if (sink->text_n || (b && b->n_alerts))
+		fflush(stdout); /* whoever reads it shall not wait for the end */
 	return ferror(stdout) ? -EIO : 0;
 }
 
@@ -189,9 +209,10 @@ static void summary(const struct scan *s, const struct sq_counters *c)
 		        sq_level_name((enum sq_level)l));
 		first = 0;
 	}
-	fprintf(stderr, "; %llu malformed, %llu oversized; %.1f MB in %.2f s (%.0f MB/s)%s\n",
+	fprintf(stderr,
+	        "; %llu malformed, %llu oversized, %llu unread; %.1f MB in %.2f s (%.0f MB/s)%s\n",
 	        (unsigned long long)c->malformed, (unsigned long long)c->oversized,
-	        (double)c->bytes_in / 1e6, seconds,
+	        (unsigned long long)c->left_out, (double)c->bytes_in / 1e6, seconds,
 	        seconds > 0 ? (double)c->bytes_in / 1e6 / seconds : 0.0, cli_term_off(colours));
 }
 
@@ -201,6 +222,7 @@ static const struct option options[] = {
 	{ "rules", required_argument, NULL, 'r' },
 	{ "min-level", required_argument, NULL, 'm' },
 	{ "format", required_argument, NULL, 'f' },
+	{ "jobs", required_argument, NULL, 'j' },
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "max-record", required_argument, NULL, OPT_MAX_RECORD },
 	{ "malformed", no_argument, NULL, OPT_MALFORMED },
@@ -238,6 +260,12 @@ static int read_option(struct scan *s, int c, char **argv)
 		if (!s->text && strcmp(optarg, "json") != 0)
 			return cli_usage("scan", "--format: '%s' is neither json nor text", optarg);
 		return CLI_OK;
+	case 'j':
+		if (!sq_sv_to_u64(sq_sv_of(optarg), &n) || n < 1 || n > CLI_RUN_JOBS)
+			return cli_usage("scan", "--jobs: '%s' is not 1 to %d", optarg,
+			                 CLI_RUN_JOBS);
+		s->jobs = (unsigned)n;
+		return CLI_OK;
 	case OPT_FAIL_ON:
 		return read_level("--fail-on", &s->fail_on);
 	case OPT_MAX_RECORD:
@@ -258,6 +286,15 @@ static int read_option(struct scan *s, int c, char **argv)
 	default:
 		return cli_bad_option("scan", c, argv);
 	}
+}
+
+/* How many CPUs there are for us. */
+static unsigned cpus(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < CLI_RUN_JOBS ? (unsigned)n : CLI_RUN_JOBS;
 }
 
 static int load_rules(struct scan *s, struct sq_ruleset **ret)
@@ -288,8 +325,9 @@ static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n
 		              .formats = s->text ? 0 : 1u << SQ_FORMAT_JSON,
 		              .observer = { .version = SQ_VERSION } },
 		.max_record = s->max_record,
+		.jobs = s->jobs,
 		.see = see,
-		.alerts = put_json,
+		.deliver = deliver,
 		.progress = show_progress,
 		.ctx = s,
 	};
@@ -297,7 +335,11 @@ static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n
 	int status = CLI_OK;
 
 	gethostname(opts.pipeline.observer.hostname, sizeof(opts.pipeline.observer.hostname) - 1);
+	/* One who wants to know what cannot be read wants every record read. */
+	if (!s->plain && !s->tell_malformed)
+		opts.pipeline.sieve = sq_sieve_new(rs, 1);
 	run = cli_run_new(rs, &opts);
+	sq_sieve_unref(opts.pipeline.sieve);
 	if (!run)
 		return cli_fail("out of memory");
 	for (int i = 0; i < (n ? n : 1); i++) {
@@ -321,11 +363,14 @@ static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n
 
 int cli_scan(int argc, char **argv)
 {
-	struct scan s = { .fail_on = SQ_LEVELS, .max_record = 1024 * 1024, .began_ns = mono_ns() };
+	struct scan s = { .fail_on = SQ_LEVELS,
+		          .max_record = 1024 * 1024,
+		          .began_ns = mono_ns(),
+		          .jobs = cpus() };
 	struct sq_ruleset *rs = NULL;
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, ":r:m:f:qh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":r:m:f:j:qh", options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return cli_finish(CLI_OK);

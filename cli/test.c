@@ -94,8 +94,8 @@ static void surprise(const struct test *t, const struct sq_event *ev, const stru
 		tell_reasons(t, ev, hits);
 }
 
-static void see(void *ctx, const struct sq_event *ev, const struct sq_hits *hits, struct sq_sv raw,
-                const char *why)
+static void see(void *ctx, struct cli_sink *sink SQ_UNUSED, const struct sq_event *ev,
+                const struct sq_hits *hits, struct sq_sv raw, const char *why)
 {
 	struct test *t = ctx;
 

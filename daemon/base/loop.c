@@ -16,6 +16,14 @@ struct sq_now sqd_now(void)
 	};
 }
 
+uint64_t sqd_thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static void name_handle(uv_handle_t *h, void *arg)
 {
 	(void)arg;

@@ -9,6 +9,9 @@
 /** What time it is. Any thread. */
 struct sq_now sqd_now(void);
 
+/** How long the calling thread has run, in nanoseconds of a processor's time. A system call. */
+uint64_t sqd_thread_ns(void);
+
 /** Close the loop. Every handle must be closed by now: one that is not is our own mistake, is named
  *  on standard error, and the program aborts, so that no test can overlook it. */
 void sqd_loop_end(uv_loop_t *loop);

@@ -9,6 +9,9 @@
 #include "daemon/core/registry.h"
 #include "daemon/flow/router.h"
 
+/** Which records are read. */
+enum sqd_validate { SQD_VALIDATE_NEEDED, SQD_VALIDATE_ALL };
+
 /** Options that every input has. */
 struct sqd_input_common {
 	char *type;
@@ -51,6 +54,9 @@ struct sqd_config {
 	uint32_t batches; /* 0: by the number of workers and loops */
 	int log_level;
 	bool skim;
+	int validate;          /* enum sqd_validate */
+	uint32_t check_one_in; /* 0: nothing is checked */
+	uint32_t check_share;  /* percent of the time of each worker */
 	uint64_t shutdown_ms;
 
 	struct sq_opt_strs rule_paths; /* empty: the shipped patterns */

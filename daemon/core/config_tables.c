@@ -36,6 +36,12 @@ static const struct sq_opt_enum when_full[] = {
 	{ 0 },
 };
 
+static const struct sq_opt_enum validate[] = {
+	{ "needed", SQD_VALIDATE_NEEDED },
+	{ "all", SQD_VALIDATE_ALL },
+	{ 0 },
+};
+
 /* clang-format off */
 static const struct sq_opt general_opts[] = {
 	{ "workers",           SQ_OPT_U32,  SQD_AT(workers), .min = 0, .max = 64, .def = "0",
@@ -51,6 +57,15 @@ static const struct sq_opt general_opts[] = {
 	{ "skim",              SQ_OPT_BOOL, SQD_AT(skim), .def = "true",
 	  .doc = "Read JSON by the positions of its tokens, several times faster than by yajl, which reads what is "
 		 "out of the ordinary; false leaves everything to yajl, with the same events." },
+	{ "validate",          SQ_OPT_ENUM, SQD_AT(validate), .enums = validate, .def = "needed",
+	  .doc = "Which records are read: those that a rule may match, by their bytes, or all, so that every malformed "
+		 "one is noticed, counted and kept; the alerts are the same." },
+	{ "check_one_in",      SQ_OPT_U32,  SQD_AT(check_one_in), .min = 0, .max = 1000000000, .def = "10000",
+	  .doc = "Check one record in so many: read and match it once more in the slow, plain way, and tell when that "
+		 "finds other alerts; 0 means none." },
+	{ "check_share",       SQ_OPT_U32,  SQD_AT(check_share), .min = 1, .max = 100, .def = "1",
+	  .doc = "Percent of the time of each worker that these checks may take; what is over is left out and counted; "
+		 "100 means any." },
 	{ "shutdown_deadline", SQ_OPT_MSEC, SQD_AT(shutdown_ms), .min = 0, .max = 3600000, .def = "10s",
 	  .doc = "How long, when told to stop, to wait for outputs to take what is queued for them." },
 	{ 0 }

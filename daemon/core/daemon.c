@@ -204,6 +204,11 @@ static unsigned eager(const struct sqd_config *cfg)
 	return (sqd_config_workers(cfg) + loops - 1) / loops;
 }
 
+static struct sq_sifter sifter(const struct sqd_daemon *d)
+{
+	return (struct sq_sifter){ .secret = d->secret, .one_in = d->cfg->check_one_in };
+}
+
 static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 {
 	const struct sqd_dispatch_opts opts = {
@@ -212,6 +217,8 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.limits = sqd_config_limits(d->cfg),
 		.workers = sqd_config_workers(d->cfg),
 		.eager = eager(d->cfg),
+		.sieves = &d->sieves,
+		.sifter = sifter(d),
 		.totals = &d->counts,
 		.settling = sqd_settling_new(d->cfg->outputs.n + 1),
 		.deliver = on_deliver,
@@ -241,6 +248,8 @@ static int start_loops(struct sqd_daemon *d, struct sq_err *err)
 		.eager = eager(d->cfg),
 		.limits = sqd_config_limits(d->cfg),
 		.workers = sqd_dispatch_workers(d->dispatch),
+		.sieves = &d->sieves,
+		.sifter = sifter(d),
 		.deliver = on_deliver,
 		.drained = sqd_daemon_drained,
 		.answered = sqd_daemon_answered,
@@ -266,6 +275,10 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		.min_level = SQ_LEVEL_CRITICAL,
 		.dead_letters = cfg->dead_letter.common != NULL,
 		.deduplicate = cfg->dedup_window > 0,
+		.validate_all = cfg->validate == SQD_VALIDATE_ALL,
+		.check = { .one_in = cfg->check_one_in,
+		           .share = cfg->check_share,
+		           .clock_ns = sqd_thread_ns },
 	};
 
 	for (size_t i = 0; i < cfg->outputs.n; i++) {
@@ -288,14 +301,14 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 		.loop = &d->loop,
 		.cfg = d->cfg,
 		.workers = sqd_dispatch_workers(d->dispatch),
+		.sieves = &d->sieves,
 		.pipeline = pipeline_opts(d->cfg),
 		.totals = &d->counts,
 		.done = on_reloaded,
 		.ctx = d,
 	};
 
-	if (getrandom(&opts.pipeline.secret, sizeof(opts.pipeline.secret), 0) < 0)
-		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
+	opts.pipeline.secret = d->secret;
 	d->reload = sqd_reload_new(&opts);
 	if (!d->reload)
 		return sq_err_set(err, -ENOMEM, "rules: out of memory");
@@ -309,6 +322,8 @@ static int start(struct sqd_daemon *d, struct sq_err *err)
 	r = sqd_signals_open(&d->signals, &d->loop, on_signal, d);
 	if (r < 0)
 		return sq_err_set(err, r, "signals: %s", sq_strerror(r));
+	if (getrandom(&d->secret, sizeof(d->secret), 0) < 0)
+		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
 	r = start_dispatch(d, err);
 	if (!r)
 		r = start_loops(d, err);
@@ -336,6 +351,7 @@ int sqd_daemon_run(const struct sqd_config *cfg)
 		sqd_log(SQD_LOG_ERROR, "cannot start: event loop: %s", uv_strerror(r));
 		return 1;
 	}
+	sqd_sievebox_init(&d.sieves);
 	(void)uv_timer_init(&d.loop, &d.deadline); /* these cannot fail */
 	(void)uv_timer_init(&d.loop, &d.pulse);
 	d.deadline.data = d.pulse.data = &d;

@@ -43,8 +43,10 @@ struct sqd_daemon {
 	struct sq_counters asked;  /* the same when the further loops were asked last */
 	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
-	struct sqd_ioloops *ioloops; /* NULL: the main loop is all */
-	unsigned undrained;          /* dispatch of the main loop, and further loops as one */
+	struct sqd_ioloops *ioloops;  /* NULL: the main loop is all */
+	unsigned undrained;           /* dispatch of the main loop, and further loops as one */
+	struct sqd_sievebox sieves;   /* of the newest rules */
+	struct sq_siphash_key secret; /* what senders must not foresee depends on it */
 	struct sqd_router *router;
 	struct sqd_reload *reload;
 	struct sqd_rules_info rules;

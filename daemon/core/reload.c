@@ -10,6 +10,7 @@ enum state { RELOAD_IDLE, RELOAD_LOADING, RELOAD_HANDING };
 /* One attempt: the thread of `work` has it while it runs. */
 struct attempt {
 	struct sqd_gear **gears; /* one for each worker */
+	struct sq_sieve *sieve;  /* theirs; NULL: every record is read */
 	unsigned n;
 	struct sqd_rules_info info;
 	struct sq_diags diags;
@@ -81,6 +82,7 @@ static void attempt_fini(struct attempt *t)
 	for (unsigned i = 0; t->gears && i < t->n; i++)
 		sqd_gear_free(t->gears[i]);
 	free(t->gears);
+	sq_sieve_unref(t->sieve);
 	sq_diags_fini(&t->diags);
 	*t = (struct attempt){ 0 };
 }
@@ -88,18 +90,25 @@ static void attempt_fini(struct attempt *t)
 /* Everything that takes time or can fail. */
 static int attempt_run(struct sqd_reload *r, struct attempt *t)
 {
+	struct sq_pipeline_opts opts = r->opts.pipeline;
 	struct sq_ruleset *rs = NULL;
 	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
 
 	if (e < 0)
 		return e;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
-	for (unsigned i = 0; t->gears && i < t->n; i++) {
-		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &r->opts.pipeline), r->generation);
+	if (!opts.validate_all) {
+		opts.sieve = sq_sieve_new(rs, r->generation);
+		e = opts.sieve ? 0 : -ENOMEM;
+	}
+	for (unsigned i = 0; t->gears && !e && i < t->n; i++) {
+		opts.check.stream = r->generation << 16 | i; /* each checks others */
+		t->gears[i] = sqd_gear_new(sq_pipeline_new(rs, &opts), r->generation);
 		if (!t->gears[i])
 			e = -ENOMEM;
 	}
-	sq_ruleset_unref(rs); /* each pipeline has its own reference */
+	t->sieve = opts.sieve;
+	sq_ruleset_unref(rs);
 	if (!t->gears || e < 0)
 		return sq_err_set(&t->err, -ENOMEM, "rules: out of memory");
 	return 0;
@@ -113,6 +122,7 @@ static void begin(struct sqd_reload *r)
 
 static void offer(struct sqd_reload *r)
 {
+	sqd_sievebox_put(r->opts.sieves, r->try.sieve);
 	for (unsigned i = 0; i < r->try.n; i++) {
 		sqd_workers_offer(r->opts.workers, i, r->try.gears[i]);
 		r->try.gears[i] = NULL;

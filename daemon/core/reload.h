@@ -11,6 +11,7 @@
 #pragma once
 
 #include "daemon/core/config.h"
+#include "daemon/flow/sievebox.h"
 #include "daemon/flow/worker.h"
 #include "lib/host/pack.h"
 
@@ -37,6 +38,7 @@ struct sqd_reload_opts {
 	uv_loop_t *loop;
 	const struct sqd_config *cfg; /* kept */
 	struct sqd_workers *workers;  /* kept */
+	struct sqd_sievebox *sieves;  /* kept */
 	struct sq_pipeline_opts pipeline;
 	struct sq_counters *totals;
 	/** An attempt has ended: with 0 all workers run `info`; with an error, the old ones. */

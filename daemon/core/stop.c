@@ -185,6 +185,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 		sqd_outqueue_free(d->queues[i]);
 	sqd_settling_free(d->settling);
 	sqd_ioloops_free(d->ioloops);
+	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);
 	free(d->queues);
 }

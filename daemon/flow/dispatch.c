@@ -24,6 +24,9 @@ enum state { RUNNING, DONE, HANDED, PASSED_BY };
 /* Origins of a batch that are looked at before a new one is made. */
 enum { ORIGINS_LOOKED_AT = 16 };
 
+/* See gathers(): records of one turn, records of a batch, and how long at most. */
+enum { BUSY = 32, GATHER = 512, GATHER_NS = 300 * 1000 };
+
 struct slot {
 	struct sq_batch *batch;
 	enum state state;
@@ -38,6 +41,8 @@ struct sqd_dispatch {
 	bool own_workers;
 	unsigned eager; /* while fewer of our batches run, the open one is not kept waiting */
 	struct sq_batch *open;
+	struct sq_sifter sifter;
+	uint64_t sieves_seen;
 
 	struct slot *order; /* ring of opts.batches */
 	uint32_t head, n_order;
@@ -45,18 +50,23 @@ struct sqd_dispatch {
 	uint32_t running;
 	bool held; /* the last of the handed ones is unfinished: hand on no other */
 
-	bool starved;  /* an input was told to wait */
-	bool draining; /* `drained` is still to be called */
+	uint64_t turn;       /* of the loop */
+	bool had_free;       /* batches, when it began */
+	uint64_t short_turn; /* in which the last free batch was taken */
+	bool starved;        /* an input was told to wait */
+	bool draining;       /* `drained` is still to be called */
 	bool advancing;
 	bool halted;         /* batches stay in `order` until sqd_dispatch_abandon() */
 	uint64_t generation; /* of the rules that all workers are known to run */
-	struct sqd_log_limit malformed_limit;
+	struct sqd_log_limit malformed_limit, doubt_limit;
 
 	uv_async_t done; /* a worker has something for us, or inputs are to be resumed */
 	/* They seal the open batch. After polling, for what was read; and before it, since what
 	 * timers and idle handles gave must not wait for the next byte of somebody. */
 	uv_check_t turn_end;
 	uv_prepare_t before_poll;
+	uv_idle_t look_again;   /* active: the next turn must not wait for bytes */
+	uint64_t gathers_since; /* when the open batch was first left to gather; 0: it was not */
 	unsigned open_handles;
 	void (*closed)(void *ctx);
 	void *closed_ctx;
@@ -79,6 +89,11 @@ static void absorb(struct sqd_dispatch *d, struct sq_batch *b)
 		                sqd_log_text(sq_sv_of(b->why), text));
 		b->why[0] = '\0';
 	}
+	if (b->doubt[0]) {
+		sqd_log_limited(&d->doubt_limit, SQD_LOG_ERROR,
+		                "a check finds other alerts, please report: %s", b->doubt);
+		b->doubt[0] = '\0';
+	}
 }
 
 /* Back to the pool. Receipts first: who sent the records may go away now. */
@@ -96,7 +111,7 @@ static void run(struct sqd_dispatch *d, struct slot *s)
 {
 	s->state = RUNNING;
 	d->running++;
-	sqd_workers_give(d->workers, &d->desk, s->batch);
+	sqd_workers_give(d->workers, s->batch);
 }
 
 /* The oldest batch is back. */
@@ -216,21 +231,97 @@ static void on_done(uv_async_t *h)
 	check_drained(d); /* last: it may begin to end us */
 }
 
-/* A quiet system hands on one event at once; a busy one fills whole chunks. */
-static void seal_for_idle_worker(struct sqd_dispatch *d)
+/* As long as the handle is active, polling does not wait; that is all that is wanted of it. */
+static void on_look_again(uv_idle_t *h)
 {
-	if (d->open && d->workers && !d->halted && d->running < d->eager)
-		sqd_dispatch_seal(d);
+	(void)h;
+}
+
+/* What was received in this turn is looked at while it is at hand. Nobody holds a view into the
+ * open batch between turns. @return how many records came */
+static uint32_t sift(struct sqd_dispatch *d)
+{
+	uint32_t came = d->open->n_records - d->open->sifted;
+
+	if (d->opts.sieves)
+		sq_sifter_run(&d->sifter, d->open);
+	else
+		d->open->sifted = d->open->n_records;
+	return came;
+}
+
+/* May the open batch gather for another turn? When much came in this one more is likely to be there
+ * already, and waking a worker for each few records that are kept costs more than they do. */
+static bool gathers(struct sqd_dispatch *d, uint32_t came)
+{
+	uint64_t now;
+
+	if (came < BUSY || d->open->n_records >= GATHER || d->draining)
+		return false;
+	now = uv_hrtime();
+	if (!d->gathers_since)
+		d->gathers_since = now;
+	return now - d->gathers_since < GATHER_NS;
+}
+
+/* A quiet system hands on one event at once; a busy one fills whole batches. One of which nothing
+ * is left needs no worker, only its turn: it goes on filling until it is the oldest. */
+static void end_turn(struct sqd_dispatch *d)
+{
+	uint32_t came;
+
+	(void)uv_idle_stop(&d->look_again);
+	if (!d->open || !d->workers || d->halted)
+		return;
+	came = sift(d);
+	if (!d->open->n_records) {
+		if (d->open->n_origins && !d->n_order) {
+			sqd_dispatch_seal(d);
+			advance(d);
+		}
+		return;
+	}
+	if (d->running >= d->eager)
+		return;
+	if (gathers(d, came)) {
+		(void)uv_idle_start(&d->look_again, on_look_again);
+		return;
+	}
+	sqd_dispatch_seal(d);
 }
 
 static void on_turn_end(uv_check_t *h)
 {
-	seal_for_idle_worker(h->data);
+	end_turn(h->data);
 }
 
 static void on_before_poll(uv_prepare_t *h)
 {
-	seal_for_idle_worker(h->data);
+	struct sqd_dispatch *d = h->data;
+
+	d->turn++;
+	/* What the end of the turn before left to gather is not new. */
+	if (!uv_is_active((uv_handle_t *)&d->look_again))
+		end_turn(d);
+}
+
+static void open_next(struct sqd_dispatch *d)
+{
+	struct sq_sieve *sieve;
+
+	d->open = sqd_batchpool_get(&d->pool);
+	if (d->pool.n_free == 0)
+		d->short_turn = d->turn;
+	if (!d->open)
+		return;
+	d->open->home = &d->desk;
+	if (!d->opts.sieves)
+		return;
+	if (sqd_sievebox_news(d->opts.sieves, &d->sieves_seen, &sieve)) {
+		sq_sifter_use(&d->sifter, sieve);
+		sq_sieve_unref(sieve);
+	}
+	sq_sifter_open(&d->sifter, d->open);
 }
 
 struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
@@ -242,12 +333,22 @@ struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
 	          b->n_origins >= b->limits.origins))
 		sqd_dispatch_seal(d);
 	if (!d->open)
-		d->open = sqd_batchpool_get(&d->pool);
+		open_next(d);
 	if (!d->open && !d->starved) {
 		d->starved = true;
 		d->opts.totals->pauses++;
 	}
 	return d->open;
+}
+
+bool sqd_dispatch_short(const struct sqd_dispatch *d)
+{
+	return d->short_turn == d->turn;
+}
+
+uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d)
+{
+	return d->turn;
 }
 
 void sqd_dispatch_seal(struct sqd_dispatch *d)
@@ -257,8 +358,11 @@ void sqd_dispatch_seal(struct sqd_dispatch *d)
 
 	if (!b)
 		return;
+	(void)sift(d);
 	d->open = NULL;
-	if (!b->n_records) { /* at most something was counted */
+	d->gathers_since = 0;
+	(void)uv_idle_stop(&d->look_again);
+	if (!b->n_origins) { /* at most something was counted */
 		absorb(d, b);
 		release(d, b, false);
 		return;
@@ -266,7 +370,14 @@ void sqd_dispatch_seal(struct sqd_dispatch *d)
 	sq_assert(d->n_order < d->opts.batches);
 	s = slot_at(d, d->n_order++);
 	*s = (struct slot){ .batch = b };
-	run(d, s);
+	if (b->n_records) {
+		run(d, s);
+		return;
+	}
+	s->state = DONE; /* it is handed on in its turn */
+	absorb(d, b);
+	if (!d->halted)
+		uv_async_send(&d->done);
 }
 
 int sqd_dispatch_origin(struct sqd_dispatch *d, struct sq_batch *b, struct sqd_receipt *receipt,
@@ -352,6 +463,7 @@ static void wake(void *ctx)
 
 static void dispatch_free(struct sqd_dispatch *d)
 {
+	sq_sifter_end(&d->sifter);
 	sqd_batchpool_fini(&d->pool);
 	free(d->order);
 	free(d);
@@ -383,6 +495,7 @@ void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void 
 	d->closed_ctx = ctx;
 	uv_close((uv_handle_t *)&d->turn_end, on_handle_closed);
 	uv_close((uv_handle_t *)&d->before_poll, on_handle_closed);
+	uv_close((uv_handle_t *)&d->look_again, on_handle_closed);
 	uv_close((uv_handle_t *)&d->done, on_handle_closed);
 }
 
@@ -394,6 +507,8 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 	if (!d)
 		goto no_memory;
 	d->opts = *opts;
+	d->sifter = opts->sifter;
+	sq_sifter_begin(&d->sifter);
 	d->order = calloc(opts->batches, sizeof(*d->order));
 	if (!d->order || sqd_batchpool_init(&d->pool, opts->batches, &opts->limits) < 0)
 		goto no_memory;
@@ -404,13 +519,16 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 		return NULL;
 	}
 	d->done.data = d;
-	(void)uv_check_init(opts->loop, &d->turn_end); /* these four cannot fail */
+	(void)uv_check_init(opts->loop, &d->turn_end); /* these cannot fail */
 	d->turn_end.data = d;
 	(void)uv_check_start(&d->turn_end, on_turn_end);
 	(void)uv_prepare_init(opts->loop, &d->before_poll);
 	d->before_poll.data = d;
 	(void)uv_prepare_start(&d->before_poll, on_before_poll);
-	d->open_handles = 3;
+	(void)uv_idle_init(opts->loop, &d->look_again);
+	d->look_again.data = d;
+	d->open_handles = 4;
+	d->turn = 1;
 	d->desk = (struct sqd_desk){ .wake = wake, .ctx = d };
 	d->own_workers = !opts->shared;
 	d->workers = opts->shared ? opts->shared : sqd_workers_start(opts->workers, wake, d, err);

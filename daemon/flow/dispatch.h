@@ -5,14 +5,18 @@
  * batches is fixed. When none is free, sqd_dispatch_open() gives NULL: the input pauses itself, and
  * every input of the loop is resumed when enough are back (low and high mark). Batches form by
  * themselves: one is sealed when it is full, or at the end of a loop turn when a worker is idle; a
- * quiet system hands on one event at once.
+ * quiet system hands on one event at once. At the end of each turn records that no rule can match
+ * leave the open batch (lib/engine/sifter.h); one of which nothing is left goes back without a
+ * worker.
  */
 #pragma once
 
 #include <uv.h>
 
 #include "daemon/flow/settling.h"
+#include "daemon/flow/sievebox.h"
 #include "lib/base/err.h"
+#include "lib/engine/sifter.h"
 #include "lib/model/batch.h"
 
 struct sqd_dispatch;
@@ -29,6 +33,9 @@ struct sqd_dispatch_opts {
 	unsigned eager;
 	bool skip_bare;             /* do not deliver what nothing was made of */
 	struct sq_counters *totals; /* what batches have counted is added here */
+	/* Records that no rule can match leave their batch here already; NULL: they do not. */
+	struct sqd_sievebox *sieves; /* kept until closed */
+	struct sq_sifter sifter;     /* how they are chosen that are checked all the same */
 	/* For receipts that are `until_sent`; borrowed until closed. NULL: they are settled like
 	 * the others. */
 	struct sqd_settling *settling;
@@ -83,6 +90,13 @@ void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void 
  * @return NULL: none is free; pause, and wait for resume
  */
 struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room);
+
+/** The last free batch was taken in this turn of the loop. Who stops reading now, and goes on in
+ * the next turn, finds those that workers have done meanwhile; who reads on runs into NULL. */
+bool sqd_dispatch_short(const struct sqd_dispatch *d);
+
+/** Which turn of the loop this is. */
+uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d);
 
 /** Hand the open batch on now (it is full). Nothing when it is empty. */
 void sqd_dispatch_seal(struct sqd_dispatch *d);

@@ -504,13 +504,15 @@ void sqd_ioloops_free(struct sqd_ioloops *a)
 /* @return 0, or a negative errno; then nothing of it is left */
 static int make_loop(struct sqd_ioloops *a, struct ioloop *l, struct sq_err *err)
 {
-	const struct sqd_dispatch_opts opts = {
+	struct sqd_dispatch_opts opts = {
 		.loop = &l->loop,
 		.batches = a->opts.batches,
 		.limits = a->opts.limits,
 		.shared = a->opts.workers,
 		.eager = a->opts.eager,
 		.skip_bare = true,
+		.sieves = a->opts.sieves,
+		.sifter = a->opts.sifter,
 		.totals = &l->totals,
 		.settling = sqd_settling_new(a->opts.queues),
 		.deliver = on_deliver,
@@ -521,6 +523,7 @@ static int make_loop(struct sqd_ioloops *a, struct ioloop *l, struct sq_err *err
 	};
 	int r;
 
+	opts.sifter.stream += a->n + 1; /* each checks others */
 	l->all = a;
 	pthread_mutex_init(&l->lock, NULL);
 	l->settling = opts.settling;

@@ -33,6 +33,8 @@ struct sqd_ioloops_opts {
 	unsigned eager;   /* of each; see struct sqd_dispatch_opts */
 	struct sq_batch_limits limits;
 	struct sqd_workers *workers; /* of the main loop; outlive the loops */
+	struct sqd_sievebox *sieves; /* NULL: none; kept */
+	struct sq_sifter sifter;     /* of the main loop; each loop gets a stream of its own */
 
 	/** A batch of a loop, in its order. Takes it until sqd_ioloops_released(), which may be
 	 *  called from inside. */

@@ -204,9 +204,8 @@ unsigned sqd_workers_count(const struct sqd_workers *w)
 	return w->n;
 }
 
-void sqd_workers_give(struct sqd_workers *w, struct sqd_desk *desk, struct sq_batch *b)
+void sqd_workers_give(struct sqd_workers *w, struct sq_batch *b)
 {
-	b->home = desk;
 	pthread_mutex_lock(&w->lock);
 	sqd_batchlist_push(&w->queued, b);
 	pthread_cond_signal(&w->work);

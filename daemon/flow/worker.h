@@ -53,8 +53,8 @@ void sqd_workers_free(struct sqd_workers *w);
 
 unsigned sqd_workers_count(const struct sqd_workers *w);
 
-/** Takes `b`, whose home is `desk` from now on, until it is finished there. Any thread. */
-void sqd_workers_give(struct sqd_workers *w, struct sqd_desk *desk, struct sq_batch *b);
+/** Takes `b` until it is finished and on the desk that is its home. Any thread. */
+void sqd_workers_give(struct sqd_workers *w, struct sq_batch *b);
 
 /** All finished batches of `desk`, linked by `next`, in the order in which they were finished. Any
  *  thread. */

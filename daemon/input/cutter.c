@@ -140,19 +140,41 @@ static int drain(struct sqd_cutter *k)
 	return r;
 }
 
+/* Records of `in`, which lies in the chunk of the open batch, as far as there is room for them.
+ * @return as next(); 1: the batch is full */
+static int cut_records(struct sqd_cutter *k, struct sq_batch *b, struct sq_sv *in)
+{
+	struct sq_sv rec = { 0 };
+	uint32_t before = b->n_records, n;
+	int r = 1, origin = -1;
+
+	/* One origin for all of them: it is looked for once. */
+	while (origin < 0 ? !sqd_input_full(b) : b->n_records < b->limits.records) {
+		r = next(k, in, false, &rec);
+		if (r != 1)
+			break;
+		if (origin < 0)
+			origin = sqd_dispatch_origin(k->in->dispatch, b, k->receipt, k->peer);
+		sq_assert(origin >= 0 && rec.p >= b->chunk + b->tail);
+		if (sq_batch_add(b, (uint32_t)origin, rec) < 0)
+			sq_assert(false); /* the loop saw to it */
+	}
+	n = b->n_records - before;
+	if (!n)
+		return r;
+	b->tail = (uint32_t)(rec.p + rec.n - b->chunk);
+	sqd_receipt_owe(k->receipt, n);
+	k->in->counts->received += n;
+	k->records += n;
+	return r;
+}
+
 /* Cut `n` bytes at the tail of the open batch, where they lie. */
 static int cut_in_place(struct sqd_cutter *k, struct sq_batch *b, size_t n)
 {
-	struct sq_sv in = { b->chunk + b->tail, n }, rec;
-	int r = 1;
+	struct sq_sv in = { b->chunk + b->tail, n };
+	int r = cut_records(k, b, &in);
 
-	while (!sqd_input_full(b)) {
-		r = next(k, &in, false, &rec);
-		if (r != 1)
-			break;
-		sqd_input_add(k->in, b, k->receipt, k->peer, rec);
-		k->records++;
-	}
 	if (r < 0) {
 		sqd_cutter_reset(k);
 		return r;
@@ -160,7 +182,7 @@ static int cut_in_place(struct sqd_cutter *k, struct sq_batch *b, size_t n)
 	/* Before the batch may be handed on: the rest lies in its chunk. */
 	if (carry_set(k, in) < 0)
 		return no_memory(k);
-	return sqd_input_full(b) && in.n ? drain(k) : 0;
+	return r == 1 && in.n ? drain(k) : 0;
 }
 
 int sqd_cutter_room(struct sqd_cutter *k, struct sqd_room *ret)

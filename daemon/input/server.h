@@ -197,6 +197,9 @@ struct sqd_server {
 	/* The rest is private to server.c, conn.c and stream.c. */
 	struct sqd_conn *conns, *last; /* in the order of their turns: the first goes on first */
 	uint64_t turn;                 /* counts how often batches were free again */
+	uint64_t round;                /* counts how often everybody who had bytes was read */
+	uint64_t loop_turn;            /* the one in which the next two were set */
+	bool cut, was_cut;             /* not everybody was, in it and in the one before */
 	uint32_t n_conns;              /* that are not closing */
 	int fd;                        /* listening; -1 = none */
 	struct sqd_listen_file file;   /* of a unix socket */

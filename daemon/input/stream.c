@@ -9,11 +9,12 @@
 
 enum {
 	READ_MAX = 256 * 1024,
-	READS_AT_ONCE = 16, /* then others have their turn, */
-	TURN_NS = 5000000,  /* or after so long: a few packed bytes may be much work */
-	KEEPALIVE_S = 60,   /* a peer that vanished is noticed, even without an idle time: */
-	PROBE_S = 15,       /* after so long without a byte, and so many probes unanswered, */
-	PROBES = 4,         /* so long apart */
+	READ_ON = 32 * 1024, /* who sends so much at once has sent more by the time it is cut */
+	READS_AT_ONCE = 16,  /* then others have their turn, */
+	TURN_NS = 5000000,   /* or after so long: a few packed bytes may be much work */
+	KEEPALIVE_S = 60,    /* a peer that vanished is noticed, even without an idle time: */
+	PROBE_S = 15,        /* after so long without a byte, and so many probes unanswered, */
+	PROBES = 4,          /* so long apart */
 };
 
 static const struct sqd_protocol *proto(const struct sqd_conn *c)
@@ -337,7 +338,7 @@ static bool read_plain(struct sqd_conn *c)
 	c->stream->fresh = false;
 	c->turn = c->server->turn;
 	proto(c)->take(c, n);
-	return n == room.n;
+	return n == room.n || n >= READ_ON;
 }
 
 /* The peer still talks, but nobody listens. */
@@ -363,6 +364,52 @@ static bool read_some(struct sqd_conn *c)
 	return false;
 }
 
+/* A thousand connections that all have bytes would use up all batches in one turn of the loop, be
+ * paused and resumed, and each of that is a system call for each of them. So when batches come to
+ * an end, the rest of them wait for the next turn, untouched; and come first then. */
+static bool lets_others(struct sqd_conn *c)
+{
+	struct sqd_server *in = c->server;
+	uint64_t turn = sqd_dispatch_turn(in->base.dispatch);
+
+	if (c->stream->phase != SQD_PHASE_OPEN)
+		return false;
+	if (in->loop_turn != turn) {
+		in->loop_turn = turn;
+		in->round += !in->cut;
+		in->was_cut = in->cut;
+		in->cut = false;
+	}
+	if (sqd_dispatch_short(in->base.dispatch)) {
+		in->cut = true;
+		return true;
+	}
+	if (in->was_cut && c->stream->round == in->round)
+		return true;
+	c->stream->round = in->round;
+	return false;
+}
+
+static bool is_short(const struct sqd_conn *c)
+{
+	return c->stream->phase == SQD_PHASE_OPEN && sqd_dispatch_short(c->server->base.dispatch);
+}
+
+static void read_turn(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+	uint64_t until = uv_hrtime() + TURN_NS;
+
+	s->reading = true;
+	for (int i = 0; i < READS_AT_ONCE && wants_socket(c) && read_some(c) && !is_short(c) &&
+	                uv_hrtime() < until;
+	     i++)
+		;
+	s->reading = false;
+	if (!c->closing && s->phase == SQD_PHASE_OPEN)
+		after_bytes(c);
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct sqd_stream *s = h->data;
@@ -375,18 +422,10 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	}
 	if ((events & UV_WRITABLE) && !c->closing)
 		sqd_stream_flush(c);
-	if (events & UV_READABLE) {
-		uint64_t until = uv_hrtime() + TURN_NS;
-
-		s->reading = true;
-		for (int i = 0;
-		     i < READS_AT_ONCE && wants_socket(c) && read_some(c) && uv_hrtime() < until;
-		     i++)
-			;
-		s->reading = false;
-		if (!c->closing && s->phase == SQD_PHASE_OPEN)
-			after_bytes(c);
-	}
+	if (status >= 0 && (events & UV_READABLE) && wants_socket(c) && lets_others(c))
+		return; /* as it is: it will be told again */
+	if (events & UV_READABLE)
+		read_turn(c);
 	/* Bytes that came before the error are still to be had, and are asked for again. */
 	if (status < 0 && *in == before && wants_socket(c))
 		sqd_stream_lost(c, -ECONNRESET);

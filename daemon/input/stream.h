@@ -38,6 +38,7 @@ struct sqd_stream {
 	bool going;      /* in server->going */
 	bool resume_due; /* and the protocol's resume() is wanted */
 	struct sqd_stream *next_going;
+	uint64_t round;       /* of the server's: when it was last read */
 	uint64_t deadline_ms; /* of PROXY, TLS and FINISH */
 	uint64_t sent_ms;     /* when the peer last took bytes, or the first of the unsent came */
 	struct sq_proxy_reader *proxy; /* while in PROXY */

@@ -6,7 +6,7 @@
  * straight into a chunk each would need 64 KiB of it, whatever its length.
  *
  * When no batch is free nothing is read: what is in the slots waits there, the kernel buffers what
- * it can and counts the rest (SO_RXQ_OVFL). Senders through a unix socket have to wait then.
+ * it can and counts the rest (SO_MEMINFO). Senders through a unix socket have to wait then.
  */
 #include "daemon/input/udp_private.h"
 
@@ -77,6 +77,7 @@ void sqd_udp_pause(struct sqd_input *base)
 		return;
 	u->paused = true;
 	(void)uv_poll_stop(&u->poll);
+	(void)uv_timer_stop(&u->nap);
 }
 
 static int allocate(struct sqd_udp *u)
@@ -140,9 +141,10 @@ static int udp_start(struct sqd_input *base, struct sq_err *err)
 		u->fd = -1;
 		return sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r));
 	}
-	(void)uv_timer_init(base->loop, &u->expire); /* cannot fail */
-	u->poll.data = u->expire.data = u;
-	base->open_handles += 2;
+	(void)uv_timer_init(base->loop, &u->expire); /* these two cannot fail */
+	(void)uv_timer_init(base->loop, &u->nap);
+	u->poll.data = u->expire.data = u->nap.data = u;
+	base->open_handles += 3;
 	u->started = true;
 	r = uv_poll_start(&u->poll, UV_READABLE, sqd_udp_on_poll);
 	return r < 0 ? sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r)) : 0;
@@ -165,8 +167,10 @@ static void udp_stop(struct sqd_input *base)
 
 	if (u->stopped || !u->started)
 		return;
+	sqd_udp_wake(u); /* they have come, only we have not looked */
 	u->stopped = true;
 	(void)uv_poll_stop(&u->poll);
+	(void)uv_timer_stop(&u->nap);
 	sqd_listen_close(-1, &u->file); /* who comes now shall not write to nobody */
 	sqd_udp_count_drops(u);
 }
@@ -208,6 +212,7 @@ static void udp_close(struct sqd_input *base)
 	count_lost(u);
 	if (u->started) {
 		uv_close((uv_handle_t *)&u->poll, on_handle_closed);
+		uv_close((uv_handle_t *)&u->nap, on_handle_closed);
 	} else { /* start() had failed: a handle of no other use calls back later */
 		(void)uv_timer_init(base->loop, &u->expire);
 		u->expire.data = u;

@@ -16,9 +16,9 @@ struct sqd_udp_slot {
 	struct sockaddr_storage from;
 	struct iovec iov;
 	union {
-		char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(struct ucred))];
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr align;
-	} control;
+	} control; /* of a unix socket */
 };
 
 struct sqd_udp {
@@ -29,7 +29,11 @@ struct sqd_udp {
 	bool local;                  /* a unix socket */
 	uv_poll_t poll;
 	uv_timer_t expire; /* runs while chunks of GELF messages may be waiting */
+	uv_timer_t nap;    /* to read, and to ask for losses, without an event */
 	bool started, paused, stopped, closing;
+	bool may_nap;     /* the kernel's buffer had room when last asked */
+	uint64_t busy_ms; /* loop time in which `n_busy` datagrams came */
+	unsigned n_busy;
 	uint32_t kernel_drops; /* the kernel's count when last seen */
 	uint64_t asked_ms;     /* loop time when it was last asked for it */
 	struct sq_gelf *gelf;
@@ -69,6 +73,9 @@ void sqd_udp_count_drops(struct sqd_udp *u);
 
 /** The socket can be read, or has an error. */
 void sqd_udp_on_poll(uv_poll_t *h, int status, int events);
+
+/** Read, if datagrams have been left to gather. */
+void sqd_udp_wake(struct sqd_udp *u);
 
 /** What was received into batches. @return false: none is free, we are paused */
 bool sqd_udp_empty_slots(struct sqd_udp *u);

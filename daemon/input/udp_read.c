@@ -1,3 +1,13 @@
+/* Datagrams from the kernel.
+ *
+ * A wake-up, and a batch for a worker, cost as much as several datagrams. Where they come fast the
+ * socket is left alone for a moment, so that many are taken at once; the kernel's buffer holds what
+ * comes meanwhile: only a large one is trusted with that. A datagram that comes alone is taken at
+ * once.
+ *
+ *   POLL --- BUSY datagrams within a millisecond ---> NAP
+ *   NAP  --- NAP_MS later: fewer than that, or the buffer was half full ---> POLL
+ */
 #include "daemon/input/udp_private.h"
 
 #include <errno.h>
@@ -5,8 +15,12 @@
 #include <stdlib.h>
 
 enum {
-	BURSTS_AT_ONCE = 4,   /* then others have their turn */
-	ASK_DROPS_MS = 1000,  /* how often, at most, the kernel is asked what it lost */
+	BURSTS_AT_ONCE = 16,  /* then others have their turn */
+	BUSY = 32,            /* datagrams within a millisecond */
+	NAP_MS = 1,           /* twice that, as timers go */
+	NAP_BUFFER = 4 << 20, /* as the kernel counts: 1 KiB becomes 2.3, and this holds 1,800 */
+	ASK_MS = 1000,        /* how often, at most, the kernel is asked what it lost */
+	ASK_BUSY_MS = 16,     /* and while it may be losing some, or may have room again */
 	SLOT_SPREAD = 64 + 8, /* bytes between slots, so that they do not share cache lines' sets */
 };
 
@@ -25,52 +39,27 @@ int sqd_udp_make_slots(struct sqd_udp *u)
 		s->iov = (struct iovec){ u->bytes + i * stride, cfg->max_datagram };
 		u->msgs[i].msg_hdr = (struct msghdr){ .msg_name = &s->from,
 			                              .msg_iov = &s->iov,
-			                              .msg_iovlen = 1,
-			                              .msg_control = s->control.bytes };
+			                              .msg_iovlen = 1 };
 	}
 	return 0;
 }
 
-/* The kernel's running count. It may wrap; and a datagram brings the count of when it came, which
- * is older than one that was asked for. */
-static void count_drops(struct sqd_udp *u, uint32_t total)
-{
-	uint32_t more = total - u->kernel_drops;
-
-	if (more > INT32_MAX)
-		return;
-	u->base.counts->kernel_dropped += more;
-	u->kernel_drops = total;
-}
-
-static void note_kernel_drops(struct sqd_udp *u, struct msghdr *h)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		uint32_t total;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
-			continue;
-		memcpy(&total, CMSG_DATA(c), sizeof(total));
-		count_drops(u, total);
-	}
-}
-
-/* @return the count now, or what it was when last seen */
-static uint32_t drops_now(const struct sqd_udp *u)
+/* It is asked, not told with each datagram (SO_RXQ_OVFL), which would make each cost a tenth more.
+ * Its count is a running one, and may wrap. */
+void sqd_udp_count_drops(struct sqd_udp *u)
 {
 	uint32_t info[SK_MEMINFO_VARS];
 	socklen_t n = sizeof(info);
 
-	if (getsockopt(u->fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0 || n < sizeof(info))
-		return u->kernel_drops;
-	return info[SK_MEMINFO_DROPS];
-}
-
-/* What was lost behind the last datagram of a burst no datagram tells of. */
-void sqd_udp_count_drops(struct sqd_udp *u)
-{
 	u->asked_ms = uv_now(u->base.loop);
-	count_drops(u, drops_now(u));
+	u->may_nap = false;
+	if (getsockopt(u->fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0 || n < sizeof(info))
+		return;
+	u->base.counts->kernel_dropped += info[SK_MEMINFO_DROPS] - u->kernel_drops;
+	u->kernel_drops = info[SK_MEMINFO_DROPS];
+	/* Who writes to a unix socket has to wait for us. */
+	u->may_nap = !u->local && info[SK_MEMINFO_RCVBUF] >= NAP_BUFFER &&
+	             info[SK_MEMINFO_RMEM_ALLOC] < info[SK_MEMINFO_RCVBUF] / 2;
 }
 
 void sqd_udp_ask(struct sqd_udp *u)
@@ -84,9 +73,9 @@ void sqd_udp_ask(struct sqd_udp *u)
 	/* Without it senders are nameless; everything else works. */
 	if (u->local)
 		(void)setsockopt(u->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-	/* Without it losses in the kernel go uncounted. */
-	(void)setsockopt(u->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
-	u->kernel_drops = drops_now(u); /* an inherited socket may have lost some before us */
+	sqd_udp_count_drops(u); /* an inherited socket may have lost some before us */
+	u->base.counts->kernel_dropped -= u->kernel_drops;
+	u->asked_ms = 0;
 }
 
 /* Who sent it through a unix socket, as the kernel vouches for it: nearly all such senders' sockets
@@ -147,8 +136,8 @@ bool sqd_udp_empty_slots(struct sqd_udp *u)
 	return false;
 }
 
-/* @return false: nothing more to read now */
-static bool read_burst(struct sqd_udp *u)
+/* @return datagrams; fewer than SQD_UDP_BURST: there are no more now, or we are paused */
+static unsigned read_burst(struct sqd_udp *u)
 {
 	int n;
 
@@ -156,18 +145,72 @@ static bool read_burst(struct sqd_udp *u)
 		struct msghdr *h = &u->msgs[i].msg_hdr;
 
 		h->msg_namelen = sizeof(u->slots[i].from);
-		h->msg_controllen = sizeof(u->slots[i].control);
+		h->msg_control = u->local ? u->slots[i].control.bytes : NULL;
+		h->msg_controllen = u->local ? sizeof(u->slots[i].control) : 0;
 		h->msg_flags = 0;
 	}
-	n = recvmmsg(u->fd, u->msgs, SQD_UDP_BURST, MSG_DONTWAIT, NULL);
+	do {
+		n = recvmmsg(u->fd, u->msgs, SQD_UDP_BURST, MSG_DONTWAIT, NULL);
+	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return n < 0 && errno == EINTR;
+		return 0;
 	u->at = 0;
 	u->n = (unsigned)n;
 	for (unsigned i = 0; i < u->n; i++)
 		u->base.counts->bytes_in += u->msgs[i].msg_len;
-	note_kernel_drops(u, &u->msgs[n - 1].msg_hdr); /* the count is a running one */
-	return sqd_udp_empty_slots(u) && n == SQD_UDP_BURST;
+	return sqd_udp_empty_slots(u) ? (unsigned)n : 0;
+}
+
+/* Has it come so fast that the next ones are better taken together? */
+static bool is_busy(struct sqd_udp *u, unsigned n)
+{
+	uint64_t now_ms = uv_now(u->base.loop);
+
+	if (now_ms != u->busy_ms)
+		u->n_busy = 0;
+	u->busy_ms = now_ms;
+	u->n_busy += n;
+	return u->n_busy >= BUSY;
+}
+
+static void on_nap(uv_timer_t *t);
+
+/* What there is, as far as it is our turn. */
+static void read_all(struct sqd_udp *u)
+{
+	unsigned all = 0, n = SQD_UDP_BURST;
+
+	for (int i = 0; i < BURSTS_AT_ONCE && n == SQD_UDP_BURST; i++) {
+		n = read_burst(u);
+		all += n;
+	}
+	if (u->paused || u->stopped)
+		return;
+	if (is_busy(u, all) && u->may_nap && n < SQD_UDP_BURST) {
+		(void)uv_poll_stop(&u->poll);
+		(void)uv_timer_start(&u->nap, on_nap, NAP_MS, 0);
+		return;
+	}
+	if (!uv_is_active((uv_handle_t *)&u->poll))
+		(void)uv_poll_start(&u->poll, UV_READABLE, sqd_udp_on_poll);
+	/* What is lost behind the last datagram, none tells of. */
+	if (all && !uv_is_active((uv_handle_t *)&u->nap))
+		(void)uv_timer_start(&u->nap, on_nap, ASK_MS, 0);
+}
+
+static void on_nap(uv_timer_t *t)
+{
+	struct sqd_udp *u = t->data;
+
+	sqd_udp_count_drops(u); /* before reading: how full has it become? */
+	read_all(u);
+}
+
+void sqd_udp_wake(struct sqd_udp *u)
+{
+	if (u->paused || uv_is_active((uv_handle_t *)&u->poll))
+		return;
+	read_all(u);
 }
 
 void sqd_udp_on_poll(uv_poll_t *h, int status SQ_UNUSED, int events SQ_UNUSED)
@@ -175,8 +218,7 @@ void sqd_udp_on_poll(uv_poll_t *h, int status SQ_UNUSED, int events SQ_UNUSED)
 	struct sqd_udp *u = h->data;
 
 	/* An error is a pending one of the socket: recvmmsg() takes it off. */
-	for (int i = 0; i < BURSTS_AT_ONCE && !u->paused && read_burst(u); i++)
-		;
-	if (uv_now(h->loop) - u->asked_ms >= ASK_DROPS_MS)
+	read_all(u);
+	if (uv_now(h->loop) - u->asked_ms >= (u->n_busy < BUSY ? ASK_MS : ASK_BUSY_MS))
 		sqd_udp_count_drops(u);
 }

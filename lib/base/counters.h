@@ -36,7 +36,12 @@
 	X(scan_fallbacks,      INFO, "Values that Hyperscan could not scan; each pattern was tried on them instead") \
 	X(regex_limits,        INFO, "Regular expressions given up at their step limit; they count as no match") \
 	X(cut_alerted,         INFO, "Records cut off on their way that a rule matched all the same") \
+	X(left_out,            INFO, "Records, counted as clean, that were not read: no rule could match their bytes") \
 	X(skim_unsure,         INFO, "Events that the fast reader was not certain of, so that yajl read them")  \
+	X(oracle_checked,      INFO, "Records checked: read and matched once more, the slow way (check_one_in)")  \
+	X(oracle_skipped,      INFO, "Records chosen for a check that came to no verdict: check_share was used up, or a search was given up") \
+	X(oracle_disagreed,    INFO, "Checked records for which the slow way found other alerts: a fault of this program, see the log") \
+	X(oracle_raised,       INFO, "Alerts that only the slow way found; they were sent, though their records count as clean") \
 	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
 	X(connections,         INFO, "Connections accepted")                                           \

@@ -37,7 +37,7 @@ fail:
 	return NULL;
 }
 
-void sq_outbuf_put(struct sq_outbuf *b, struct sq_sv v)
+void sq_outbuf_put_slowly(struct sq_outbuf *b, struct sq_sv v)
 {
 	char *to;
 
@@ -48,11 +48,6 @@ void sq_outbuf_put(struct sq_outbuf *b, struct sq_sv v)
 		return;
 	memcpy(to, v.p, v.n);
 	b->len += v.n;
-}
-
-void sq_outbuf_putc(struct sq_outbuf *b, char c)
-{
-	sq_outbuf_put(b, (struct sq_sv){ &c, 1 });
 }
 
 void sq_outbuf_printf(struct sq_outbuf *b, const char *fmt, ...)

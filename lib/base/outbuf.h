@@ -26,8 +26,28 @@ void sq_outbuf_fini(struct sq_outbuf *b);
  *  The caller adds what it wrote to `len` itself. */
 char *sq_outbuf_reserve(struct sq_outbuf *b, size_t n);
 
-void sq_outbuf_put(struct sq_outbuf *b, struct sq_sv v);
-void sq_outbuf_putc(struct sq_outbuf *b, char c);
+/** As the two below where there is no room, or no promise of it. */
+void sq_outbuf_put_slowly(struct sq_outbuf *b, struct sq_sv v);
+
+/* Here, so that what is put often and is of known length costs no call. */
+static inline void sq_outbuf_put(struct sq_outbuf *b, struct sq_sv v)
+{
+	if (b->failed || v.n > b->cap - b->len) {
+		sq_outbuf_put_slowly(b, v);
+	} else if (v.n) {
+		memcpy(b->p + b->len, v.p, v.n);
+		b->len += v.n;
+	}
+}
+
+static inline void sq_outbuf_putc(struct sq_outbuf *b, char c)
+{
+	if (b->failed || b->len == b->cap)
+		sq_outbuf_put_slowly(b, (struct sq_sv){ &c, 1 });
+	else
+		b->p[b->len++] = c;
+}
+
 void sq_outbuf_printf(struct sq_outbuf *b, const char *fmt, ...) SQ_PRINTF(2, 3);
 
 static inline void sq_outbuf_reset(struct sq_outbuf *b)

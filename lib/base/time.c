@@ -1,7 +1,5 @@
 #include "lib/base/time.h"
 
-#include <stdio.h>
-
 enum { SECOND_US = 1000000 };
 
 /* http://howardhinnant.github.io/date_algorithms.html, days_from_civil and its inverse. */
@@ -156,6 +154,19 @@ bool sq_time_parse_epoch(struct sq_sv v, int64_t *ret_us)
 	return true;
 }
 
+/* `n` digits at the front of `*to`, which moves behind them. */
+static void put_digits(char **to, unsigned v, unsigned n)
+{
+	for (unsigned i = n; i > 0; i--, v /= 10)
+		(*to)[i - 1] = (char)('0' + v % 10);
+	*to += n;
+}
+
+static void put(char **to, char c)
+{
+	*(*to)++ = c;
+}
+
 size_t sq_time_format(int64_t us, char to[SQ_TIME_TEXT])
 {
 	/* Down, not towards zero: the fraction of a time before 1970 counts up as well. */
@@ -165,12 +176,26 @@ size_t sq_time_format(int64_t us, char to[SQ_TIME_TEXT])
 	unsigned frac = (unsigned)((us % SECOND_US + SECOND_US) % SECOND_US);
 	unsigned month, day;
 	int64_t year;
-	int n;
+	char *at = to;
 
 	civil(days, &year, &month, &day);
-	n = snprintf(to, SQ_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%0*uZ",
-	             (unsigned)year % 10000, month % 100, day % 100, rest / 3600 % 100,
-	             rest / 60 % 60, rest % 60, frac % 1000 ? 6 : 3,
-	             frac % 1000 ? frac : frac / 1000);
-	return n < 0 ? 0 : (size_t)n < SQ_TIME_TEXT ? (size_t)n : SQ_TIME_TEXT - 1;
+	put_digits(&at, (unsigned)year % 10000, 4);
+	put(&at, '-');
+	put_digits(&at, month, 2);
+	put(&at, '-');
+	put_digits(&at, day, 2);
+	put(&at, 'T');
+	put_digits(&at, rest / 3600, 2);
+	put(&at, ':');
+	put_digits(&at, rest / 60 % 60, 2);
+	put(&at, ':');
+	put_digits(&at, rest % 60, 2);
+	put(&at, '.');
+	if (frac % 1000)
+		put_digits(&at, frac, 6);
+	else
+		put_digits(&at, frac / 1000, 3);
+	put(&at, 'Z');
+	*at = '\0';
+	return (size_t)(at - to);
 }

@@ -114,9 +114,11 @@ static bool any_value(const struct sq_event *ev, uint32_t field, bool says(struc
 	return false;
 }
 
+static const struct sq_sv register_server = SQ_SV("Microsoft(C) Register Server");
+
 static bool is_register_server(struct sq_sv description)
 {
-	return sq_sv_ieq(sq_sv_trim(description), SQ_SV("Microsoft(C) Register Server"));
+	return sq_sv_ieq(sq_sv_trim(description), register_server);
 }
 
 static bool has_imphash(struct sq_sv hashes)
@@ -273,4 +275,20 @@ void sq_identity_find(const struct sq_event *ev, struct sq_arena *arena, struct 
 	ret->renamed = original && image.n && original != named;
 	if (original || named)
 		ret->moved = is_moved(original ? original : named, &ret->image);
+}
+
+bool sq_identity_sign(struct sq_sv program, size_t i, struct sq_sv *ret)
+{
+	const struct known *k = program.n ? find_program(program) : NULL;
+
+	if (!k)
+		return false;
+	if (i < 2) {
+		*ret = i || !k->original ? k->program : sq_sv_of(k->original);
+		return true;
+	}
+	if (k != &programs[0] || i - 2 > SQ_LEN(imphashes))
+		return false;
+	*ret = i == 2 ? register_server : sq_sv_of(imphashes[i - 3]);
+	return true;
 }

@@ -27,3 +27,11 @@ struct sq_identity {
  * are the process's own (in an image load they are the library's) */
 void sq_identity_find(const struct sq_event *ev, struct sq_arena *arena, struct sq_sv image,
                       bool is_start, struct sq_identity *ret);
+
+/**
+ * Text number `i` by which an event's resources give `program` away, or part of such a text: it
+ * stands in OriginalFileName, Description or Hashes in either case when sq_identity.program is
+ * `program` and the image is not called so.
+ * @return false: there are no more
+ */
+bool sq_identity_sign(struct sq_sv program, size_t i, struct sq_sv *ret);

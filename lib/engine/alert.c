@@ -229,22 +229,35 @@ void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format, struct
 	sq_assert(!"a format");
 }
 
-/* Two multiply-and-shift hashes side by side, with lengths mixed in so that parts cannot run into
- * each other. */
+/* Eight ASCII letters in lower case at once; other bytes stay. */
+static uint64_t lower_eight(uint64_t v)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
+	uint64_t low = v & ~tops, capitals;
+
+	capitals = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x80 - 'Z' - 1)) & ~v & tops;
+	return v | capitals >> 2;
+}
+
+/* Two multiply-and-shift hashes side by side, eight bytes at a time, with lengths mixed in so that
+ * parts cannot run into each other. */
 static void mix(uint64_t key[2], struct sq_sv v, bool fold_case)
 {
 	uint64_t a = key[0] ^ (v.n * 0x9e3779b97f4a7c15u);
 	uint64_t b = key[1] + v.n;
 
-	for (size_t i = 0; i < v.n; i++) {
-		unsigned char c = (unsigned char)v.p[i];
+	while (v.n) {
+		uint64_t w = 0;
+		size_t n = v.n < sizeof(w) ? v.n : sizeof(w);
 
+		memcpy(&w, v.p, n);
 		if (fold_case)
-			c = sq_lower(c);
-		a = (a ^ c) * 0x100000001b3u;
+			w = lower_eight(w);
+		a = (a ^ w) * 0x9fb21c651e98df25u;
 		a ^= a >> 29;
-		b = (b + c + 1) * 0xa0761d6478bd642fu;
+		b = (b + w) * 0xa0761d6478bd642fu + 1;
 		b ^= b >> 32;
+		v = sq_sv_skip(v, n);
 	}
 	key[0] = (a ^ (a >> 31)) * 0xbf58476d1ce4e5b9u;
 	key[1] = (b ^ (b >> 33)) * 0x94d049bb133111ebu;

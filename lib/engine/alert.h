@@ -7,12 +7,22 @@
 
 #include "lib/base/outbuf.h"
 #include "lib/base/time.h"
+#include "lib/engine/alert_texts.h"
 #include "lib/model/batch.h"
 #include "lib/rules/matcher.h"
 
 struct sq_observer {
 	char hostname[256]; /* of this machine */
 	const char *version;
+};
+
+/** Where an earlier alert of the same event, in the same buffer, has what both say alike. All zero
+ *  to begin with; good until the buffer is cut back. */
+struct sq_alert_shared {
+	struct sq_alert_part {
+		size_t at, n;
+		bool comma; /* whether one comes next */
+	} parts[3];
 };
 
 struct sq_alert {
@@ -22,6 +32,8 @@ struct sq_alert {
 	const struct sq_observer *observer;
 	const char *peer;                   /* where the record came from; NULL or "" = not said */
 	const struct sq_identity *identity; /* who sent it, as was proved; NULL: nothing was */
+	const struct sq_alert_texts *texts; /* of the rule set; NULL: encode the rule anew */
+	struct sq_alert_shared *shared;     /* NULL: of this event there is no more to come */
 	struct sq_now now;
 	bool without_original; /* leave out event.original: the alert would not fit with it */
 	uint32_t value_max;    /* bytes of one value; 0 = SQ_ALERT_VALUE_MAX. Longer ones are cut */

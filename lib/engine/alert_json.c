@@ -1,3 +1,6 @@
+/* An alert as JSON. What is the same in all alerts of a rule was encoded with the rules (see
+ * alert_texts.h); what is the same in all alerts of an event is copied from the first of them.
+ */
 #include "lib/engine/alert_private.h"
 #include "lib/text/jsonw.h"
 
@@ -94,12 +97,17 @@ static void one_string_array(struct sq_jsonw *w, const char *key, const char *v)
 	sq_jsonw_end_array(w);
 }
 
-static void write_event(struct sq_jsonw *w, const struct sq_alert *al,
-                        const struct sq_alert_facts *f)
+/* The document up to where the level of the rule has a say. */
+static void write_head(struct sq_jsonw *w, const struct sq_alert *al,
+                       const struct sq_alert_facts *f)
 {
 	const struct kind *kind = &kinds[al->event->category];
 	char time[SQ_TIME_TEXT];
 
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "@timestamp", (struct sq_sv){ time, sq_time_format(f->time_us, time) });
+	sq_jsonw_key(w, "ecs");
+	sq_jsonw_raw(w, SQ_SV("{\"version\":\"8.17.0\"}"));
 	sq_jsonw_key(w, "event");
 	sq_jsonw_object(w);
 	sq_jsonw_member(w, "kind", SQ_SV("alert"));
@@ -110,7 +118,15 @@ static void write_event(struct sq_jsonw *w, const struct sq_alert *al,
 	sq_jsonw_member(w, "code", sq_alert_value(al, SQ_F_EVENT_ID));
 	sq_jsonw_member(w, "provider", f->provider);
 	sq_jsonw_key(w, "severity");
-	sq_jsonw_int(w, sq_level_severity(al->rule->level));
+}
+
+/* The rest of member "event". */
+static void write_origin(struct sq_jsonw *w, const struct sq_alert *al,
+                         const struct sq_alert_facts *f)
+{
+	char time[SQ_TIME_TEXT];
+
+	(void)f; /* the parts of an alert look alike to write_part() */
 	sq_jsonw_member(w, "created",
 	                (struct sq_sv){ time, sq_time_format(al->now.wall_us, time) });
 	if (!al->without_original)
@@ -122,19 +138,22 @@ static void write_event(struct sq_jsonw *w, const struct sq_alert *al,
 static void write_message(struct sq_jsonw *w, const struct sq_alert *al,
                           const struct sq_alert_facts *f)
 {
-	struct sq_sv title = sq_alert_cut(al->rule->title, 512);
+	struct sq_sv title = sq_alert_cut(al->rule->title, SQ_ALERT_TITLE_MAX);
 	struct sq_sv host = sq_alert_cut(f->host, 256);
-	char text[512 + 4 + 256];
-	size_t n = title.n;
 
-	if (n)
-		memcpy(text, title.p, n);
+	if (!title.n && !host.n)
+		return;
+	sq_jsonw_key(w, "message");
+	sq_jsonw_raw(w, SQ_SV("\""));
+	if (al->texts)
+		sq_outbuf_put(w->out, al->texts->rules[al->hit->rule].title);
+	else
+		sq_json_escape(w->out, title);
 	if (host.n) {
-		memcpy(text + n, " on ", 4);
-		memcpy(text + n + 4, host.p, host.n);
-		n += 4 + host.n;
+		sq_outbuf_put(w->out, SQ_SV(" on "));
+		sq_json_escape(w->out, host);
 	}
-	sq_jsonw_member(w, "message", (struct sq_sv){ text, n });
+	sq_outbuf_putc(w->out, '"');
 }
 
 static void write_rule(struct sq_jsonw *w, const struct sq_rule *rule)
@@ -211,6 +230,12 @@ static void write_threat(struct sq_jsonw *w, const struct sq_rule *rule)
 	write_tactics(&s, rule);
 	write_techniques(&s, rule);
 	close_section(&s);
+}
+
+void sq_alert_write_rule(struct sq_jsonw *w, const struct sq_rule *rule)
+{
+	write_rule(w, rule);
+	write_threat(w, rule);
 }
 
 static void write_host_and_user(struct sq_jsonw *w, const struct sq_alert_facts *f)
@@ -310,7 +335,10 @@ void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags)
 /* Name of a derived field without "squibly.", and the object that it stands in ("" = none). */
 static struct sq_sv derived_group(size_t i, struct sq_sv *ret_key)
 {
-	struct sq_sv name = sq_sv_skip(sq_sv_of(sq_field_derived(i)->name), strlen("squibly."));
+#define NAME(id, name, says, example) SQ_SV(name),
+	static const struct sq_sv names[] = { SQ_DERIVED(NAME) };
+#undef NAME
+	struct sq_sv name = sq_sv_skip(names[i], sizeof("squibly.") - 1);
 	struct sq_sv rest = name, group = sq_sv_cut(&rest, '.');
 
 	*ret_key = rest.n ? rest : name;
@@ -337,12 +365,12 @@ static void write_derived(struct sq_jsonw *w, const struct sq_alert *al)
 {
 	struct sq_sv open = SQ_SV(""), key;
 
-	for (size_t i = 0; sq_field_derived(i); i++) {
-		uint32_t field = SQ_F_PRODUCED + (uint32_t)i;
-		struct sq_sv group = derived_group(i, &key);
+	for (uint32_t field = SQ_F_PRODUCED; field < SQ_F_CANONICAL; field++) {
+		struct sq_sv group;
 
 		if (!sq_event_has(al->event, field) || field == SQ_F_D_ARGUMENT)
 			continue;
+		group = derived_group(field - SQ_F_PRODUCED, &key);
 		if (!sq_sv_eq(group, open)) {
 			if (open.n)
 				sq_jsonw_end_object(w);
@@ -371,23 +399,12 @@ static void write_selections(struct sq_jsonw *w, const struct sq_hit *hit, size_
 	sq_jsonw_end_array(w);
 }
 
-/* Last in the document and never empty: sq_alert_write_repeats() relies on both. */
-static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
+static void write_matched(struct sq_jsonw *w, const struct sq_hit *hit, size_t max)
 {
-	size_t max = al->value_max ? al->value_max : SQ_ALERT_VALUE_MAX;
-
-	sq_jsonw_key(w, "squibly");
-	sq_jsonw_object(w);
-	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
-	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
-	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
-	sq_alert_write_flags(w, al->event->flags);
-	write_derived(w, al);
-	write_selections(w, al->hit, max);
 	sq_jsonw_key(w, "matched");
 	sq_jsonw_array(w);
-	for (uint32_t i = 0; i < al->hit->n_matched; i++) {
-		const struct sq_matched *m = &al->hit->matched[i];
+	for (uint32_t i = 0; i < hit->n_matched; i++) {
+		const struct sq_matched *m = &hit->matched[i];
 
 		sq_jsonw_object(w);
 		sq_jsonw_member(w, "field", sq_sv_of(m->field));
@@ -396,31 +413,71 @@ static void write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
 		sq_jsonw_end_object(w);
 	}
 	sq_jsonw_end_array(w);
-	sq_jsonw_end_object(w);
+}
+
+/* From behind what the rule says of itself up to what it says of the event. "squibly" is the last
+ * member of the document and never empty: sq_alert_write_repeats() relies on both. */
+static void write_facts(struct sq_jsonw *w, const struct sq_alert *al,
+                        const struct sq_alert_facts *f)
+{
+	write_host_and_user(w, f);
+	write_process(w, al, f);
+	write_winlog(w, al, f);
+	write_observer(w, al->observer);
+	sq_alert_write_sender(w, al->identity);
+	sq_jsonw_key(w, "squibly");
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
+	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
+	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
+	sq_alert_write_flags(w, al->event->flags);
+	write_derived(w, al);
+}
+
+/* What each alert of an event says alike: number `i` of such parts, which leaves `depth` objects
+ * open. */
+static void write_part(struct sq_jsonw *w, const struct sq_alert *al,
+                       const struct sq_alert_facts *f, unsigned i)
+{
+	static const struct {
+		void (*write)(struct sq_jsonw *w, const struct sq_alert *al,
+		              const struct sq_alert_facts *f);
+		uint32_t depth;
+	} parts[] = { { write_head, 2 }, { write_origin, 1 }, { write_facts, 2 } };
+	struct sq_alert_part *part = al->shared ? &al->shared->parts[i] : NULL;
+	size_t begin = w->out->len;
+
+	if (!part || !part->n) {
+		parts[i].write(w, al, f);
+		if (part)
+			*part = (struct sq_alert_part){ begin, w->out->len - begin, w->comma };
+		return;
+	}
+	/* Room first: what is copied lies in the same buffer, which may move to grow. */
+	if (sq_outbuf_reserve(w->out, part->n))
+		sq_outbuf_put(w->out, (struct sq_sv){ w->out->p + part->at, part->n });
+	w->comma = part->comma;
+	w->depth = parts[i].depth;
 }
 
 void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al)
 {
+	size_t max = al->value_max ? al->value_max : SQ_ALERT_VALUE_MAX;
 	struct sq_jsonw writer = sq_jsonw_of(out), *w = &writer;
 	struct sq_alert_facts f;
-	char time[SQ_TIME_TEXT];
 
 	sq_alert_facts(al, &f);
-	sq_jsonw_object(w);
-	sq_jsonw_member(w, "@timestamp", (struct sq_sv){ time, sq_time_format(f.time_us, time) });
-	sq_jsonw_key(w, "ecs");
-	sq_jsonw_object(w);
-	sq_jsonw_member(w, "version", SQ_SV("8.17.0"));
-	sq_jsonw_end_object(w);
-	write_event(w, al, &f);
+	write_part(w, al, &f, 0);
+	sq_jsonw_int(w, sq_level_severity(al->rule->level));
+	write_part(w, al, &f, 1);
 	write_message(w, al, &f);
-	write_rule(w, al->rule);
-	write_threat(w, al->rule);
-	write_host_and_user(w, &f);
-	write_process(w, al, &f);
-	write_winlog(w, al, &f);
-	write_observer(w, al->observer);
-	sq_alert_write_sender(w, al->identity);
-	write_squibly(w, al);
+	if (al->texts)
+		sq_jsonw_raw(w, al->texts->rules[al->hit->rule].rule);
+	else
+		sq_alert_write_rule(w, al->rule);
+	write_part(w, al, &f, 2);
+	write_selections(w, al->hit, max);
+	write_matched(w, al->hit, max);
+	sq_jsonw_end_object(w);
 	sq_jsonw_end_object(w);
 }

@@ -40,6 +40,9 @@ struct sq_sv sq_alert_techniques(const struct sq_rule *rule, char *to, size_t ca
 /** Part of a path after its last separator. */
 struct sq_sv sq_alert_base_name(struct sq_sv path);
 
+/** Members "rule" and "threat". */
+void sq_alert_write_rule(struct sq_jsonw *w, const struct sq_rule *rule);
+
 /** Members "client" and "tls" of an alert or a dead letter; left out when nothing was proved. */
 void sq_alert_write_sender(struct sq_jsonw *w, const struct sq_identity *id);
 

@@ -16,8 +16,12 @@ struct sq_pipeline {
 	struct sq_reader *reader;
 	struct sq_matcher *matcher;
 	struct sq_pipeline_opts opts;
-	sq_pipeline_see_fn *see; /* NULL: nobody watches */
+	const struct sq_alert_texts *texts; /* of the rule set */
+	sq_pipeline_see_fn *see;            /* NULL: nobody watches */
 	void *see_ctx;
+	struct sq_oracle *oracle; /* NULL: nothing is checked */
+	uint64_t unchecked;       /* records that go by before the next one that is checked */
+	bool checking;            /* the record that is being run */
 	struct sq_event event;
 	struct sq_hits hits;
 };
@@ -32,12 +36,17 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	reader.want_all = reader.want_all || sq_ruleset_wants_all(rs);
 	pl->rules = sq_ruleset_ref(rs);
 	pl->opts = *opts;
+	pl->opts.sieve = opts->validate_all ? NULL : sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
-	if (!pl->reader || !pl->matcher) {
+	pl->texts = sq_alert_texts_of(rs);
+	if (opts->check.one_in)
+		pl->oracle = sq_oracle_new(rs, &reader, &opts->check, &opts->secret);
+	if (!pl->reader || !pl->matcher || !pl->texts || (opts->check.one_in && !pl->oracle)) {
 		sq_pipeline_free(pl);
 		return NULL;
 	}
+	pl->unchecked = pl->oracle ? sq_oracle_stride(pl->oracle) : UINT64_MAX;
 	return pl;
 }
 
@@ -45,9 +54,11 @@ void sq_pipeline_free(struct sq_pipeline *pl)
 {
 	if (!pl)
 		return;
+	sq_oracle_free(pl->oracle);
 	sq_matcher_free(pl->matcher);
 	sq_reader_free(pl->reader);
 	sq_ruleset_unref(pl->rules);
+	sq_sieve_unref(pl->opts.sieve);
 	free(pl);
 }
 
@@ -121,6 +132,7 @@ static bool write_short(struct sq_batch *b, struct sq_alert_ref *ref, enum sq_fo
 	size_t at = b->out.len;
 
 	less.without_original = true;
+	less.shared = NULL;
 	for (size_t i = 0; i < SQ_LEN(value_max); i++) {
 		if (value_max[i] && (!al->value_max || value_max[i] < al->value_max))
 			less.value_max = value_max[i];
@@ -169,20 +181,24 @@ enum effort {
 };
 
 /* Write the alerts of an event. @return how many; fewer than wanted when one did not fit */
-static uint32_t encode_hits(const struct run *r, enum effort effort)
+static uint32_t encode_hits(const struct run *r, const struct sq_event *ev,
+                            const struct sq_hits *hits, enum effort effort)
 {
 	const struct sq_pipeline *pl = r->pl;
+	struct sq_alert_shared shared = { 0 };
 	uint32_t written = 0;
 
-	for (uint32_t i = 0; i < pl->hits.n; i++) {
-		const struct sq_hit *hit = &pl->hits.list[i];
+	for (uint32_t i = 0; i < hits->n; i++) {
+		const struct sq_hit *hit = &hits->list[i];
 		struct sq_alert al = {
-			.event = &pl->event,
+			.event = ev,
 			.rule = sq_ruleset_rule(pl->rules, hit->rule),
 			.hit = hit,
 			.observer = &pl->opts.observer,
 			.peer = r->origin->peer,
 			.identity = r->origin->identity,
+			.texts = pl->texts,
+			.shared = effort == WHOLE ? &shared : NULL,
 			.now = r->now,
 			.without_original =
 				effort >= NO_ORIGINAL || (effort == ORIGINAL_ONCE && written > 0),
@@ -201,13 +217,30 @@ static uint32_t encode_hits(const struct run *r, enum effort effort)
 	return written;
 }
 
-static uint32_t wanted_hits(const struct sq_pipeline *pl)
+static uint32_t wanted_hits(const struct sq_pipeline *pl, const struct sq_hits *hits)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < pl->hits.n; i++)
-		n += sq_ruleset_rule(pl->rules, pl->hits.list[i].rule)->level >= pl->opts.min_level;
+	for (uint32_t i = 0; i < hits->n; i++)
+		n += sq_ruleset_rule(pl->rules, hits->list[i].rule)->level >= pl->opts.min_level;
 	return n;
+}
+
+/* They do not fit, and there is nothing to deliver first: say less of each rather than lose one.
+ * @return how many were written, of `wanted` */
+static uint32_t encode_less(const struct run *r, const struct sq_event *ev,
+                            const struct sq_hits *hits, struct mark before, uint32_t wanted)
+{
+	uint32_t written = 0;
+
+	for (unsigned effort = ORIGINAL_ONCE; written < wanted && effort < EFFORTS; effort++) {
+		cut_to(r->b, before);
+		written = encode_hits(r, ev, hits, (enum effort)effort);
+		if (written == wanted)
+			r->b->counts.alerts_shortened += wanted - (effort == ORIGINAL_ONCE);
+	}
+	r->b->counts.alerts_lost += wanted - written;
+	return written;
 }
 
 /* Whether the event is one to be counted later, when it is known to be no repeat. Of one whose
@@ -218,7 +251,7 @@ static bool leave_event(const struct run *r, struct mark before, uint32_t alerts
 	struct sq_batch *b = r->b;
 	struct sq_event_ref *ref = &b->events[b->n_events];
 
-	if (!pl->opts.deduplicate || alerts < wanted_hits(pl))
+	if (!pl->opts.deduplicate || alerts < wanted_hits(pl, &pl->hits))
 		return false;
 	sq_assert(b->n_events < b->limits.events);
 	*ref = (struct sq_event_ref){ .first_alert = before.n_alerts,
@@ -274,21 +307,16 @@ static bool run_event(const struct run *r)
 	pl->hits.n = 0;
 	pl->hits.capped = false;
 	if (match(r)) {
-		wanted = wanted_hits(pl);
-		written = encode_hits(r, WHOLE);
+		wanted = wanted_hits(pl, &pl->hits);
+		written = encode_hits(r, &pl->event, &pl->hits, WHOLE);
 		if (written < wanted && !is_empty(before)) {
 			cut_to(r->b, before);
 			return false;
 		}
-		/* Too much for an empty buffer: say less of each rather than lose one. */
-		for (unsigned effort = ORIGINAL_ONCE; written < wanted && effort < EFFORTS;
-		     effort++) {
-			cut_to(r->b, before);
-			written = encode_hits(r, (enum effort)effort);
-			if (written == wanted)
-				r->b->counts.alerts_shortened += wanted - (effort == ORIGINAL_ONCE);
-		}
-		r->b->counts.alerts_lost += wanted - written;
+		if (written < wanted)
+			written = encode_less(r, &pl->event, &pl->hits, before, wanted);
+		if (pl->checking)
+			sq_oracle_note(pl->oracle, &pl->event, &pl->hits);
 	}
 	count_event(r, before, written);
 	if (pl->see)
@@ -427,16 +455,96 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 	}
 }
 
+/* The slow way found alerts that the fast one did not: they go out behind those of the record, and
+ * shortened when they do not fit, since the batch cannot be left in the middle of a check. */
+static void raise_missed(void *ctx, const struct sq_event *ev, const struct sq_hits *hits)
+{
+	const struct run *r = ctx;
+	struct mark before = mark_of(r->b);
+	uint32_t wanted = wanted_hits(r->pl, hits), written;
+
+	written = encode_hits(r, ev, hits, WHOLE);
+	if (written < wanted)
+		written = encode_less(r, ev, hits, before, wanted);
+	r->b->counts.alerts += written;
+	r->b->counts.oracle_raised += written;
+}
+
+/* Tell whoever reads the log, and keep the record where malformed ones are kept. */
+static void tell_doubt(const struct run *r, struct sq_sv record)
+{
+	struct sq_batch *b = r->b;
+	char reason[SQ_ORACLE_WORDS + 16];
+
+	(void)snprintf(reason, sizeof(reason), "oracle: %s", sq_oracle_words(r->pl->oracle));
+	sq_oracle_tell(r->pl->oracle, r->origin->peer, b->doubt, sizeof(b->doubt));
+	if (r->pl->opts.dead_letters && !try_dead(r, record, reason, DEAD_RECORD_MAX) &&
+	    !try_dead(r, record, reason, SMALL_VALUE_MAX))
+		b->counts.dead_letters_lost++;
+}
+
+/* Run the record, which the fast way is done with, the slow way too. */
+static void check(const struct run *r, struct sq_sv record)
+{
+	struct sq_counters *c = &r->b->counts;
+	struct run run = *r;
+
+	switch (sq_oracle_end(r->pl->oracle, &r->b->arena, raise_missed, &run)) {
+	case SQ_ORACLE_UNDECIDED:
+		c->oracle_skipped++;
+		return;
+	case SQ_ORACLE_DISAGREES:
+		c->oracle_disagreed++;
+		tell_doubt(r, record);
+		break;
+	case SQ_ORACLE_AGREES:
+		break;
+	}
+	c->oracle_checked++;
+}
+
+/* Whether the next record is to be checked. One that has been begun already is not: what the fast
+ * way found in its first events is not known here any more; the next one is checked in its place.
+ */
+static bool begin_check(struct sq_pipeline *pl, struct sq_batch *b)
+{
+	if (b->rest.p)
+		return false;
+	if (sq_oracle_begin(pl->oracle, b->records[b->done].raw))
+		return true;
+	b->counts.oracle_skipped++;
+	pl->unchecked = 1 + sq_oracle_stride(pl->oracle); /* this one is gone by, too */
+	return false;
+}
+
 void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now now)
 {
 	uint64_t unsure = sq_reader_unsure(pl->reader);
 
+	if (pl->oracle)
+		sq_oracle_time(pl->oracle, now.mono_ns);
+	/* Once for each batch, however often it comes again for want of room for its alerts. */
+	if (pl->opts.sieve && b->sieve != sq_sieve_generation(pl->opts.sieve)) {
+		sq_sieve_run(pl->opts.sieve, b, b->done);
+		b->sieve = sq_sieve_generation(pl->opts.sieve);
+	}
 	while (b->done < b->n_records) {
 		const struct sq_record *rec = &b->records[b->done];
 		const struct run r = { pl, b, &b->origins[rec->origin], now };
 
-		if (!run_record(&r, rec->raw))
+		pl->checking = pl->oracle && (rec->check || !pl->unchecked) && begin_check(pl, b);
+		if (rec->left_out && !b->rest.p) {
+			b->counts.clean++;
+			b->counts.left_out++;
+		} else if (!run_record(&r, rec->raw)) {
 			break;
+		}
+		if (pl->checking) {
+			check(&r, rec->raw);
+			pl->unchecked = sq_oracle_stride(pl->oracle);
+		} else if (pl->unchecked) {
+			pl->unchecked--;
+		}
 		b->rest = (struct sq_sv){ 0 };
 		b->done++;
 	}

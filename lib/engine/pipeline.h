@@ -7,6 +7,8 @@
 
 #include "lib/engine/alert.h"
 #include "lib/engine/dedup.h"
+#include "lib/engine/oracle.h"
+#include "lib/engine/sieve.h"
 #include "lib/model/reader.h"
 
 struct sq_pipeline_opts {
@@ -19,7 +21,10 @@ struct sq_pipeline_opts {
 	bool dead_letters;        /* write malformed records into the batch */
 	/* Leave events that have a key for the caller to count: b->events. b->limits.events > 0. */
 	bool deduplicate;
-	struct sq_siphash_key secret; /* of those keys */
+	struct sq_siphash_key secret; /* of those keys, and of the records that are checked */
+	struct sq_oracle_opts check;  /* a sample of the records, by the slow way (oracle.h) */
+	struct sq_sieve *sieve;       /* of the rule set, referenced; NULL: every record is read */
+	bool validate_all;            /* use no sieve: every record is read */
 	bool derive_all; /* make every derived field of every event, for who looks at them */
 };
 
@@ -34,7 +39,8 @@ void sq_pipeline_free(struct sq_pipeline *pl);
  * alerts of the batch reach b->limits.out: the caller delivers them, calls sq_batch_clear_out() and
  * runs the batch again. Every record is counted into b->counts exactly once; those that hold more
  * than one event count `received` for each further one. What is in b->events is not counted: the
- * caller counts it as alerted or clean, with its alerts, or as dropped_duplicate.
+ * caller counts it as alerted or clean, with its alerts, or as dropped_duplicate. A record that the
+ * sieve leaves out is counted as clean, and shown to nobody.
  */
 void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now now);
 

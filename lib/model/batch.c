@@ -64,6 +64,8 @@ void sq_batch_reset(struct sq_batch *b)
 {
 	b->tail = 0;
 	b->n_records = 0;
+	b->sieve = 0;
+	b->sifted = 0;
 	b->n_origins = 0;
 	b->done = 0;
 	b->rest = (struct sq_sv){ 0 };
@@ -103,4 +105,5 @@ void sq_batch_clear_out(struct sq_batch *b)
 	b->n_dead = 0;
 	b->n_events = 0;
 	b->why[0] = '\0';
+	b->doubt[0] = '\0';
 }

@@ -24,7 +24,7 @@ struct sq_identity {
 struct sq_origin {
 	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
-	uint32_t n;         /* records of this origin in the batch: what the receipt is owed */
+	uint32_t n;         /* records of this origin: what the receipt is owed */
 	uint32_t further;   /* events that records of it held beside their first ones */
 	uint32_t malformed; /* of records and further events */
 	char peer[64];      /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
@@ -33,6 +33,8 @@ struct sq_origin {
 struct sq_record {
 	struct sq_sv raw; /* views the chunk */
 	uint32_t origin;  /* index in sq_batch.origins */
+	bool left_out;    /* no rule can match it: it need not be read (lib/engine/sieve.h) */
+	bool check;       /* read it all the same, and see that none does (lib/engine/sifter.h) */
 };
 
 enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
@@ -90,6 +92,8 @@ struct sq_batch {
 
 	struct sq_record *records;
 	uint32_t n_records;
+	uint64_t sieve;    /* generation of the one that has looked at them; 0: none has */
+	uint32_t sifted;   /* records that it has looked at */
 	uint32_t done;     /* records already run: the pipeline stops early when `out` is full */
 	struct sq_sv rest; /* of records[done], when it holds several events */
 
@@ -106,6 +110,9 @@ struct sq_batch {
 	struct sq_event_ref *events;
 	uint32_t n_events;
 	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
+	/* Of the last record for which the slow way found other alerts (lib/engine/oracle.h):
+	 * "PEER: what differs; record: its beginning", printable; empty when none. */
+	char doubt[1536];
 
 	struct sq_counters counts; /* since the batch was opened; added up by the main loop */
 };

@@ -45,6 +45,9 @@ struct sq_ruleset {
 
 	uint32_t rule_words, group_words; /* of the bit sets, in words of 64 */
 	bool wants_all;
+
+	_Atomic(void *) attached; /* of sq_ruleset_attach() */
+	void (*attached_free)(void *);
 };
 
 static inline void sq_bit_set(uint64_t *bits, uint32_t i)

@@ -5,12 +5,17 @@
 #include <stdlib.h>
 
 #include "lib/rules/compiled.h"
+#include "lib/rules/memo.h"
 #include "lib/rules/plain.h"
 
 struct sq_matcher {
 	struct sq_ruleset *rs;
-	struct sq_hs_scratch *hs;
+	bool is_plain;
+	struct sq_hs_scratch *hs; /* NULL when there is nothing to scan */
 	struct sq_plain_work plain;
+	struct sq_memo_slot *memo;
+	struct sq_memo_slot *learned; /* of the value being scanned; NULL: it is not kept */
+	uint64_t *scanned;            /* bit per predicate that Hyperscan finds */
 	uint64_t fallbacks;
 
 	/* Of the event being run. */
@@ -22,22 +27,29 @@ struct sq_matcher {
 	uint32_t pred_words;
 };
 
-struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
+static struct sq_matcher *new_matcher(struct sq_ruleset *rs, bool is_plain)
 {
 	struct sq_matcher *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
+	m->is_plain = is_plain;
 	m->rs = sq_ruleset_ref(rs);
 	m->pred_words = (rs->plan.n_preds + 63) / 64;
 	m->routes = calloc((size_t)rs->n_channels + 1, sizeof(*m->routes));
 	m->known = calloc((size_t)m->pred_words + 1, sizeof(*m->known));
 	m->value = calloc((size_t)m->pred_words + 1, sizeof(*m->value));
 	m->found = calloc((size_t)rs->rule_words + 1, sizeof(*m->found));
+	m->scanned = calloc((size_t)m->pred_words + 1, sizeof(*m->scanned));
+	m->memo = sq_memo_new();
 	m->plain.regex = sq_regex_scratch_new();
-	if (!m->routes || !m->known || !m->value || !m->found || !m->plain.regex)
+	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned || !m->memo ||
+	    !m->plain.regex)
 		goto fail;
-	for (uint32_t g = 0; g < rs->dbs.n; g++) {
+	for (uint32_t i = 0; !is_plain && i < rs->plan.n_preds; i++)
+		if (rs->plan.preds[i].scanned)
+			sq_bit_set(m->scanned, i);
+	for (uint32_t g = 0; !is_plain && g < rs->dbs.n; g++) {
 		if (rs->dbs.list[g] && sq_hs_scratch_grow(&m->hs, rs->dbs.list[g]) < 0)
 			goto fail;
 	}
@@ -45,6 +57,16 @@ struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
 fail:
 	sq_matcher_free(m);
 	return NULL;
+}
+
+struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs)
+{
+	return new_matcher(rs, false);
+}
+
+struct sq_matcher *sq_matcher_new_plain(struct sq_ruleset *rs)
+{
+	return new_matcher(rs, true);
 }
 
 void sq_matcher_free(struct sq_matcher *m)
@@ -57,6 +79,8 @@ void sq_matcher_free(struct sq_matcher *m)
 	free(m->known);
 	free(m->value);
 	free(m->found);
+	free(m->scanned);
+	free(m->memo);
 	sq_ruleset_unref(m->rs);
 	free(m);
 }
@@ -99,9 +123,8 @@ static void choose_routes(struct sq_matcher *m)
 }
 
 /* A predicate that Hyperscan finds was found: note it and the rules that wait for it. */
-static void on_hit(void *ctx, uint32_t pred)
+static void found(struct sq_matcher *m, uint32_t pred)
 {
-	struct sq_matcher *m = ctx;
 	const struct sq_lists *t = &m->rs->triggered;
 
 	if (pred >= m->rs->plan.n_preds || sq_bit_get(m->value, pred))
@@ -109,6 +132,15 @@ static void on_hit(void *ctx, uint32_t pred)
 	sq_bit_set(m->value, pred);
 	for (uint32_t i = t->first[pred]; i < t->first[pred + 1]; i++)
 		sq_bit_set(m->found, t->all[i]);
+}
+
+static void on_hit(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+
+	if (m->learned && !sq_memo_add(m->learned, pred))
+		m->learned = NULL;
+	found(m, pred);
 }
 
 /* Hyperscan failed on this value, so each of its predicates is run: slow, but nothing is missed. */
@@ -121,14 +153,26 @@ static void scan_plain(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 		const struct sq_planned *p = &m->rs->plan.preds[preds->p[i]];
 
 		if (p->scanned && sq_plain_value(p->pred, p->regex, &m->plain, value))
-			on_hit(m, preds->p[i]);
+			found(m, preds->p[i]);
 	}
 }
 
 static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 {
+	struct sq_memo_slot *slot = sq_memo_place(m->memo, group, value);
+
+	if (slot && sq_memo_is(slot, group, value)) {
+		for (uint32_t i = 0; i < slot->n_hits; i++)
+			found(m, sq_memo_hit(slot, i));
+		return;
+	}
+	m->learned = slot;
+	if (slot)
+		sq_memo_begin(slot, value);
 	if (sq_hsdb_scan(m->rs->dbs.list[group], m->hs, value, on_hit, m) < 0)
 		scan_plain(m, group, value);
+	else if (m->learned)
+		sq_memo_end(m->learned, group);
 }
 
 static void scan_group(struct sq_matcher *m, uint32_t group)
@@ -161,17 +205,23 @@ static void scan(struct sq_matcher *m)
 	}
 }
 
-/* Whether a predicate holds. What Hyperscan finds is known by now; the rest runs once an event. */
-static bool holds(void *ctx, uint32_t pred)
+static __attribute__((noinline)) void find_out(struct sq_matcher *m, uint32_t pred)
 {
-	struct sq_matcher *m = ctx;
 	const struct sq_planned *p = &m->rs->plan.preds[pred];
 
-	if (!p->scanned && !sq_bit_get(m->known, pred)) {
-		sq_bit_set(m->known, pred);
-		if (sq_plain_event(p->pred, p->regex, &m->plain, m->ev, NULL))
-			sq_bit_set(m->value, pred);
-	}
+	sq_bit_set(m->known, pred);
+	if (sq_plain_event(p->pred, p->regex, &m->plain, m->ev, NULL))
+		sq_bit_set(m->value, pred);
+}
+
+/* Whether a predicate holds. What Hyperscan finds is known by now; the rest (all, in a plain
+ * matcher) runs once an event. */
+static inline bool holds(void *ctx, uint32_t pred)
+{
+	struct sq_matcher *m = ctx;
+
+	if (!sq_bit_get(m->known, pred))
+		find_out(m, pred);
 	return sq_bit_get(m->value, pred);
 }
 
@@ -186,8 +236,8 @@ static void add_matched(struct sq_hit *hit, struct sq_matched new)
 	hit->matched[hit->n_matched++] = new;
 }
 
-/* Only of rules that matched, so that events that match nothing do not pay for it. Depth is that of
- * the condition, which is bounded. */
+/* Only of rules that matched, so that events that match nothing do not pay for it; and in a plain
+ * matcher. Depth is that of the condition, which is bounded. */
 static bool is_true(struct sq_matcher *m, const struct sq_expr *e)
 {
 	switch (e->kind) {
@@ -234,6 +284,21 @@ static void add_selections(struct sq_matcher *m, struct sq_hit *hit, const struc
 		add_selections(m, hit, e->args[i], negated != (e->kind == SQ_EXPR_NOT));
 }
 
+/* Which value of the event a predicate holds for. Where there is only one it is that; else the
+ * predicate is run once more. A search that gives up here, where Hyperscan did not, names the first
+ * one. */
+static struct sq_sv which_value(struct sq_matcher *m, const struct sq_planned *p)
+{
+	struct sq_sv value;
+
+	if (!m->is_plain && p->scanned && p->pred->field >= 0 &&
+	    !m->ev->values[p->pred->field].more)
+		return sq_event_get(m->ev, (uint32_t)p->pred->field);
+	if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &value) && p->pred->field >= 0)
+		return sq_event_get(m->ev, (uint32_t)p->pred->field);
+	return value;
+}
+
 static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 {
 	const struct sq_ruleset *rs = m->rs;
@@ -257,11 +322,7 @@ static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 			break;
 		if (!holds(m, l->all[i]))
 			continue;
-		/* The predicate is run once more, to see which value it was. A search that gives up
-		 * here, where Hyperscan did not, names the first one. */
-		if (!sq_plain_event(p->pred, p->regex, &m->plain, m->ev, &what.value) &&
-		    p->pred->field >= 0)
-			what.value = sq_event_get(m->ev, (uint32_t)p->pred->field);
+		what.value = which_value(m, p);
 		if (p->pred->field >= 0)
 			what.field = sq_fields_name(rs->rules.fields, (uint32_t)p->pred->field).p;
 		add_matched(hit, what);
@@ -271,6 +332,18 @@ static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 static bool category_fits(const struct sq_rule *rule, enum sq_category c)
 {
 	return !rule->logsource.categories || rule->logsource.categories >> c & 1;
+}
+
+/* Whether a rule of the event's log source matches. */
+static bool matches(struct sq_matcher *m, uint32_t rule)
+{
+	const struct sq_ruleset *rs = m->rs;
+
+	if (!category_fits(rs->rules.list[rule], m->ev->category))
+		return false;
+	if (m->is_plain)
+		return is_true(m, rs->rules.list[rule]->condition);
+	return sq_cond_run(rs->conds.ops, rs->programs[rule], holds, m);
 }
 
 uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct sq_hits *hits)
@@ -285,11 +358,14 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 	if (m->n_routes == 0)
 		return 0;
 
-	for (uint32_t w = 0; w < m->pred_words; w++)
-		m->known[w] = m->value[w] = 0;
+	for (uint32_t w = 0; w < m->pred_words; w++) {
+		m->known[w] = m->scanned[w];
+		m->value[w] = 0;
+	}
 	for (uint32_t w = 0; w < rs->rule_words; w++)
-		m->found[w] = rs->always[w];
-	scan(m);
+		m->found[w] = m->is_plain ? UINT64_MAX : rs->always[w];
+	if (!m->is_plain)
+		scan(m);
 	for (uint32_t w = 0; w < rs->rule_words; w++) {
 		uint64_t allowed = 0;
 
@@ -298,8 +374,7 @@ uint32_t sq_matcher_run(struct sq_matcher *m, const struct sq_event *ev, struct 
 		for (allowed &= m->found[w]; allowed; allowed &= allowed - 1) {
 			uint32_t rule = w * 64 + (uint32_t)__builtin_ctzll(allowed);
 
-			if (category_fits(rs->rules.list[rule], ev->category) &&
-			    sq_cond_run(rs->conds.ops, rs->programs[rule], holds, m))
+			if (matches(m, rule))
 				tell(m, hits, rule);
 		}
 	}

@@ -34,6 +34,10 @@ struct sq_matcher;
 
 /** Keeps a reference. NULL: out of memory. */
 struct sq_matcher *sq_matcher_new(struct sq_ruleset *rs);
+/** The same, which uses neither Hyperscan, nor what was made for it (which rules wait for what),
+ * nor the conditions' programs: every rule of the log source is tried as it was written. The same
+ * hits, slowly; lib/engine/oracle.h checks the fast one by it. */
+struct sq_matcher *sq_matcher_new_plain(struct sq_ruleset *rs);
 void sq_matcher_free(struct sq_matcher *m);
 
 /** @return hits->n. No allocation, no lock. */

@@ -313,6 +313,23 @@ static void route_fini(struct sq_route *route)
 	free(route->groups);
 }
 
+const void *sq_ruleset_attach(struct sq_ruleset *rs, void *thing, void (*end)(void *thing))
+{
+	void *there = atomic_load(&rs->attached);
+
+	if (!thing || there) {
+		if (thing)
+			end(thing);
+		return there;
+	}
+	if (!atomic_compare_exchange_strong(&rs->attached, &there, thing)) {
+		end(thing);
+		return there;
+	}
+	rs->attached_free = end; /* read by the last reference only */
+	return thing;
+}
+
 void sq_ruleset_unref(struct sq_ruleset *rs)
 {
 	/* Release what this thread did with the set; the last one acquires what all others did. */
@@ -322,6 +339,8 @@ void sq_ruleset_unref(struct sq_ruleset *rs)
 		route_fini(&rs->by_category[c]);
 	for (uint32_t i = 0; i < rs->n_channels; i++)
 		route_fini(&rs->channels[i].route);
+	if (rs->attached)
+		rs->attached_free(rs->attached);
 	free(rs->channels);
 	free(rs->always);
 	lists_fini(&rs->triggered);

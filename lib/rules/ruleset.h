@@ -43,6 +43,15 @@ const struct sq_rule *sq_ruleset_rule(const struct sq_ruleset *rs, uint32_t inde
 const struct sq_fields *sq_ruleset_fields(const struct sq_ruleset *rs);
 bool sq_ruleset_wants_all(const struct sq_ruleset *rs);
 
+/**
+ * Keep what a layer above made of these rules; it lives as long as they do. Any thread; whoever is
+ * first stays, and what comes later is freed at once. One kind of thing per rule set.
+ *
+ * @param thing      taken, and ended by `end`; must be equal whoever makes it
+ * @return what is attached now; with a NULL `thing`: what is attached, or NULL
+ */
+const void *sq_ruleset_attach(struct sq_ruleset *rs, void *thing, void (*end)(void *thing));
+
 /** The compiled databases as bytes for a cache file: key, checksum, databases. @return 0, -ENOMEM,
  *  -ENODATA (nothing to save: a plain set) */
 int sq_ruleset_save(const struct sq_ruleset *rs, struct sq_outbuf *out) SQ_MUST_CHECK;

@@ -6,6 +6,16 @@
 
 #include <yajl/yajl_parse.h>
 
+/* A handle that has met an error must be made anew, and whoever sends what is not JSON shall not
+ * have us ask for memory each time: yajl gets it from here, one piece behind the other until the
+ * handle is dropped. Only what does not fit comes from the heap. */
+enum { POOL = 32 * 1024, PIECE_HEAD = 16 /* the size of a piece, and its alignment */ };
+
+struct pool {
+	size_t used;
+	_Alignas(PIECE_HEAD) char bytes[POOL];
+};
+
 struct sq_json {
 	const struct sq_json_sink *sink;
 	void *ctx;
@@ -18,6 +28,7 @@ struct sq_json {
 	bool cut;     /* the text ended, its value did not */
 	bool refused; /* by us, not by yajl: `why` says it */
 	char why[128];
+	struct pool pool;
 };
 
 /* `n` is shown behind `why`; 0: nothing to show. */
@@ -127,9 +138,54 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
+static bool in_pool(const struct pool *pool, const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)pool->bytes < sizeof(pool->bytes);
+}
+
+static void *pool_alloc(void *ctx, size_t n)
+{
+	struct pool *pool = ctx;
+	size_t whole = (n + 2 * PIECE_HEAD - 1) / PIECE_HEAD * PIECE_HEAD;
+	char *piece;
+
+	if (whole < n || whole > sizeof(pool->bytes) - pool->used) {
+		piece = n > SIZE_MAX - PIECE_HEAD ? NULL : malloc(PIECE_HEAD + n);
+	} else {
+		piece = pool->bytes + pool->used;
+		pool->used += whole;
+	}
+	if (!piece)
+		return NULL;
+	memcpy(piece, &n, sizeof(n));
+	return piece + PIECE_HEAD;
+}
+
+static void pool_free(void *ctx, void *p)
+{
+	if (p && !in_pool(ctx, p))
+		free((char *)p - PIECE_HEAD);
+}
+
+static void *pool_realloc(void *ctx, void *p, size_t n)
+{
+	void *new = pool_alloc(ctx, n);
+	size_t old;
+
+	if (!p || !new)
+		return new;
+	memcpy(&old, (char *)p - PIECE_HEAD, sizeof(old));
+	memcpy(new, p, old < n ? old : n);
+	pool_free(ctx, p);
+	return new;
+}
+
 static bool make_handle(struct sq_json *js)
 {
-	js->yajl = yajl_alloc(&callbacks, NULL, js);
+	yajl_alloc_funcs from_pool = { pool_alloc, pool_realloc, pool_free, &js->pool };
+
+	js->pool.used = 0;
+	js->yajl = yajl_alloc(&callbacks, &from_pool, js);
 	if (!js->yajl)
 		return false;
 	yajl_config(js->yajl, yajl_dont_validate_strings, 1);

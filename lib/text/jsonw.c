@@ -34,45 +34,6 @@ size_t sq_utf8_length(struct sq_sv v)
 	return n;
 }
 
-/* Does none of these eight bytes need a second look: a control, a quote, a backslash, not ASCII?
- * The usual trick of finding a zero byte in a word: a borrow may also mark the byte after a hit,
- * which does no harm, since any mark ends the fast loop. */
-static bool eight_plain(const char *p)
-{
-	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-	uint64_t w, quote, slash;
-
-	memcpy(&w, p, sizeof(w));
-	quote = w ^ ones * '"';
-	slash = w ^ ones * '\\';
-	return (((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & tops) == 0;
-}
-
-/* Length of the front of `v` that goes out as it is. */
-static size_t clean_run(struct sq_sv v)
-{
-	size_t i = 0;
-
-	while (i < v.n) {
-		unsigned char c = (unsigned char)v.p[i];
-
-		if (v.n - i >= 8 && eight_plain(v.p + i)) {
-			i += 8;
-		} else if (c >= 0x80) {
-			size_t n = sq_utf8_length(sq_sv_skip(v, i));
-
-			if (n == 0)
-				break;
-			i += n;
-		} else if (c < 0x20 || c == '"' || c == '\\') {
-			break;
-		} else {
-			i++;
-		}
-	}
-	return i;
-}
-
 static void escape_byte(struct sq_outbuf *out, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -108,61 +69,54 @@ static void escape_byte(struct sq_outbuf *out, unsigned char c)
 	}
 }
 
-void sq_json_escape(struct sq_outbuf *out, struct sq_sv v)
+/* The front of `v` up to its next ASCII character, of which there is at least one byte: sequences
+ * of UTF-8 as they are, the rest as it must be. @return what is left */
+static struct sq_sv put_others(struct sq_outbuf *out, struct sq_sv v)
+{
+	size_t n = 0, one;
+
+	while ((one = sq_utf8_length(sq_sv_skip(v, n))) > 1)
+		n += one;
+	if (n) {
+		sq_outbuf_put(out, sq_sv_first(v, n));
+		return sq_sv_skip(v, n);
+	}
+	escape_byte(out, (unsigned char)v.p[0]);
+	return sq_sv_skip(v, 1);
+}
+
+/* Where there may not be room for the worst: through a piece of its own, which does not ask for
+ * more than is needed. */
+static size_t escape_slowly(struct sq_outbuf *out, struct sq_sv v, sq_escape_fn *copy)
+{
+	enum { PIECE = 256 };
+	char text[2 * PIECE + SQ_ESCAPE_BEHIND];
+	size_t n, done = copy(text, sq_sv_first(v, PIECE), &n);
+
+	sq_outbuf_put(out, (struct sq_sv){ text, n });
+	return done;
+}
+
+static void escape(struct sq_outbuf *out, struct sq_sv v, sq_escape_fn *copy)
 {
 	while (v.n) {
-		size_t n = clean_run(v);
+		size_t n = 0, done;
 
-		sq_outbuf_put(out, sq_sv_first(v, n));
-		v = sq_sv_skip(v, n);
-		if (v.n) {
-			escape_byte(out, (unsigned char)v.p[0]);
-			v = sq_sv_skip(v, 1);
+		if (!out->failed && out->cap - out->len >= 2 * v.n + SQ_ESCAPE_BEHIND) {
+			done = copy(out->p + out->len, v, &n);
+			out->len += n;
+		} else {
+			done = escape_slowly(out, v, copy);
 		}
+		v = sq_sv_skip(v, done);
+		if (v.n && ((unsigned char)v.p[0] < 0x20 || (unsigned char)v.p[0] >= 0x80))
+			v = put_others(out, v);
 	}
 }
 
-static void before_value(struct sq_jsonw *w)
+void sq_json_escape(struct sq_outbuf *out, struct sq_sv v)
 {
-	if (w->comma)
-		sq_outbuf_putc(w->out, ',');
-	w->comma = true;
-}
-
-static void begin(struct sq_jsonw *w, char bracket)
-{
-	before_value(w);
-	sq_outbuf_putc(w->out, bracket);
-	w->comma = false;
-	w->depth++;
-}
-
-static void end(struct sq_jsonw *w, char bracket)
-{
-	sq_assert(w->depth > 0);
-	sq_outbuf_putc(w->out, bracket);
-	w->comma = true;
-	w->depth--;
-}
-
-void sq_jsonw_object(struct sq_jsonw *w)
-{
-	begin(w, '{');
-}
-
-void sq_jsonw_array(struct sq_jsonw *w)
-{
-	begin(w, '[');
-}
-
-void sq_jsonw_end_object(struct sq_jsonw *w)
-{
-	end(w, '}');
-}
-
-void sq_jsonw_end_array(struct sq_jsonw *w)
-{
-	end(w, ']');
+	escape(out, v, sq_escape_best());
 }
 
 void sq_jsonw_key_sv(struct sq_jsonw *w, struct sq_sv key)
@@ -172,17 +126,29 @@ void sq_jsonw_key_sv(struct sq_jsonw *w, struct sq_sv key)
 	w->comma = false;
 }
 
-void sq_jsonw_key(struct sq_jsonw *w, const char *key)
-{
-	sq_jsonw_key_sv(w, sq_sv_of(key));
-}
-
 void sq_jsonw_string(struct sq_jsonw *w, struct sq_sv v)
 {
-	before_value(w);
-	sq_outbuf_putc(w->out, '"');
-	sq_json_escape(w->out, v);
-	sq_outbuf_putc(w->out, '"');
+	struct sq_outbuf *out = w->out;
+	bool comma = w->comma;
+
+	w->comma = true;
+	if (!out->failed && out->cap - out->len >= 2 * v.n + SQ_ESCAPE_BEHIND + 3) {
+		char *to = out->p + out->len;
+		size_t n = 0, done;
+
+		*to = ',';
+		to += comma;
+		*to++ = '"';
+		done = w->escape(to, v, &n);
+		to += n;
+		out->len = (size_t)(to - out->p);
+		if (done < v.n)
+			escape(out, sq_sv_skip(v, done), w->escape);
+	} else {
+		sq_outbuf_put(out, comma ? SQ_SV(",\"") : SQ_SV("\""));
+		escape(out, v, w->escape);
+	}
+	sq_outbuf_putc(out, '"');
 }
 
 void sq_jsonw_int(struct sq_jsonw *w, int64_t v)
@@ -196,26 +162,18 @@ void sq_jsonw_int(struct sq_jsonw *w, int64_t v)
 	while (u /= 10);
 	if (v < 0)
 		*--p = '-';
-	before_value(w);
+	sq_jsonw_before(w);
 	sq_outbuf_put(w->out, (struct sq_sv){ p, (size_t)(text + sizeof(text) - p) });
 }
 
 void sq_jsonw_null(struct sq_jsonw *w)
 {
-	before_value(w);
+	sq_jsonw_before(w);
 	sq_outbuf_put(w->out, SQ_SV("null"));
 }
 
 void sq_jsonw_bool(struct sq_jsonw *w, bool v)
 {
-	before_value(w);
+	sq_jsonw_before(w);
 	sq_outbuf_put(w->out, v ? SQ_SV("true") : SQ_SV("false"));
-}
-
-void sq_jsonw_member(struct sq_jsonw *w, const char *key, struct sq_sv v)
-{
-	if (v.n == 0)
-		return;
-	sq_jsonw_key(w, key);
-	sq_jsonw_string(w, v);
 }

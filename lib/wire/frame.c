@@ -1,7 +1,9 @@
-#include "lib/wire/frame.h"
+#include "lib/wire/frame_private.h"
 
 #include <endian.h>
 #include <errno.h>
+
+#include "lib/base/lineend.h"
 
 /* What the record at the front of the stream is:
  *
@@ -13,14 +15,12 @@
  */
 enum mode { START, LINE, FIRST, MORE, SCALAR };
 
-enum phase { OUTSIDE, STRING, ESCAPE };
+enum { OUTSIDE = SQ_FRAME_OUTSIDE, STRING = SQ_FRAME_STRING, ESCAPE = SQ_FRAME_ESCAPE };
 
 enum {
-	DIGITS_MAX = 9,       /* of an octet count: more is a line that begins with a number */
-	SLACK = 32,           /* blanks at the end of a record that its maximum forgives */
-	LOOK_AHEAD = 64,      /* blanks between '[' and what tells that it is an array */
-	SEARCH_WINDOW = 4096, /* bytes; searched twice, so they should stay in the cache */
-	TYPED_DEPTH = 64,     /* brackets whose kind is remembered */
+	DIGITS_MAX = 9,  /* of an octet count: more is a line that begins with a number */
+	SLACK = 32,      /* blanks at the end of a record that its maximum forgives */
+	LOOK_AHEAD = 64, /* blanks between '[' and what tells that it is an array */
 };
 
 enum { WAIT = 0, RECORD = 1, AGAIN = 2 }; /* or a negative errno */
@@ -108,22 +108,13 @@ static int unfinished(struct sq_frame *f, struct cut *c)
 	return report ? -EMSGSIZE : WAIT;
 }
 
-/* Position of the first LF or NUL, or SIZE_MAX. Searched in windows, so that a buffer full of
- * records that end in NUL is not searched to its far end for an LF at each of them. */
+/* Position of the first LF or NUL, or SIZE_MAX. */
 static size_t line_end(struct sq_frame *f, struct sq_sv v)
 {
-	while (f->no_end < v.n) {
-		struct sq_sv w = sq_sv_first(sq_sv_skip(v, f->no_end), SEARCH_WINDOW);
-		size_t lf = sq_sv_chr(w, '\n');
-		size_t nul = sq_sv_chr(sq_sv_first(w, lf), '\0');
+	size_t more = sq_line_end(sq_sv_skip(v, f->no_end));
 
-		if (lf != SIZE_MAX || nul != SIZE_MAX) {
-			f->no_end += nul != SIZE_MAX ? nul : lf;
-			return f->no_end;
-		}
-		f->no_end += w.n;
-	}
-	return SIZE_MAX;
+	f->no_end = more == SIZE_MAX ? v.n : f->no_end + more;
+	return more == SIZE_MAX ? SIZE_MAX : f->no_end;
 }
 
 static int cut_line(struct sq_frame *f, struct cut *c)
@@ -191,7 +182,8 @@ static size_t scan_string(struct sq_frame *f, struct sq_sv v, size_t i)
 
 static bool in_object(const struct sq_frame *f)
 {
-	return f->depth && f->depth <= TYPED_DEPTH && (f->containers >> (f->depth - 1) & 1);
+	return f->depth && f->depth <= SQ_FRAME_TYPED_DEPTH &&
+	       (f->containers >> (f->depth - 1) & 1);
 }
 
 /* May JSON go on with `c` as the first byte of a line? Behind a colon at the end of the very first
@@ -205,16 +197,6 @@ static bool may_begin_line(const struct sq_frame *f, char c)
 		return f->last == '[' || (f->last == ':' && !f->first_line) ||
 		       (f->last == ',' && !in_object(f));
 	return strchr("}],:\"", c) != NULL;
-}
-
-static void open_bracket(struct sq_frame *f, char c)
-{
-	if (f->depth < TYPED_DEPTH) {
-		uint64_t bit = (uint64_t)1 << f->depth;
-
-		f->containers = c == '{' ? f->containers | bit : f->containers & ~bit;
-	}
-	f->depth++;
 }
 
 enum scan { SCAN_MORE, SCAN_WHOLE, SCAN_BROKEN };
@@ -260,7 +242,7 @@ static enum scan scan(struct sq_frame *f, struct sq_sv v, size_t *ret_end, size_
 		if (c == '"')
 			f->phase = STRING;
 		else if (c == '{' || c == '[')
-			open_bracket(f, c);
+			sq_frame_open_bracket(f, c);
 		else if ((c == '}' || c == ']') && --f->depth == 0) {
 			*ret_end = *ret_next = i;
 			return SCAN_WHOLE;
@@ -288,6 +270,8 @@ static int cut_json(struct sq_frame *f, struct cut *c)
 		if (end != SIZE_MAX && ends_with_brace(sq_sv_first(v, end)) &&
 		    fits(f, sq_sv_first(v, end)))
 			return finish(f, c, end, end + 1);
+		if (end == SIZE_MAX && sq_frame_quick(f, v))
+			return finish(f, c, f->scanned, f->scanned);
 	}
 	switch (scan(f, v, &end, &next)) {
 	case SCAN_WHOLE:
@@ -485,12 +469,34 @@ static int cut_start(struct sq_frame *f, struct cut *c)
 	return AGAIN;
 }
 
+/* Nearly every record: a line from '{' to '}', right behind the one before it. What is said below
+ * of all others says the same of it, in more steps.
+ * @return its length; 0: it is not so simple */
+static size_t plain_line(struct sq_frame *f, struct sq_sv in)
+{
+	size_t end;
+
+	if (f->mode != START || f->in_array || !f->began || f->skip || !in.n || in.p[0] != '{')
+		return 0;
+	end = line_end(f, in);
+	if (end == SIZE_MAX || end > f->max_record || in.p[end - 1] != '}')
+		return 0;
+	f->no_end = 0;
+	return end;
+}
+
 int sq_frame_next(struct sq_frame *f, struct sq_sv in, bool eof, size_t *ret_used,
                   struct sq_sv *ret_rec)
 {
 	struct cut c = { .in = in, .eof = eof };
+	size_t n = plain_line(f, in);
 	int r = AGAIN;
 
+	if (SQ_LIKELY(n)) {
+		*ret_used = n + 1;
+		*ret_rec = sq_sv_first(in, n);
+		return RECORD;
+	}
 	while (r == AGAIN) {
 		switch ((enum mode)f->mode) {
 		case START:

@@ -59,6 +59,18 @@ static inline struct sq_frame sq_frame_of(uint32_t max_record)
 	return (struct sq_frame){ .max_record = max_record };
 }
 
+/** For a part of a stream that begins where a record does, and not with the first one. */
+static inline struct sq_frame sq_frame_between(uint32_t max_record)
+{
+	return (struct sq_frame){ .max_record = max_record, .began = true };
+}
+
+/** With nothing left unread it will cut what follows as sq_frame_between() would. */
+static inline bool sq_frame_is_between(const struct sq_frame *f)
+{
+	return f->began && !f->mode && !f->in_array && !f->skip && !f->dropping && !f->no_end;
+}
+
 /**
  * Take the next record out of `in`, the unread bytes of the stream: what was there at the last
  * call less `*ret_used` of it, plus whatever has arrived since.

@@ -21,11 +21,12 @@ struct fixture {
 	bool paused, drained, closed;
 	bool once; /* the feeder stops itself when all is fed, and the loop is left with its alert
 	            */
-	bool hold; /* deliver keeps what it gets, until let_go() */
-	unsigned clean_from; /* records from this number on match nothing; 0: all do */
+	unsigned attack_every; /* one record in so many is one; 0: all of them */
+	bool hold;             /* deliver keeps what it gets, until let_go() */
 	struct sq_batch *kept[64];
 	unsigned n_kept;
 	struct sq_ruleset *rules;
+	struct sqd_sievebox sieves;
 };
 
 static struct fixture *fixture; /* of the receipt, which has no context */
@@ -47,7 +48,8 @@ static void on_deliver(void *ctx, struct sq_batch *b)
 		struct sq_sv text = { b->out.p + b->alerts[i].text[SQ_FORMAT_JSON].at,
 			              b->alerts[i].text[SQ_FORMAT_JSON].n };
 
-		assert_int_equal(evil_number(text), f->seen);
+		assert_int_equal(evil_number(text),
+		                 f->seen * (f->attack_every ? f->attack_every : 1));
 		f->seen++;
 	}
 	if (f->hold)
@@ -90,8 +92,8 @@ static void feed(uv_idle_t *h)
 		origin = sqd_dispatch_origin(f->dispatch, b, &f->receipt, "192.0.2.1:1");
 		assert_int_equal(origin, 0);
 		n = evil_record(b->chunk + b->tail, 256, f->fed);
-		if (f->clean_from && f->fed >= f->clean_from) /* "evil" no more */
-			*(char *)memmem(b->chunk + b->tail, n, "evil", 4) = 'c';
+		if (f->attack_every && f->fed % f->attack_every) /* its number is in no alert */
+			memcpy((char *)memmem(b->chunk + b->tail, n, "evil", 4), "good", 4);
 		f->fed++;
 		assert_int_equal(sq_batch_add(b, 0, (struct sq_sv){ b->chunk + b->tail, n }), 0);
 		b->tail += (uint32_t)n;
@@ -121,6 +123,7 @@ static void setup_opts(struct fixture *f, unsigned workers, uint32_t out, bool s
 		.workers = workers,
 		.skip_bare = skip_bare,
 		.totals = &f->totals,
+		.sieves = &f->sieves,
 		.deliver = on_deliver,
 		.resume = on_resume,
 		.drained = on_drained,
@@ -131,6 +134,7 @@ static void setup_opts(struct fixture *f, unsigned workers, uint32_t out, bool s
 	char path[] = "/tmp/squibly-dispatch-XXXXXX.yml";
 
 	*f = (struct fixture){ .receipt.settled = on_settled };
+	sqd_sievebox_init(&f->sieves);
 	fixture = f;
 	close(mkstemps(path, 4));
 	write_rule(path, "evil");
@@ -167,6 +171,7 @@ static void teardown(struct fixture *f)
 	assert_true(f->closed);
 	sqd_loop_end(&f->loop);
 	sq_ruleset_unref(f->rules);
+	sqd_sievebox_fini(&f->sieves);
 }
 
 static void feed_all(struct fixture *f, unsigned n)
@@ -284,11 +289,11 @@ static void what_nothing_was_made_of_is_not_delivered(void **state)
 	(void)state;
 	setup_opts(&f, 1, 1 << 20, true);
 	f.hold = true;
-	f.clean_from = 16; /* one batch */
+	f.attack_every = 1000000; /* the first; the second and third batch have none */
 	feed_all(&f, 48);
 	while (f.totals.clean + f.totals.alerted < 48)
 		uv_run(&f.loop, UV_RUN_ONCE);
-	assert_int_equal(f.totals.alerted, 16);
+	assert_int_equal(f.totals.alerted, 1);
 	assert_true(f.n_kept > 0 && f.delivered == f.n_kept);
 	assert_int_equal(f.receipt.unsettled, 48);
 	assert_ptr_equal(sqd_dispatch_ctx_of(f.kept[0]), &f);
@@ -298,6 +303,41 @@ static void what_nothing_was_made_of_is_not_delivered(void **state)
 	assert_int_equal(f.settled, 1);
 	drain(&f);
 	assert_int_equal(f.delivered, f.n_kept);
+	teardown(&f);
+}
+
+/* Who reads is told in time, and only while the next turn may bring some back. */
+static void a_turn_that_takes_the_last_batch_is_short(void **state)
+{
+	struct fixture f;
+	uint64_t turn;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	uv_idle_stop(&f.feeder);
+	f.hold = true;
+	f.wanted = 6 * 16;
+	uv_run(&f.loop, UV_RUN_NOWAIT);
+	turn = sqd_dispatch_turn(f.dispatch);
+	feed(&f.feeder);
+	feed(&f.feeder);
+	assert_int_equal(f.fed, 5 * 16);
+	assert_false(sqd_dispatch_short(f.dispatch));
+	feed(&f.feeder);
+	assert_int_equal(f.fed, 6 * 16);
+	assert_true(sqd_dispatch_short(f.dispatch));
+	assert_int_equal(sqd_dispatch_turn(f.dispatch), turn);
+	uv_run(&f.loop, UV_RUN_NOWAIT);
+	assert_int_equal(sqd_dispatch_turn(f.dispatch), turn + 1);
+	assert_false(sqd_dispatch_short(f.dispatch)); /* there were none to begin with */
+	while (f.n_kept < 6)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	f.hold = false;
+	for (unsigned i = 0; i < f.n_kept; i++)
+		sqd_dispatch_delivered(f.dispatch, f.kept[i]);
+	assert_int_equal(f.totals.pauses, 0);
+	drain(&f);
+	assert_int_equal(f.seen, 6 * 16);
 	teardown(&f);
 }
 
@@ -347,6 +387,117 @@ static void new_rules_are_taken_up_between_batches(void **state)
 	teardown(&f);
 }
 
+/* As new rules come: the sieve first, then the workers. */
+static void use_sieve(struct fixture *f, uint64_t generation)
+{
+	struct sq_sieve *sieve = sq_sieve_new(f->rules, generation);
+
+	assert_non_null(sieve);
+	sqd_sievebox_put(&f->sieves, sieve);
+	sq_sieve_unref(sieve);
+}
+
+static void what_no_rule_can_match_is_settled_without_a_worker(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	use_sieve(&f, 1);
+	f.attack_every = 1000000;
+	f.seen = 0;
+	feed_all(&f, 1); /* the attack */
+	while (!f.seen)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	uv_idle_start(&f.feeder, feed);
+	feed_all(&f, 500);
+	while (f.receipt.unsettled)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_int_equal(f.totals.left_out, 499);
+	assert_int_equal(f.totals.clean, 499);
+	assert_int_equal(sq_counters_accounted(&f.totals), f.totals.received);
+	drain(&f);
+	assert_int_equal(f.seen, 1);
+	teardown(&f);
+}
+
+/* Also when a batch is empty and those before it are not back: it waits for its turn. */
+static void attacks_among_much_else_leave_in_order(void **state)
+{
+	static const unsigned every[] = { 2, 7, 33, 100 };
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(every); i++) {
+		struct fixture f;
+
+		setup(&f, 3, 1 << 20);
+		use_sieve(&f, 1);
+		f.attack_every = every[i];
+		feed_all(&f, 6000);
+		drain(&f);
+		assert_int_equal(f.seen, (6000 + every[i] - 1) / every[i]);
+		assert_int_equal(f.totals.alerted, f.seen);
+		assert_int_equal(f.totals.clean, 6000 - f.seen);
+		assert_true(f.totals.left_out > 0);
+		assert_int_equal(f.receipt.unsettled, 0);
+		teardown(&f);
+	}
+}
+
+static void an_empty_batch_waits_for_those_before_it(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	use_sieve(&f, 1);
+	f.attack_every = 40; /* a batch has sixteen: the first has one, the second has none */
+	f.hold = true;
+	feed_all(&f, 32);
+	for (int i = 0; i < 50 && !f.n_kept; i++) {
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+		uv_sleep(1);
+	}
+	assert_int_equal(f.n_kept, 1);
+	for (int i = 0; i < 5; i++)
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+	assert_int_equal(f.receipt.unsettled, 32); /* not those of the second before the first */
+	f.hold = false;
+	for (unsigned i = 0; i < f.n_kept; i++)
+		sqd_dispatch_delivered(f.dispatch, f.kept[i]);
+	drain(&f);
+	assert_int_equal(f.receipt.unsettled, 0);
+	assert_int_equal(f.settled, 1);
+	teardown(&f);
+}
+
+static void sieves_change_while_records_run(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 2, 1 << 20);
+	f.attack_every = 5;
+	f.wanted = 4000;
+	for (uint64_t g = 2; f.fed < f.wanted; g++) {
+		struct sqd_workers *w = sqd_dispatch_workers(f.dispatch);
+
+		if (g % 3)
+			use_sieve(&f, g);
+		else
+			sqd_sievebox_put(&f.sieves, NULL);
+		uv_run(&f.loop, UV_RUN_ONCE);
+		for (unsigned i = 0; i < 2; i++)
+			sqd_workers_offer(w, i, gear_of(f.rules, g));
+	}
+	uv_idle_stop(&f.feeder);
+	drain(&f);
+	assert_int_equal(f.seen, 800);
+	assert_int_equal(f.totals.clean, 3200);
+	assert_true(f.totals.left_out > 0 && f.totals.left_out < 3200);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,8 +507,13 @@ int main(void)
 		cmocka_unit_test(a_record_from_before_polling_does_not_wait_for_an_event),
 		cmocka_unit_test(inputs_wait_while_no_batch_is_free),
 		cmocka_unit_test(what_nothing_was_made_of_is_not_delivered),
+		cmocka_unit_test(a_turn_that_takes_the_last_batch_is_short),
 		cmocka_unit_test(at_the_deadline_everybody_is_settled),
 		cmocka_unit_test(new_rules_are_taken_up_between_batches),
+		cmocka_unit_test(what_no_rule_can_match_is_settled_without_a_worker),
+		cmocka_unit_test(attacks_among_much_else_leave_in_order),
+		cmocka_unit_test(an_empty_batch_waits_for_those_before_it),
+		cmocka_unit_test(sieves_change_while_records_run),
 	};
 
 	return cmocka_run_group_tests_name("flow/dispatch", tests, NULL, NULL);

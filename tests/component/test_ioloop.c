@@ -59,6 +59,7 @@ struct fixture {
 	struct fake_output *out;
 	struct sq_counters totals, mine;
 	struct sq_ruleset *rules;
+	struct sqd_sievebox sieves; /* with none in it, if the test puts none there */
 	struct feeder *feeder[LOOPS];
 	bool stalled; /* the output sends nothing */
 	bool joined;
@@ -303,6 +304,7 @@ static void make_loops(struct fixture *f, const unsigned every[LOOPS],
 		                               .eager = 1,
 		                               .limits = *limits,
 		                               .workers = sqd_dispatch_workers(f->dispatch),
+		                               .sieves = &f->sieves,
 		                               .deliver = on_deliver,
 		                               .drained = on_drained,
 		                               .answered = on_answered,
@@ -370,6 +372,7 @@ static struct fixture *setup(unsigned every0, unsigned every1, uint32_t out)
 	write_rule(path, "evil");
 	f->rules = load_rules(path);
 	unlink(path);
+	sqd_sievebox_init(&f->sieves);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->out = fake_new(SQD_FRAMING_LF);
 	route.queue = f->queue = sqd_outqueue_new(&f->out->base, QUEUE_BYTES);
@@ -424,6 +427,7 @@ static void teardown(struct fixture *f)
 	sqd_ioloops_free(f->ioloops);
 	sqd_settling_free(f->settling);
 	sq_ruleset_unref(f->rules);
+	sqd_sievebox_fini(&f->sieves);
 	free(f);
 }
 
@@ -504,6 +508,36 @@ static bool first_waits_and_second_is_through(void *ctx)
 
 	return atomic_load(&f->feeder[0]->n_pauses) &&
 	       atomic_load(&f->feeder[1]->n_settled) == WINDOWS;
+}
+
+/* The sieve changes all the while: each loop takes it up for itself. */
+static void what_no_rule_can_match_is_settled_on_its_loop(void **state SQ_UNUSED)
+{
+	struct fixture *f = setup(50, 7, 1 << 20);
+	unsigned evil = (RECORDS + 49) / 50 + (RECORDS + 6) / 7;
+	struct sq_counters c;
+
+	run(f);
+	for (uint64_t g = 2; !is_settled(f); g++) {
+		struct sq_sieve *sieve = g % 5 ? sq_sieve_new(f->rules, g) : NULL;
+
+		sqd_sievebox_put(&f->sieves, sieve);
+		sq_sieve_unref(sieve);
+		for (unsigned i = 0; i < 2; i++)
+			sqd_workers_offer(sqd_dispatch_workers(f->dispatch), i,
+			                  gear_of(f->rules, g));
+		for (int i = 0; i < 20; i++) {
+			uv_run(&f->loop, UV_RUN_NOWAIT);
+			let_through(f);
+		}
+	}
+	drain(f);
+	sqd_ioloops_join(f->ioloops);
+	c = counts(f);
+	assert_int_equal(c.alerted, evil);
+	assert_int_equal(c.clean, LOOPS * RECORDS - evil);
+	assert_true(c.left_out > 0);
+	teardown(f);
 }
 
 static void a_loop_without_batches_holds_up_no_other(void **state SQ_UNUSED)
@@ -734,6 +768,7 @@ int main(void)
 		cmocka_unit_test(every_loop_keeps_its_order_and_is_told_on_its_own_thread),
 		cmocka_unit_test(nothing_but_alerts),
 		cmocka_unit_test(batches_that_are_delivered_in_parts),
+		cmocka_unit_test(what_no_rule_can_match_is_settled_on_its_loop),
 		cmocka_unit_test(a_loop_without_batches_holds_up_no_other),
 		cmocka_unit_test(nobody_is_told_before_the_output_has_sent),
 		cmocka_unit_test(who_waits_is_woken_when_the_output_has_sent),

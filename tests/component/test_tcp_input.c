@@ -313,6 +313,49 @@ static void the_busy_do_not_starve_the_quiet(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* When batches come to an end in a turn of the loop, the rest wait for the next one, unpaused, and
+ * are first then, though others have bytes again. */
+static void who_was_not_read_in_a_short_turn_comes_first(void **state SQ_UNUSED)
+{
+	char name[64];
+	struct world w;
+	int fd[2], first;
+
+	make(&w);
+	world_start(&w);
+	w.d.turn = 1;
+	w.d.short_at = 1;
+	for (int i = 0; i < 2; i++)
+		fd[i] = dial(&w);
+	wait_count(&w, &w.counts.connections, 2);
+	for (int i = 0; i < 2; i++)
+		say(fd[i], "{\"n\":1}\n");
+	wait_count(&w, &w.counts.received, 1);
+	world_turn(&w, 20);
+	assert_int_equal(w.counts.received, 1);
+	world_name_of(fd[0], name);
+	first = strcmp(w.d.open->origins[0].peer, name) == 0 ? 0 : 1;
+	say(fd[first], "{\"n\":2}\n");
+	w.d.turn = 2;
+	w.d.short_at = 2;
+	wait_count(&w, &w.counts.received, 2);
+	world_turn(&w, 20);
+	assert_int_equal(w.counts.received, 2);
+	w.d.turn = 3;
+	w.d.short_at = 0;
+	world_turn(&w, 5);
+	w.d.turn = 4;
+	wait_count(&w, &w.counts.received, 3);
+	wait_records(&w, 3);
+	world_name_of(fd[!first], name);
+	assert_string_equal(w.d.peers[1], name);
+	assert_string_equal(w.d.peers[2], w.d.peers[0]);
+	assert_int_equal(w.counts.pauses, 0);
+	close(fd[0]);
+	close(fd[1]);
+	world_end(&w);
+}
+
 static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -525,6 +568,7 @@ int main(void)
 		cmocka_unit_test(foreign_protocols_are_told_apart_and_the_listener_lives),
 		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
 		cmocka_unit_test(the_busy_do_not_starve_the_quiet),
+		cmocka_unit_test(who_was_not_read_in_a_short_turn_comes_first),
 		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
 		cmocka_unit_test(more_connections_than_allowed_are_refused),
 		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),

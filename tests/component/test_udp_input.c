@@ -1,6 +1,7 @@
 #include <zlib.h>
 
 #include "daemon/base/address.h"
+#include "daemon/input/udp_private.h"
 #include "tests/support/input_world.h"
 
 static void make(struct world *w)
@@ -278,6 +279,99 @@ static void what_the_kernel_dropped_is_counted(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* Losses that no later datagram tells of show within a second or so. */
+static void what_was_lost_before_a_silence_is_counted(void **state SQ_UNUSED)
+{
+	enum { N = 500 };
+	char text[1000];
+	struct world w;
+
+	memset(text, 'x', sizeof(text));
+	make(&w);
+	w.cfg.udp.receive_buffer = 8 * 1024;
+	start(&w);
+	say(&w, "first"); /* the kernel is asked then, and not again at once */
+	wait_records(&w, 1);
+	fake_dispatch_settle(&w.d);
+	for (int i = 0; i < N; i++)
+		say_n(&w, text, sizeof(text));
+	for (int ms = 0; w.counts.received + w.counts.kernel_dropped < N + 1 && ms < 10000; ms++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		(void)world_has_records(&w);
+		fake_dispatch_settle(&w.d);
+		usleep(1000);
+	}
+	assert_int_equal(w.counts.received + w.counts.kernel_dropped, N + 1);
+	world_end(&w);
+}
+
+/* Send until it is `n` in all, and let the input read them in one turn of the loop. @return it
+ * looks at the socket */
+static bool looks_after(struct world *w, unsigned n)
+{
+	struct sqd_udp *u = SQ_CONTAINER(w->in, struct sqd_udp, base);
+
+	for (uint64_t i = w->counts.received; i < n; i++)
+		say(w, "{\"n\":1}");
+	while (w->counts.received < n)
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	return uv_is_active((uv_handle_t *)&u->poll);
+}
+
+static void a_flood_is_gathered_where_the_buffer_is_large(void **state SQ_UNUSED)
+{
+	enum { MANY = 60 };
+	struct sqd_udp *u;
+	struct world w;
+
+	make(&w);
+	w.cfg.udp.receive_buffer = 8 << 20;
+	start(&w);
+	u = SQ_CONTAINER(w.in, struct sqd_udp, base);
+	assert_true(looks_after(&w, 1));
+	if (!u->may_nap) { /* rmem_max, and no right to override it */
+		world_end(&w);
+		skip();
+	}
+	u->busy_ms = 0; /* a millisecond that has just begun */
+	assert_false(looks_after(&w, 1 + MANY));
+	say(&w, "{\"n\":2}"); /* comes in the pause: taken after it, or before the end */
+	sqd_input_udp.stop(w.in);
+	assert_int_equal(w.counts.received, MANY + 2);
+	world_end(&w);
+}
+
+static void after_a_flood_it_looks_again(void **state SQ_UNUSED)
+{
+	struct sqd_udp *u;
+	struct world w;
+
+	make(&w);
+	w.cfg.udp.receive_buffer = 8 << 20;
+	start(&w);
+	u = SQ_CONTAINER(w.in, struct sqd_udp, base);
+	(void)looks_after(&w, 60);
+	for (int ms = 0; !uv_is_active((uv_handle_t *)&u->poll) && ms < 10000; ms++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_true(uv_is_active((uv_handle_t *)&u->poll));
+	say(&w, "{\"n\":2}");
+	expect_count(&w, &w.counts.received, 61);
+	world_end(&w);
+}
+
+static void a_small_buffer_is_not_trusted_with_a_flood(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w);
+	w.cfg.udp.receive_buffer = 512 * 1024;
+	start(&w);
+	assert_true(looks_after(&w, 60));
+	world_end(&w);
+}
+
 /* As logger -u -d and syslog(3) send: an unnamed socket, who it is the kernel knows. */
 static void a_unix_socket_takes_datagrams_too(void **state SQ_UNUSED)
 {
@@ -348,6 +442,10 @@ int main(void)
 		cmocka_unit_test(the_longest_datagram_fits_unless_the_record_may_not),
 		cmocka_unit_test(without_batches_datagrams_wait_and_none_is_lost),
 		cmocka_unit_test(what_the_kernel_dropped_is_counted),
+		cmocka_unit_test(what_was_lost_before_a_silence_is_counted),
+		cmocka_unit_test(a_flood_is_gathered_where_the_buffer_is_large),
+		cmocka_unit_test(after_a_flood_it_looks_again),
+		cmocka_unit_test(a_small_buffer_is_not_trusted_with_a_flood),
 		cmocka_unit_test(a_unix_socket_takes_datagrams_too),
 		cmocka_unit_test(the_file_of_a_unix_socket_goes_when_the_input_stops),
 		cmocka_unit_test(a_failed_start_closes_too),

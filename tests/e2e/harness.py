@@ -88,7 +88,7 @@ def scan(*args, stdin=None):
     out, err = squibly("scan", "--format", "json", *args, stdin=stdin)
     alerts = [json.loads(line) for line in out.splitlines()]
     numbers = {}
-    for value, name in re.findall(r"(\d+) (events|alerts|malformed|oversized)", err):
+    for value, name in re.findall(r"(\d+) (events|alerts|malformed|oversized|unread)", err):
         numbers[name] = int(value)
     return alerts, numbers
 
@@ -144,7 +144,8 @@ class Upstream:
 class Daemon:
     """squiblyd with a configuration in a folder of its own, listening on ports of its own."""
 
-    def __init__(self, config="", inputs=True, args=(), upstream=None, env=None, folder=None, wrap=(), pass_fds=()):
+    def __init__(self, config="", inputs=True, args=(), upstream=None, env=None, folder=None, wrap=(), pass_fds=(),
+                 program=SQUIBLYD):
         self.folder = folder or tempfile.mkdtemp(prefix="squiblyd-e2e-")
         self.config = os.path.join(self.folder, "squiblyd.yaml")
         text = ""
@@ -158,7 +159,7 @@ class Daemon:
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text + config)
         # `wrap`: a program that runs it, and its arguments.
-        self.args = [*wrap, SQUIBLYD, *(["-c", self.config] if text or config else []), *args]
+        self.args = [*wrap, program, *(["-c", self.config] if text or config else []), *args]
         self.env = dict(os.environ, XDG_CACHE_HOME=os.path.join(self.folder, "cache"), **(env or {}))
         self.out, self.err = [], []
         self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env, pass_fds=pass_fds,

@@ -99,9 +99,12 @@ class Scan(Case):
 
     def test_a_bad_record_does_not_hide_the_next(self):
         data = b"not an event\n" + b'{"a":"\\x"}\n' + b'{"EventID":4688,"Comm\n' + attack(1)
-        alerts, n = scan(stdin=data)
+        alerts, n = scan("--malformed", stdin=data)
         self.assertEqual(len(alerts), 1)
         self.assertEqual((n["events"], n["malformed"]), (4, 3))
+        # Otherwise one that looks like an object is not even read, since no rule can match it.
+        alerts, n = scan(stdin=data)
+        self.assertEqual((len(alerts), n["events"], n["malformed"], n["unread"]), (1, 4, 2, 1))
 
     def test_an_oversized_record_is_skipped_and_counted_once(self):
         data = ordinary(1) + b'{"x":"' + b"y" * 5000 + b'"}\n' + attack(2)

@@ -23,7 +23,19 @@ struct sqd_dispatch {
 	char subjects[FAKE_RECORDS][64]; /* of the sender's certificate; "" when it showed none */
 	unsigned n;
 	unsigned opened; /* batches taken, all in all */
+	uint64_t turn;
+	uint32_t short_at; /* records in the open batch; 0: never */
 };
+
+bool sqd_dispatch_short(const struct sqd_dispatch *d)
+{
+	return d->short_at && d->open && d->open->n_records >= d->short_at;
+}
+
+uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d)
+{
+	return d->turn;
+}
 
 struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
 {

@@ -53,3 +53,10 @@ static inline char *exact(const char *p, size_t n)
 		memcpy(copy, p, n);
 	return copy;
 }
+
+/** The next of a row of numbers that is the same in every run (Knuth's MMIX generator). */
+static inline uint32_t test_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*seed >> 33);
+}

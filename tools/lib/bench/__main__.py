@@ -7,13 +7,19 @@ import subprocess
 import sys
 import tempfile
 
+import attack
 import daemon
+import latency
+import receive
+import rules
 import scan
 import skim
 import wire
-from common import ROUNDS, SHARED, cpu_name
+from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
-NAMES = ("scan", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim")
+NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
+         "recv", "attack", "rules", "connections", "latency", "udp",
+         "idle10k")
 
 
 def main():
@@ -25,7 +31,8 @@ def main():
     try:
         corpus = os.path.join(folder, "corpus.ndjson")
         with open(corpus, "wb") as f:
-            subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", "10"], stdout=f, check=True)
+            subprocess.run([os.path.join(SHARED, "tools", "corpus"), "-n", str(COPIES)], stdout=f, check=True)
+            on_disk(f)
         size = os.path.getsize(corpus)
         print(f"tools/bench {ROUNDS}: {datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %z}, {cpu_name()}, "
               f"{os.cpu_count()} CPUs, Linux {platform.release()}; {size / 1e6:.0f} MB; best of {ROUNDS}\n")
@@ -33,6 +40,7 @@ def main():
             events = sum(1 for _ in f)
         run = {
             "scan": lambda: scan.scan(corpus, size, events, folder),
+            "scan-rg": lambda: scan.scan_rg(corpus, size, events, folder),
             "pack": lambda: scan.pack(corpus, folder),
             "derived": lambda: scan.derived(folder),
             "tcp": lambda: daemon.tcp(corpus, events, folder),
@@ -42,6 +50,13 @@ def main():
             "idle": lambda: wire.idle(folder),
             "bulk": lambda: wire.bulk(corpus, events, folder),
             "skim": lambda: skim.skim(corpus),
+            "recv": lambda: receive.recv(corpus, size, events, folder),
+            "attack": lambda: attack.attack(corpus, folder),
+            "rules": lambda: rules.rules(corpus, folder),
+            "connections": lambda: receive.connections(corpus, size, events, folder),
+            "latency": lambda: latency.latency(corpus, folder),
+            "udp": lambda: receive.udp(corpus, folder),
+            "idle10k": lambda: receive.idle10k(folder),
         }
         for name in NAMES:
             if name in wanted:

@@ -1,12 +1,12 @@
 """Five fields out of every event: skim, each body, against simdjson On-Demand and yajl, in one run on one core."""
-from common import ROUNDS, timed, verdict
+from common import BUILD, ROUNDS, timed, verdict
 
 BAR_SIMDJSON = {"skim avx512": 1.1, "skim avx2": 0.8}
 BAR_YAJL = {"skim sse2": 3.0, "skim neon": 3.0}  # "plain" is for CPUs with no vectors that we know
 
 
 def skim(corpus):
-    _, run = timed(["build/tests/bench/skim_cost", corpus, str(ROUNDS)])
+    _, run = timed([f"{BUILD}/tests/bench/skim_cost", corpus, str(ROUNDS)])
     head, *lines = run.stdout.decode().splitlines()
     rows = [(name, float(speed), int(each)) for name, speed, each in (line.split("|") for line in lines)]
     simdjson = max((speed for name, speed, _ in rows if name.startswith("simdjson")), default=None)

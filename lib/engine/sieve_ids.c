@@ -1,0 +1,201 @@
+#include "lib/engine/sieve_ids.h"
+
+/* As lib/model/logsource.c has them; a test compares the two. */
+static const struct {
+	enum sq_category category;
+	uint16_t ids[4];
+} categories[] = {
+	{ SQ_CATEGORY_PROCESS_CREATION, { 1, 4688 } },
+	{ SQ_CATEGORY_FILE_CHANGE, { 2 } },
+	{ SQ_CATEGORY_NETWORK_CONNECTION, { 3 } },
+	{ SQ_CATEGORY_SYSMON_STATUS, { 4, 16 } },
+	{ SQ_CATEGORY_PROCESS_TERMINATION, { 5 } },
+	{ SQ_CATEGORY_DRIVER_LOAD, { 6 } },
+	{ SQ_CATEGORY_IMAGE_LOAD, { 7 } },
+	{ SQ_CATEGORY_CREATE_REMOTE_THREAD, { 8 } },
+	{ SQ_CATEGORY_RAW_ACCESS_THREAD, { 9 } },
+	{ SQ_CATEGORY_PROCESS_ACCESS, { 10 } },
+	{ SQ_CATEGORY_FILE_EVENT, { 11 } },
+	{ SQ_CATEGORY_REGISTRY_ADD, { 12 } },
+	{ SQ_CATEGORY_REGISTRY_DELETE, { 12 } },
+	{ SQ_CATEGORY_REGISTRY_SET, { 13, 4657 } },
+	{ SQ_CATEGORY_REGISTRY_RENAME, { 14 } },
+	{ SQ_CATEGORY_REGISTRY_EVENT, { 12, 13, 14, 4657 } },
+	{ SQ_CATEGORY_CREATE_STREAM_HASH, { 15 } },
+	{ SQ_CATEGORY_PIPE_CREATED, { 17, 18 } },
+	{ SQ_CATEGORY_WMI_EVENT, { 19, 20, 21 } },
+	{ SQ_CATEGORY_DNS_QUERY, { 22 } },
+	{ SQ_CATEGORY_FILE_DELETE, { 23, 26 } },
+	{ SQ_CATEGORY_CLIPBOARD_CAPTURE, { 24 } },
+	{ SQ_CATEGORY_PROCESS_TAMPERING, { 25 } },
+	{ SQ_CATEGORY_FILE_BLOCK_EXECUTABLE, { 27 } },
+	{ SQ_CATEGORY_FILE_EXECUTABLE_DETECTED, { 29 } },
+	{ SQ_CATEGORY_SYSMON_ERROR, { 255 } },
+	{ SQ_CATEGORY_PS_SCRIPT, { 4104 } },
+	{ SQ_CATEGORY_PS_MODULE, { 4103 } },
+	{ SQ_CATEGORY_PS_CLASSIC_START, { 400 } },
+	{ SQ_CATEGORY_PS_CLASSIC_PROVIDER_START, { 600 } },
+	{ SQ_CATEGORY_PS_CLASSIC_SCRIPT, { 800 } },
+};
+
+static void add(struct sq_id_set *to, uint32_t id)
+{
+	for (uint32_t i = 0; i < to->n; i++)
+		if (to->list[i] == id)
+			return;
+	if (to->n == SQ_IDS_MAX)
+		to->any = true;
+	else
+		to->list[to->n++] = id;
+}
+
+void sq_ids_add(struct sq_id_set *to, const struct sq_id_set *more)
+{
+	to->any |= more->any;
+	for (uint32_t i = 0; i < more->n; i++)
+		add(to, more->list[i]);
+}
+
+void sq_ids_of_source(const struct sq_logsource *ls, struct sq_id_set *ret)
+{
+	uint64_t left = ls->categories;
+
+	*ret = (struct sq_id_set){ 0 };
+	for (size_t i = 0; i < SQ_LEN(categories); i++) {
+		if (!(ls->categories >> categories[i].category & 1))
+			continue;
+		left &= ~(UINT64_C(1) << categories[i].category);
+		for (size_t k = 0; k < SQ_LEN(categories[i].ids) && categories[i].ids[k]; k++)
+			add(ret, categories[i].ids[k]);
+	}
+	ret->any |= left || !ret->n; /* a category that is not in the table, or none at all */
+}
+
+bool sq_ids_meet(const struct sq_id_set *a, const struct sq_id_set *b)
+{
+	if (a->any || b->any)
+		return true;
+	for (uint32_t i = 0; i < a->n; i++)
+		for (uint32_t k = 0; k < b->n; k++)
+			if (a->list[i] == b->list[k])
+				return true;
+	return false;
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+/* Keys, or the last parts of keys with dots. Whatever else ends like that does no harm but by its
+ * number. */
+static const struct sq_sv names[] = {
+	SQ_SV("eventid"), SQ_SV("event_id"), SQ_SV("eventcode"), SQ_SV("code"),
+	SQ_SV("#text"),   SQ_SV("value"),    SQ_SV("id"),
+};
+
+void sq_ids_windows(struct sq_spot *s)
+{
+	/* The last letters of the names and the quote; "eventid" with anything else behind it is
+	 * XML, or a text. */
+	static const char *const ends[][SQ_SPOT_WIDTH] = {
+		{ "tT_", "iI", "dD", "\"" }, { "\"._", "iI", "dD", "\"" },
+		{ "oO", "dD", "eE", "\"" },  { "eE", "xX", "tT", "\"" },
+		{ "lL", "uU", "eE", "\"" },  { "nN", "tT", "iI", "dD" },
+	};
+
+	for (unsigned b = 0; b < SQ_LEN(ends); b++)
+		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
+			for (const char *c = ends[b][i]; *c; c++)
+				sq_spot_allow(s, b, i, (unsigned char)*c);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct sq_sv skip_blanks(struct sq_sv v)
+{
+	while (v.n && is_blank(v.p[0]))
+		v = sq_sv_skip(v, 1);
+	return v;
+}
+
+/* Behind the colon of a key. */
+static void add_value(struct sq_sv v, struct sq_id_set *ret)
+{
+	uint32_t id = 0;
+	size_t n = 0;
+	bool quoted;
+
+	v = skip_blanks(v);
+	quoted = v.n && v.p[0] == '"';
+	if (quoted)
+		v = skip_blanks(sq_sv_skip(v, 1));
+	if (v.n == 0 || v.p[0] == '[' || v.p[0] == '\\') {
+		ret->any = true;
+		return;
+	}
+	for (; n < v.n && n < 9 && sq_is_digit(v.p[n]); n++)
+		id = id * 10 + (uint32_t)(v.p[n] - '0');
+	if (n == v.n || (v.p[0] == '0' && n > 1) || n == 9)
+		ret->any = true;
+	else if (n && (v.p[n] == '"' || v.p[n] == ',' || v.p[n] == '}' || v.p[n] == ']'))
+		add(ret, id);
+	else if (n || strchr("+-.", v.p[0])) /* 1.0, 1e0, "1 ", "-1" */
+		ret->any = true;
+}
+
+static bool ends_with_name(struct sq_sv key)
+{
+	for (size_t i = 0; i < SQ_LEN(names); i++) {
+		struct sq_sv before;
+
+		if (!sq_sv_iends(key, names[i]))
+			continue;
+		before = sq_sv_first(key, key.n - names[i].n);
+		if (before.n == 0 || strchr("\"._", before.p[before.n - 1]))
+			return true;
+	}
+	return false;
+}
+
+/* A place that a window found. @return a key of an event id is there */
+static bool look(struct sq_sv record, size_t at, struct sq_id_set *ret)
+{
+	enum { NAME_MAX = 16 };
+	size_t end = at + SQ_SPOT_WIDTH - 1;
+	size_t begin = end > NAME_MAX ? end - NAME_MAX : 0;
+	struct sq_sv rest;
+
+	if (end >= record.n)
+		return false;
+	if (record.p[end] != '"') {
+		struct sq_sv text = { record.p + begin, end + 1 - begin };
+
+		/* With a quote behind it another window finds it. */
+		ret->any |= sq_sv_iends(text, SQ_SV("eventid")) &&
+		            !(end + 1 < record.n && record.p[end + 1] == '"');
+		return false;
+	}
+	rest = skip_blanks(sq_sv_skip(record, end + 1));
+	if (rest.n == 0 || rest.p[0] != ':' ||
+	    !ends_with_name((struct sq_sv){ record.p + begin, end - begin }))
+		return false;
+	add_value(sq_sv_skip(rest, 1), ret);
+	return true;
+}
+
+void sq_ids_of_record(const struct sq_spot *windows, struct sq_sv record, struct sq_id_set *ret)
+{
+	uint32_t places[SQ_SPOT_ROOM];
+	bool told = false;
+	size_t at = 0;
+
+	*ret = (struct sq_id_set){ 0 };
+	while (at < record.n && !ret->any) {
+		uint32_t n = sq_spot_next(windows, record, &at, places);
+
+		for (uint32_t i = 0; i < n && !ret->any; i++)
+			told |= look(record, places[i], ret);
+	}
+	ret->any |= !told;
+}

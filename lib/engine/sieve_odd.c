@@ -1,0 +1,299 @@
+#include "lib/engine/sieve_odd.h"
+
+#include "lib/derive/fold.h"
+
+/* Signs begin at the first byte of their window. Windows find more than the signs: the functions
+ * below say what is one. */
+enum bucket {
+	SINGLE,    /* one character: ^ ` control characters, all that is not ASCII */
+	ESCAPE,    /* \u0072 */
+	BACKSPACE, /* \b */
+	GAP,       /* two blanks, a quote and a blank, or a single quote, before a colon */
+	LINE_GAP,  /* an escaped line end and a blank before a colon */
+	LINE_END, /* an escaped line end or quote, or two quotes, before a colon; the first of these
+	             before a plus sign */
+	QUOTE,    /* a quote within a word; "scro~1" */
+	NAME,     /* %name% $env ${env} &entity; */
+	MARKUP,   /* <! ?> and what stands before the plus sign that joins texts */
+	SWITCH,   /* -i /u */
+};
+
+_Static_assert(SWITCH + 1 == SQ_ODD_BUCKETS, "a bucket for each kind of sign");
+
+#define BLANKS  "\t\n\v\f\r "
+#define LINES   "nrf" /* behind a backslash; and a tab: */
+#define ESCAPED LINES "t"
+#define DIGITS  "0123456789"
+#define UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER   "abcdefghijklmnopqrstuvwxyz"
+#define ALPHA   UPPER LOWER
+#define WORD    ALPHA DIGITS "_.~%-" /* as far as hiding letters goes */
+#define HEX     DIGITS "abcdefABCDEF"
+
+static bool among(unsigned char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
+/* Sets of the window's bytes; NULL: any. */
+static void window(struct sq_spot *s, enum bucket b, const char *const sets[SQ_SPOT_WIDTH])
+{
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
+		for (unsigned c = 0; c < 256; c++)
+			if (!sets[i] || among((unsigned char)c, sets[i]))
+				sq_spot_allow(s, b, i, (unsigned char)c);
+}
+
+void sq_odd_windows(struct sq_spot *s)
+{
+	static const struct {
+		enum bucket b;
+		const char *sets[SQ_SPOT_WIDTH];
+	} rows[] = {
+		{ SINGLE, { "^`" } },
+		{ ESCAPE, { "\\", "uU", HEX, HEX } },
+		{ BACKSPACE, { "\\", "b" } },
+		{ GAP, { NULL, BLANKS "'", ":" } },
+		{ LINE_GAP, { "\\", ESCAPED, BLANKS, ":" } },
+		{ LINE_END, { "\\\"'", "\"" LINES, ":" } },
+		{ LINE_END, { "\\", ESCAPED, "+" } },
+		{ QUOTE, { WORD "\"'/\\", "\"'", WORD "\"'\\" } },
+		{ QUOTE, { "scrobSCROB", "~", DIGITS } },
+		{ NAME, { "%&$", ALPHA DIGITS "#{" } },
+		{ MARKUP, { "<?'\")>;\\" BLANKS, "!>+" } },
+		{ SWITCH, { "-/", "iI" } },
+		{ SWITCH, { "-/", "usnUSN" } },
+	};
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++)
+		window(s, rows[i].b, rows[i].sets);
+	for (unsigned c = 0; c < 256; c++)
+		if (!(c >= 0x20 && c < 0x7f) && !among((unsigned char)c, "\t\n\r"))
+			sq_spot_allow(s, SINGLE, 0, (unsigned char)c);
+}
+
+static unsigned char byte_at(struct sq_sv v, size_t at, ptrdiff_t off)
+{
+	size_t i = at + (size_t)off; /* below 0 wraps to what is no place */
+
+	return i < v.n ? (unsigned char)v.p[i] : 0;
+}
+
+static bool is_alpha(unsigned char c)
+{
+	return sq_lower(c) >= 'a' && sq_lower(c) <= 'z';
+}
+
+static bool is_alnum(unsigned char c)
+{
+	return is_alpha(c) || sq_is_digit((char)c);
+}
+
+/* Length of the well-formed character of UTF-8 at `at`, with its code point; or 0. */
+static size_t character(struct sq_sv v, size_t at, uint32_t *ret)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char lead = byte_at(v, at, 0);
+	size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+
+	if (lead < 0xc0 || lead >= 0xf8)
+		return 0;
+	*ret = lead & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		unsigned char c = byte_at(v, at, (ptrdiff_t)i);
+
+		if ((c & 0xc0) != 0x80)
+			return 0;
+		*ret = *ret << 6 | (c & 0x3f);
+	}
+	return *ret < least[len] ? 0 : len;
+}
+
+/* Does folding leave the code point alone? */
+static bool is_kept(uint32_t cp)
+{
+	char ascii;
+
+	return cp >= 0x80 && cp <= 0x10ffff && (cp < 0xd800 || cp >= 0xe000) &&
+	       sq_fold_class_of(cp, &ascii) == SQ_FOLD_KEEP;
+}
+
+/* A character of two bytes or more is looked at where it begins. What is none is odd. */
+static bool is_wide(struct sq_sv v, size_t at)
+{
+	uint32_t cp;
+
+	for (size_t back = 0; back < 4 && back <= at; back++) {
+		size_t len = character(v, at - back, &cp);
+
+		if (len)
+			return len <= back || (back == 0 && !is_kept(cp));
+		if ((byte_at(v, at - back, 0) & 0xc0) != 0x80)
+			break;
+	}
+	return true;
+}
+
+static bool is_single(struct sq_sv v, size_t at)
+{
+	return byte_at(v, at, 0) < 0x80 || is_wide(v, at);
+}
+
+static uint32_t hex(unsigned char c)
+{
+	return sq_is_digit((char)c) ? c - (uint32_t)'0' : sq_lower(c) - (uint32_t)'a' + 10;
+}
+
+/* "&", from `at` on, an entity? Which ones there are is not asked. */
+static bool is_entity(struct sq_sv v, size_t at)
+{
+	enum { ENTITY_MAX = 64 };
+
+	for (ptrdiff_t i = 0; i < ENTITY_MAX; i++) {
+		unsigned char c = byte_at(v, at, i);
+
+		if (!is_alnum(c) && c != '#')
+			return i > 0 && c == ';';
+	}
+	return true;
+}
+
+/* Escapes that producers write as a matter of course spell what no word holds. */
+static bool is_escape(struct sq_sv v, size_t at)
+{
+	uint32_t cp = 0;
+
+	for (ptrdiff_t i = 2; i < 6; i++) {
+		unsigned char c = byte_at(v, at, i);
+
+		if (!among(c, HEX))
+			return false;
+		cp = cp << 4 | hex(c);
+	}
+	if (cp == '<')
+		return among(byte_at(v, at, 6), "!?\\");
+	if (cp == '>')
+		return byte_at(v, at, -1) == '?';
+	if (cp == '&')
+		return byte_at(v, at, 6) == '\\' || is_entity(v, at + 6);
+	return !is_kept(cp);
+}
+
+/* A backslash that a backslash escapes escapes nothing. */
+static bool is_backspace(struct sq_sv v, size_t at)
+{
+	size_t n = 0;
+
+	while (n < at && v.p[at - 1 - n] == '\\')
+		n++;
+	return n % 2 == 0;
+}
+
+static bool is_gap(struct sq_sv v, size_t at)
+{
+	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(byte_at(v, at, 0), "\"" BLANKS);
+}
+
+static bool is_quote(struct sq_sv v, size_t at)
+{
+	unsigned char before = byte_at(v, at, 0), quote = byte_at(v, at, 1);
+	unsigned char next = byte_at(v, at, 2);
+
+	if (quote == '~')
+		return sq_is_digit((char)next) && among(before, "scrobSCROB");
+	if (quote == '\'')
+		return true;
+	if (before == '\\') {
+		before = byte_at(v, at, -1);
+		if (before == '"' && among(byte_at(v, at, -2), ":,[{ \t"))
+			return false; /* the value begins with it */
+	}
+	return among(next, WORD) && among(before, WORD "\\\"'/");
+}
+
+static bool is_name(struct sq_sv v, size_t at)
+{
+	unsigned char next = byte_at(v, at, 1);
+
+	switch (byte_at(v, at, 0)) {
+	case '$':
+		return next == '{' || sq_lower(next) == 'e';
+	case '&':
+		return is_entity(v, at + 1);
+	default:
+		return is_alpha(next);
+	}
+}
+
+static bool is_markup(struct sq_sv v, size_t at)
+{
+	unsigned char c = byte_at(v, at, 0), next = byte_at(v, at, 1);
+
+	return (c == '<' && next == '!') || (c == '?' && next == '>') ||
+	       (next == '+' && c != '<' && c != '?');
+}
+
+/* Could an argument begin at `at`? Not within a word, as in "built-in", unless it is another switch
+ * ("/s/i:x") or the end of an escape ("\t/i:x"). */
+static bool begins_argument(struct sq_sv v, size_t at)
+{
+	return !is_alnum(byte_at(v, at, -1)) || among(byte_at(v, at, -2), "-/\\") ||
+	       (byte_at(v, at, -6) == '\\' && sq_lower(byte_at(v, at, -5)) == 'u');
+}
+
+static bool is_switch(struct sq_sv v, size_t at)
+{
+	unsigned char letter = sq_lower(byte_at(v, at, 1));
+
+	if (!begins_argument(v, at))
+		return false;
+	return letter == 'i' || (among(letter, "usn") && !is_alnum(byte_at(v, at, 2)));
+}
+
+static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
+{
+	switch (b) {
+	case SINGLE:
+		return is_single(v, at);
+	case ESCAPE:
+		return is_escape(v, at);
+	case BACKSPACE:
+		return is_backspace(v, at);
+	case GAP:
+		return is_gap(v, at);
+	case LINE_GAP:
+		return true;
+	case LINE_END: /* no tab is taken away before a colon */
+		if (byte_at(v, at, 0) != '\\')
+			return byte_at(v, at, 1) == '"' && byte_at(v, at, 2) == ':';
+		return byte_at(v, at, 1) != 't' || byte_at(v, at, 2) == '+';
+	case QUOTE:
+		return is_quote(v, at);
+	case NAME:
+		return is_name(v, at);
+	case MARKUP:
+		return is_markup(v, at);
+	case SWITCH:
+		return is_switch(v, at);
+	}
+	return true;
+}
+
+bool sq_odd_at(struct sq_sv record, size_t at, unsigned buckets)
+{
+	for (buckets &= (1u << SQ_ODD_BUCKETS) - 1; buckets; buckets &= buckets - 1)
+		if (is_sign(record, at, (enum bucket)__builtin_ctz(buckets)))
+			return true;
+	return false;
+}
+
+size_t sq_odd_find(struct sq_sv record)
+{
+	struct sq_spot s = { 0 };
+
+	sq_odd_windows(&s);
+	for (size_t at = 0; at < record.n; at++)
+		if (sq_odd_at(record, at, sq_spot_at(&s, record, at)))
+			return at;
+	return SIZE_MAX;
+}

@@ -1,0 +1,24 @@
+/* What makes the bytes of a record say something else than they spell.
+ *
+ * Escapes, entities, quotes within words, characters that folding takes away, variables, switches:
+ * a record that holds none of these signs holds the letters of its values one behind the other, so
+ * that words can be looked for in its bytes (lib/engine/sieve_plan.h). A record that does is odd,
+ * and is read. Pure.
+ */
+#pragma once
+
+#include "lib/text/spot.h"
+
+/** Buckets that the signs take, from 0 on. */
+enum { SQ_ODD_BUCKETS = 10 };
+
+/** Have the places found where a sign may begin. */
+void sq_odd_windows(struct sq_spot *s);
+
+/** Does a sign of one of `buckets` (a mask) begin at `at`? What lies outside of the record counts
+ * as NUL. */
+bool sq_odd_at(struct sq_sv record, size_t at, unsigned buckets);
+
+/** The first sign, looked for byte by byte; SIZE_MAX: the record is not odd. For tests and for who
+ *  asks why. */
+size_t sq_odd_find(struct sq_sv record);

@@ -1,0 +1,61 @@
+/* Nibbles of 32 bytes at a time, looked up by vpshufb. */
+#include "lib/text/spot_private.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define BODY __attribute__((target("avx2,bmi")))
+
+struct tables {
+	__m256i low[SQ_SPOT_WIDTH], high[SQ_SPOT_WIDTH];
+};
+
+BODY static inline struct tables tables_of(const struct sq_spot *s, unsigned half)
+{
+	struct tables t;
+
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
+		t.low[i] =
+			_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)s->low[half][i]));
+		t.high[i] = _mm256_broadcastsi128_si256(
+			_mm_loadu_si128((const void *)s->high[half][i]));
+	}
+	return t;
+}
+
+/* Buckets of one half that may begin at each of 32 bytes. */
+BODY static inline __m256i look(const struct tables *t, const char *p)
+{
+	const __m256i nibble = _mm256_set1_epi8(15);
+	__m256i all = _mm256_set1_epi8(-1);
+
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
+		__m256i v = _mm256_loadu_si256((const void *)(p + i));
+		__m256i high = _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble);
+		__m256i low = _mm256_and_si256(v, nibble);
+
+		all = _mm256_and_si256(all, _mm256_shuffle_epi8(t->low[i], low));
+		all = _mm256_and_si256(all, _mm256_shuffle_epi8(t->high[i], high));
+	}
+	return all;
+}
+
+BODY uint32_t sq_spot_avx2(const struct sq_spot *s, const char *p, size_t n, uint32_t from,
+                           uint32_t *to)
+{
+	const struct tables first = tables_of(s, 0), second = tables_of(s, 1);
+	uint32_t found = 0;
+
+	for (size_t i = 0; i < n; i += 32) {
+		__m256i any = _mm256_or_si256(look(&first, p + i), look(&second, p + i));
+		uint32_t none = (uint32_t)_mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(any, _mm256_setzero_si256()));
+
+		for (uint32_t bits = ~none; bits; bits &= bits - 1)
+			to[found++] = from + (uint32_t)i + (uint32_t)__builtin_ctz(bits);
+	}
+	return found;
+}
+
+#endif

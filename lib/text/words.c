@@ -1,0 +1,424 @@
+#include "lib/text/words.h"
+
+#include <stdlib.h>
+
+enum {
+	FEW = 160,           /* words that are tried as windows */
+	GRAM = 4,            /* bytes of a piece */
+	BLOCK = 64,          /* bytes that are looked up at a time */
+	FILTER_LOG_MIN = 15, /* bits of the filter: 4 KiB */
+	FILTER_LOG_MAX = 20,
+	FILTER_SPARE = 5, /* 32 bits for each piece */
+};
+
+/* Places of one in so many bytes are as many as can be looked at closely for next to nothing. */
+static const double places_max = 1.0 / 300;
+
+/* How often a character stands in Windows events as they are forwarded, of 10,000; letters in
+ * either case together. From 46 MB of NXLog and Winlogbeat. What is not in the list is 1. */
+static const uint16_t frequency[128] = {
+	[' '] = 156, ['"'] = 518,  ['$'] = 4,   ['%'] = 2,   ['('] = 13,  [')'] = 13,  ['+'] = 33,
+	[','] = 133, ['-'] = 135,  ['.'] = 91,  ['/'] = 4,   ['0'] = 321, ['1'] = 139, ['2'] = 192,
+	['3'] = 141, ['4'] = 125,  ['5'] = 108, ['6'] = 87,  ['7'] = 84,  ['8'] = 94,  ['9'] = 86,
+	[':'] = 260, [';'] = 10,   ['='] = 30,  ['@'] = 7,   ['['] = 3,   [']'] = 3,   ['_'] = 11,
+	['a'] = 903, ['b'] = 302,  ['c'] = 366, ['d'] = 305, ['e'] = 644, ['f'] = 135, ['g'] = 198,
+	['h'] = 102, ['i'] = 319,  ['j'] = 55,  ['k'] = 65,  ['l'] = 204, ['m'] = 233, ['n'] = 342,
+	['o'] = 350, ['p'] = 138,  ['q'] = 117, ['r'] = 341, ['s'] = 449, ['t'] = 403, ['u'] = 174,
+	['v'] = 91,  ['w'] = 229,  ['x'] = 34,  ['y'] = 114, ['z'] = 31,  ['{'] = 20,  ['|'] = 31,
+	['}'] = 20,  ['\\'] = 474,
+};
+
+/* A piece of a word: its place in the chain of pieces that hash alike. */
+struct piece {
+	uint32_t word, next; /* next: 1 + index; 0: none */
+	uint8_t off;
+};
+
+struct sq_words {
+	struct sq_sv *list;
+	char *bytes; /* of its words */
+	uint32_t n;
+
+	/* Windows: words of bucket b are by_bucket[first[b]] up to first[b + 1]. */
+	uint32_t first[SQ_SPOT_BUCKETS + 1];
+	uint32_t *by_bucket;
+	uint8_t *window; /* by word: where in it the window begins */
+	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
+
+	/* Pieces; none when `step` is 0. */
+	uint32_t step;
+	unsigned log;
+	uint64_t *filter;
+	uint32_t *heads; /* by hash: 1 + index of a piece */
+	struct piece *pieces;
+	uint32_t n_pieces;
+};
+
+static double often(unsigned char c)
+{
+	return (c < 128 && frequency[c] ? frequency[c] : 1) / 10000.0;
+}
+
+static uint32_t gram_at(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v |
+	       0x20202020; /* letters become lower case; what else is mixed up is compared later */
+}
+
+/* ---- windows ----------------------------------------------------------------------------- */
+
+/* What the windows of one bucket allow at each offset, and how often that is found. */
+struct load {
+	bool has[SQ_SPOT_WIDTH][128];
+	double sum[SQ_SPOT_WIDTH];
+};
+
+/* A word of three bytes leaves the last one open. */
+static size_t width_of(struct sq_sv word)
+{
+	return word.n < SQ_SPOT_WIDTH ? word.n : SQ_SPOT_WIDTH;
+}
+
+static double found_with(const struct load *l, struct sq_sv word, size_t off)
+{
+	double r = 1;
+
+	for (size_t i = 0; i < width_of(word); i++) {
+		unsigned char c = (unsigned char)word.p[off + i];
+
+		r *= l->sum[i] + (l->has[i][c] ? 0 : often(c));
+	}
+	return r;
+}
+
+static double found_now(const struct load *l)
+{
+	double r = 1;
+
+	for (size_t i = 0; i < SQ_SPOT_WIDTH; i++)
+		r *= l->sum[i] > 1 ? 1 : l->sum[i];
+	return r;
+}
+
+static void put_window(struct load *l, struct sq_sv word, size_t off)
+{
+	for (size_t i = 0; i < SQ_SPOT_WIDTH; i++) {
+		unsigned char c = i < word.n ? (unsigned char)word.p[off + i] : 0;
+
+		if (i >= word.n)
+			l->sum[i] = 1;
+		else if (!l->has[i][c])
+			l->sum[i] += often(c);
+		l->has[i][c] = true;
+	}
+}
+
+/* Where the window of each word lies: bucket and offset by which fewest places are added.
+ * @return how many of all places are found */
+static double place_windows(struct sq_words *w, const uint8_t *is_piece, unsigned bucket,
+                            uint8_t *ret_bucket)
+{
+	struct load loads[SQ_SPOT_BUCKETS] = { 0 };
+	double all = 0;
+
+	for (uint32_t k = 0; k < w->n; k++) {
+		struct sq_sv word = w->list[k];
+		double best = 1e9;
+		unsigned best_bucket = bucket;
+
+		if (is_piece[k])
+			continue;
+		for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++) {
+			double before = found_now(&loads[b]);
+
+			for (size_t off = 0; off + width_of(word) <= word.n; off++) {
+				double more = found_with(&loads[b], word, off) - before;
+
+				if (more < best) {
+					best = more;
+					best_bucket = b;
+					w->window[k] = (uint8_t)off;
+				}
+			}
+		}
+		ret_bucket[k] = (uint8_t)best_bucket;
+		put_window(&loads[best_bucket], word, w->window[k]);
+	}
+	for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++)
+		all += found_now(&loads[b]);
+	return all;
+}
+
+static void allow(struct sq_spot *spot, unsigned bucket, unsigned at, unsigned char c)
+{
+	sq_spot_allow(spot, bucket, at, c);
+	if (c >= 'a' && c <= 'z')
+		sq_spot_allow(spot, bucket, at, (unsigned char)(c - 'a' + 'A'));
+}
+
+static void write_windows(struct sq_words *w, const uint8_t *is_piece, const uint8_t *bucket_of,
+                          struct sq_spot *spot)
+{
+	uint32_t n = 0;
+
+	for (unsigned b = 0; b < SQ_SPOT_BUCKETS; b++) {
+		w->first[b] = n;
+		for (uint32_t k = 0; k < w->n; k++) {
+			struct sq_sv word = w->list[k];
+
+			if (is_piece[k] || bucket_of[k] != b)
+				continue;
+			w->by_bucket[n++] = k;
+			w->gram[k] = word.n < GRAM ? 0 : gram_at(word.p + w->window[k]);
+			for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
+				for (unsigned c = 0; c < 256; c++)
+					if (i >= word.n ||
+					    c == (unsigned char)word.p[w->window[k] + i])
+						allow(spot, b, i, (unsigned char)c);
+		}
+	}
+	w->first[SQ_SPOT_BUCKETS] = n;
+}
+
+/* ---- pieces ------------------------------------------------------------------------------ */
+
+static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
+{
+	return (gram * UINT32_C(0x9e3779b1)) >> (32 - w->log);
+}
+
+/* Words of `least` bytes or more become pieces. @return 0 or -1: out of memory */
+static int make_pieces(struct sq_words *w, const uint8_t *is_piece)
+{
+	uint32_t least = UINT32_MAX, pieces = 0;
+
+	for (uint32_t k = 0; k < w->n; k++)
+		if (is_piece[k] && w->list[k].n < least)
+			least = (uint32_t)w->list[k].n;
+	if (least == UINT32_MAX)
+		return 0;
+	w->step = least - GRAM + 1 < GRAM ? least - GRAM + 1 : GRAM;
+	for (uint32_t k = 0; k < w->n; k++)
+		pieces += is_piece[k] ? w->step : 0;
+	w->log = FILTER_LOG_MIN;
+	while (w->log < FILTER_LOG_MAX && UINT64_C(1) << w->log < (uint64_t)pieces << FILTER_SPARE)
+		w->log++;
+	w->filter = calloc((size_t)1 << (w->log - 6), sizeof(*w->filter));
+	w->heads = calloc((size_t)1 << w->log, sizeof(*w->heads));
+	w->pieces = calloc(pieces, sizeof(*w->pieces));
+	if (!w->filter || !w->heads || !w->pieces)
+		return -1;
+	for (uint32_t k = 0; k < w->n; k++) {
+		for (uint32_t off = 0; is_piece[k] && off < w->step; off++) {
+			uint32_t h = hash_of(w, gram_at(w->list[k].p + off));
+
+			w->filter[h >> 6] |= UINT64_C(1) << (h & 63);
+			w->pieces[w->n_pieces] = (struct piece){ .word = k,
+				                                 .next = w->heads[h],
+				                                 .off = (uint8_t)off };
+			w->heads[h] = ++w->n_pieces;
+		}
+	}
+	return 0;
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
+static bool copy_list(struct sq_words *w, const struct sq_sv *list)
+{
+	size_t bytes = 0;
+	char *to;
+
+	for (uint32_t k = 0; k < w->n; k++)
+		bytes += list[k].n;
+	w->list = calloc(w->n, sizeof(*w->list));
+	w->bytes = malloc(bytes);
+	if (!w->list || !w->bytes)
+		return false;
+	to = w->bytes;
+	for (uint32_t k = 0; k < w->n; k++) {
+		sq_assert(list[k].n >= SQ_WORD_MIN && list[k].n <= SQ_WORD_MAX);
+		memcpy(to, list[k].p, list[k].n);
+		w->list[k] = (struct sq_sv){ to, list[k].n };
+		to += list[k].n;
+	}
+	return true;
+}
+
+/* Words of so many bytes or more become pieces, when windows are too many: few short words are
+ * left, for which a long step may be kept. */
+static size_t least_piece(const struct sq_words *w)
+{
+	static const size_t lengths[] = { 2 * GRAM - 1, GRAM + 1, GRAM };
+	uint32_t shorter;
+
+	for (size_t i = 0; i < SQ_LEN(lengths); i++) {
+		shorter = 0;
+		for (uint32_t k = 0; k < w->n; k++)
+			shorter += w->list[k].n < lengths[i];
+		if (shorter <= FEW / 4)
+			return lengths[i];
+	}
+	return GRAM;
+}
+
+static void choose_pieces(struct sq_words *w, unsigned bucket, uint8_t *is_piece,
+                          uint8_t *bucket_of)
+{
+	size_t least;
+
+	if (w->n <= FEW && place_windows(w, is_piece, bucket, bucket_of) <= places_max)
+		return;
+	least = least_piece(w);
+	for (uint32_t k = 0; k < w->n; k++)
+		is_piece[k] = w->list[k].n >= least;
+	(void)place_windows(w, is_piece, bucket, bucket_of);
+}
+
+struct sq_words *sq_words_new(const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
+                              unsigned bucket)
+{
+	struct sq_words *w = calloc(1, sizeof(*w));
+	uint8_t *is_piece = calloc(n, 1), *bucket_of = calloc(n, 1);
+	bool failed = !w || !is_piece || !bucket_of;
+
+	sq_assert(n > 0 && bucket < SQ_SPOT_BUCKETS);
+	if (!failed) {
+		w->n = n;
+		w->window = calloc(n, 1);
+		w->gram = calloc(n, sizeof(*w->gram));
+		w->by_bucket = calloc(n, sizeof(*w->by_bucket));
+		failed = !w->window || !w->gram || !w->by_bucket || !copy_list(w, list);
+	}
+	if (!failed) {
+		choose_pieces(w, bucket, is_piece, bucket_of);
+		write_windows(w, is_piece, bucket_of, spot);
+		failed = make_pieces(w, is_piece) < 0;
+	}
+	free(is_piece);
+	free(bucket_of);
+	if (!failed)
+		return w;
+	sq_words_free(w);
+	return NULL;
+}
+
+void sq_words_free(struct sq_words *w)
+{
+	if (!w)
+		return;
+	free(w->pieces);
+	free(w->heads);
+	free(w->filter);
+	free(w->window);
+	free(w->gram);
+	free(w->by_bucket);
+	free(w->list);
+	free(w->bytes);
+	free(w);
+}
+
+static bool stands_at(struct sq_sv text, size_t at, size_t off, struct sq_sv word)
+{
+	return at >= off && text.n - (at - off) >= word.n &&
+	       sq_sv_ieq((struct sq_sv){ text.p + (at - off), word.n }, word);
+}
+
+bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
+                 sq_words_found_fn *found, void *ctx)
+{
+	uint32_t gram = text.n - at < GRAM ? 0 : gram_at(text.p + at);
+
+	for (; buckets; buckets &= buckets - 1) {
+		unsigned b = (unsigned)__builtin_ctz(buckets);
+
+		for (uint32_t i = w->first[b]; i < w->first[b + 1]; i++) {
+			uint32_t k = w->by_bucket[i];
+
+			if (w->gram[k] && w->gram[k] != gram)
+				continue; /* most are only like it */
+			if (stands_at(text, at, w->window[k], w->list[k]) &&
+			    found(ctx, k, at - w->window[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool sq_words_are_many(const struct sq_words *w)
+{
+	return w->step > 0;
+}
+
+struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
+{
+	return w->list[word];
+}
+
+/* A search through one text. */
+struct search {
+	const struct sq_words *words;
+	struct sq_sv text;
+	sq_words_found_fn *found;
+	void *ctx;
+};
+
+/* Words that have the piece at `at`. @return where to go on looking, or 0 */
+static size_t look_at_piece(const struct search *s, size_t at)
+{
+	const struct sq_words *w = s->words;
+
+	for (uint32_t i = w->heads[hash_of(w, gram_at(s->text.p + at))]; i;
+	     i = w->pieces[i - 1].next) {
+		const struct piece *p = &w->pieces[i - 1];
+		size_t to = stands_at(s->text, at, p->off, w->list[p->word])
+		                    ? s->found(s->ctx, p->word, at - p->off)
+		                    : 0;
+
+		if (to)
+			return to;
+	}
+	return 0;
+}
+
+static bool is_known(const struct sq_words *w, const char *p)
+{
+	uint32_t h = hash_of(w, gram_at(p));
+
+	return w->filter[h >> 6] >> (h & 63) & 1;
+}
+
+/* Is any of the pieces of a block known? They are looked up without a branch between them. */
+static bool block_is_known(const struct sq_words *w, const char *p, uint32_t step)
+{
+	unsigned any = 0;
+
+	for (uint32_t i = 0; i < BLOCK; i += step)
+		any |= is_known(w, p + i);
+	return any;
+}
+
+void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found_fn *found,
+                     void *ctx)
+{
+	const struct search s = { w, text, found, ctx };
+	size_t i = 0;
+
+	while (i + GRAM <= text.n) {
+		size_t end = i + BLOCK / w->step * w->step, to;
+
+		if (i + BLOCK + GRAM <= text.n) {
+			/* A step that the compiler knows is looked up much faster. */
+			if (!(w->step == GRAM ? block_is_known(w, text.p + i, GRAM)
+			                      : block_is_known(w, text.p + i, w->step))) {
+				i = end;
+				continue;
+			}
+		}
+		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + w->step)
+			to = is_known(w, text.p + i) ? look_at_piece(&s, i) : 0;
+	}
+}

@@ -1,0 +1,145 @@
+/* What makes a record odd, and what does not. */
+#include "tests/support/test.h"
+
+#include "lib/engine/sieve_odd.h"
+
+static const struct {
+	const char *text;
+	bool odd;
+} rows[] = {
+	/* Ordinary records. */
+	{ "{\"EventID\":4688,\"CommandLine\":\"cmd /c dir\"}", false },
+	{ "{\"CommandLine\":\"\\\"C:\\\\Users\\\\bob\\\\a.exe\\\" /c x\"}", false },
+	{ "{\"Message\":\"Creator Subject:\\r\\n\\tSecurity ID:\\t\\tS-1-5-18\"}", false },
+	{ "{\"SourceName\":\"Microsoft-Windows-Sysmon\"}", false },
+	{ "{\"Product\":\"Microsoft\xc2\xae Windows\xc2\xae\"}", false },
+	{ "{\"TokenElevationType\":\"%%1936\"}", false },
+	{ "{\"Time\":\"2020-10-18T02:17:03+02:00\"}", false },
+	{ "{\"Source Address\":\"\\t\\t::1\"}", false },
+	{ "{\"a\":\"a built-in account\"}", false },
+	{ "{\"a\":\"AT&T and others\"}", false },
+	{ "", false },
+
+	/* Escapes that spell a letter, or anything that is not written so as a matter of course. */
+	{ "{\"a\":\"\\u0072egsvr32\"}", true },
+	{ "{\"a\":\"\\\\u0072egsvr32\"}", true },
+	{ "{\"a\":\"\\\\U0072egsvr32\"}", true },
+	{ "{\"a\":\"\\u005cu0072\"}", true },
+	{ "{\"a\":\"\\ud800\"}", true },
+	{ "{\"a\":\"reg\\u200bsvr32\"}", true },
+	{ "{\"a\":\"reg\\u0022svr32\"}", true },
+	{ "{\"a\":\"\\u003cData\\u003ex\\u003c/Data\\u003e\"}", false },
+	{ "{\"a\":\"x\\u003c!-- --\\u003e\"}", true },
+	{ "{\"a\":\"x\\u003c\\u0021\"}", true },
+	{ "{\"a\":\"?\\u003e\"}", true },
+	{ "{\"a\":\"a \\u0026 b\"}", false },
+	{ "{\"a\":\"\\u0026#114;\"}", true },
+	{ "{\"a\":\"M\\u00fcller\"}", false },
+	{ "{\"a\":\"C:\\\\users\\\\u41\"}", false },
+	{ "{\"a\":\"reg\\bsvr32\"}", true },
+	{ "{\"a\":\"C:\\\\bin\"}", false },
+	{ "{\"a\":\"\\\\\\b\"}", true },
+
+	/* Characters. */
+	{ "reg\x01svr32", true },
+	{ "reg\x7fsvr32", true },
+	{ "reg\xe2\x80\x8bsvr32", true }, /* a zero width space */
+	{ "reg\xc2\xadsvr32", true },     /* a soft hyphen */
+	{ "r\xd0\xb5gsvr32", true },      /* a Cyrillic letter that looks like one of ours */
+	{ "\xef\xbc\x8fi:x", true },      /* a fullwidth slash */
+	{ "caf\xc3\xa9", false },
+	{ "\xe6\x97\xa5\xe6\x9c\xac", false },
+	{ "caf\xe9 latin", true }, /* no UTF-8 */
+	{ "caf\x80", true },
+	{ "\xc3", true },
+	{ "re^g", true },
+	{ "re`g", true },
+
+	/* Quotes within words, texts put together. */
+	{ "reg\\\"svr32", true },
+	{ "reg\"\"svr32", true },
+	{ "reg\\\"\\\"svr32", true },
+	{ "scr'obj", true },
+	{ "-\\\"i\\\":x", true },
+	{ "{\"a\":\"\\\"x\\\" y\",\"b\":\"z\"}", false },
+	{ "'reg' + 'svr32'", true },
+	{ "'reg'+'svr32'", true },
+	{ "('reg')+$x", true },
+	{ "\\t+ x", true },
+	{ "\\\"+x", true },
+
+	/* What folding takes away in front of a colon. */
+	{ "script\\n:http", true },
+	{ "script\\r\\n:http", true },
+	{ "script\n:http", true },
+	{ "script\\n :http", true },
+	{ "script  :http", true },
+	{ "{\\\"EventID\\\":1}", true },
+	{ "{\\\"EventID\\\" :1}", true },
+
+	/* Variables, entities, markup. */
+	{ "%comspec% /c", true },
+	{ "100% sure", false },
+	{ "$env:comspec", true },
+	{ "${env:comspec}", true },
+	{ "cost $5", false },
+	{ "&#114;", true },
+	{ "&colon;", true },
+	{ "&amp;#114;", true },
+	{ "a & b", false },
+	{ "a&b=c", false },
+	{ "<!-- -->", true },
+	{ "<![CDATA[", true },
+	{ "<?xml version?>", true },
+	{ "<Data Name=", false },
+
+	/* Short names, switches. */
+	{ "scrob~1.dll", true },
+	{ "SC1234~1.DLL", false },
+	{ "x.exe /i:http", true },
+	{ "x.exe -i http", true },
+	{ "/s/i:x", true },
+	{ "\\t/i:x", true },
+	{ "x.exe /s b.dll", true },
+	{ "x.exe -u", true },
+	{ "x.exe /silent", false },
+	{ "plug-in", false },
+	{ "read/install", false },
+};
+
+static void each_row_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		size_t n = strlen(rows[i].text);
+		char *text = exact(rows[i].text, n);
+		bool odd = sq_odd_find((struct sq_sv){ text, n }) != SIZE_MAX;
+
+		free(text);
+		if (odd != rows[i].odd)
+			fail_msg("%s: %s", rows[i].text, odd ? "odd" : "not odd");
+	}
+}
+
+/* Wherever it stands, between other things, a sign stays one. */
+static void signs_stay_signs_in_the_middle_of_a_record(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char text[300];
+		int n = snprintf(text, sizeof(text), "{\"a\":\" %s \"}", rows[i].text);
+
+		if (rows[i].odd && sq_odd_find((struct sq_sv){ text, (size_t)n }) == SIZE_MAX)
+			fail_msg("%s is lost", text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_row_is_told),
+		cmocka_unit_test(signs_stay_signs_in_the_middle_of_a_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* What leaves a batch where it is received, and what stays. */
+#include "lib/engine/sifter.h"
+#include "tests/unit/engine/rig.h"
+
+#define CLEAN(x)  "{\"EventID\":4688,\"Channel\":\"Security\",\"CommandLine\":\"dir " x "\"}"
+#define ATTACK(x) "{\"EventID\":4688,\"Channel\":\"Security\",\"CommandLine\":\"scrobj " x "\"}"
+
+struct sift {
+	struct rig rig;
+	struct sq_sifter sifter;
+};
+
+static void open_with(struct sift *t, struct sq_pipeline_opts opts, uint32_t one_in,
+                      uint64_t generation)
+{
+	struct sq_ruleset *rs = rig_ruleset(true);
+	struct sq_sieve *sieve = sq_sieve_new(rs, generation);
+
+	assert_non_null(sieve);
+	assert_false(sq_sieve_is_open(sieve));
+	opts.sieve = sieve;
+	rig_open(&t->rig, opts, 1 << 20);
+	t->sifter = (struct sq_sifter){ .one_in = one_in, .secret = { { 1, 2 } } };
+	sq_sifter_begin(&t->sifter);
+	sq_sifter_use(&t->sifter, sieve);
+	sq_sifter_open(&t->sifter, t->rig.batch);
+	sq_sieve_unref(sieve);
+	sq_ruleset_unref(rs);
+}
+
+static void close_all(struct sift *t)
+{
+	sq_sifter_end(&t->sifter);
+	rig_close(&t->rig);
+}
+
+static void records_are(const struct sift *t, const char *const *want, uint32_t n)
+{
+	const struct sq_batch *b = t->rig.batch;
+	const char *end = b->chunk;
+
+	assert_int_equal(b->n_records, n);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_sv_equal(b->records[i].raw, sq_sv_of(want[i]));
+		assert_ptr_equal(b->records[i].raw.p, end); /* one behind the other */
+		end += b->records[i].raw.n;
+	}
+	assert_int_equal(b->tail, end - b->chunk);
+}
+
+static void what_no_rule_can_match_leaves_and_the_rest_moves_together(void **state)
+{
+	static const char *const kept[] = { ATTACK("1"), ATTACK("2"), "no JSON", ATTACK("3") };
+	struct sift t;
+
+	(void)state;
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 0, 7);
+	rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	rig_add(&t.rig, SQ_SV(ATTACK("1")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	records_are(&t, kept, 1);
+
+	rig_add(&t.rig, SQ_SV(CLEAN("b")));
+	rig_add(&t.rig, SQ_SV(ATTACK("2")));
+	rig_add(&t.rig, SQ_SV("no JSON"));
+	rig_add(&t.rig, SQ_SV(CLEAN("c")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	records_are(&t, kept, 3);
+	sq_sifter_run(&t.sifter, t.rig.batch); /* nothing new */
+	records_are(&t, kept, 3);
+
+	rig_add(&t.rig, SQ_SV(ATTACK("3")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	records_are(&t, kept, 4);
+	assert_int_equal(t.rig.batch->counts.clean, 3);
+	assert_int_equal(t.rig.batch->counts.left_out, 3);
+	assert_int_equal(t.rig.batch->counts.received, 7);
+	assert_int_equal(t.rig.batch->origins[0].n, 7); /* the sender is owed all of them */
+	close_all(&t);
+}
+
+static void a_batch_may_become_empty(void **state)
+{
+	struct sift t;
+
+	(void)state;
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 0, 7);
+	for (int i = 0; i < 10; i++)
+		rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	records_are(&t, NULL, 0);
+	assert_int_equal(t.rig.batch->counts.clean, 10);
+	assert_int_equal(t.rig.batch->origins[0].n, 10);
+	close_all(&t);
+}
+
+static void a_batch_of_other_rules_is_left_to_whoever_runs_it(void **state)
+{
+	static const char *const both[] = { CLEAN("a"), ATTACK("1") };
+	struct sq_ruleset *rs = rig_ruleset(true);
+	struct sq_sieve *newer = sq_sieve_new(rs, 8);
+	struct sift t;
+
+	(void)state;
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 0, 7);
+	sq_sifter_use(&t.sifter, newer);
+	rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	rig_add(&t.rig, SQ_SV(ATTACK("1")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	records_are(&t, both, 2);
+	sq_batch_reset(t.rig.batch);
+	sq_sifter_use(&t.sifter, NULL);
+	sq_sifter_open(&t.sifter, t.rig.batch);
+	assert_int_equal(t.rig.batch->sieve, 0);
+	sq_sieve_unref(newer);
+	sq_ruleset_unref(rs);
+	close_all(&t);
+}
+
+/* Records that are left out and stay are run by nobody but the oracle. */
+static void some_stay_to_be_checked(void **state)
+{
+	const struct sq_pipeline_opts opts = { .check = { .one_in = 1000000 }, .formats = 1 };
+	struct sift t;
+
+	(void)state;
+	open_with(&t, opts, 1, 7); /* every one of them */
+	for (int i = 0; i < 5; i++)
+		rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	rig_add(&t.rig, SQ_SV(ATTACK("1")));
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	assert_int_equal(t.rig.batch->n_records, 6);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_true(t.rig.batch->records[i].left_out && t.rig.batch->records[i].check);
+	assert_false(t.rig.batch->records[5].left_out || t.rig.batch->records[5].check);
+	assert_int_equal(t.rig.batch->counts.clean, 0);
+
+	sq_pipeline_run(t.rig.pipeline, t.rig.batch, rig_now);
+	assert_int_equal(t.rig.batch->counts.clean, 5);
+	assert_int_equal(t.rig.batch->counts.left_out, 5);
+	assert_int_equal(t.rig.batch->counts.alerted, 1);
+	assert_in_range(t.rig.batch->counts.oracle_checked, 5, 6);
+	assert_int_equal(t.rig.batch->counts.oracle_disagreed, 0);
+	close_all(&t);
+}
+
+static void about_one_in_so_many_stays(void **state)
+{
+	struct sift t;
+	uint32_t stayed = 0;
+
+	(void)state;
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 20, 7);
+	for (int i = 0; i < 4000; i++) {
+		rig_add(&t.rig, SQ_SV(CLEAN("a")));
+		sq_sifter_run(&t.sifter, t.rig.batch);
+		if (t.rig.batch->n_records) {
+			assert_true(t.rig.batch->records[0].check);
+			stayed++;
+			t.rig.batch->n_records = t.rig.batch->sifted = t.rig.batch->tail = 0;
+		}
+	}
+	assert_in_range(stayed, 150, 250);
+	close_all(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_no_rule_can_match_leaves_and_the_rest_moves_together),
+		cmocka_unit_test(a_batch_may_become_empty),
+		cmocka_unit_test(a_batch_of_other_rules_is_left_to_whoever_runs_it),
+		cmocka_unit_test(some_stay_to_be_checked),
+		cmocka_unit_test(about_one_in_so_many_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,193 @@
+/* Words found by windows and by pieces, against looking everywhere. */
+#include "tests/support/test.h"
+
+#include <ctype.h>
+
+#include "lib/text/words.h"
+
+enum { WORDS_MAX = 600, BUCKET = 10 };
+
+/* Which words were found where. */
+struct seen {
+	uint32_t word[4096];
+	size_t at[4096];
+	uint32_t n;
+	size_t go_on; /* what the search is told; 0: look for more */
+};
+
+static size_t note(void *ctx, uint32_t word, size_t at)
+{
+	struct seen *s = ctx;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->word[i] == word && s->at[i] == at)
+			return s->go_on;
+	assert_true(s->n < SQ_LEN(s->at));
+	s->word[s->n] = word;
+	s->at[s->n++] = at;
+	return s->go_on;
+}
+
+static void look(const struct sq_words *w, const struct sq_spot *spot, struct sq_sv text,
+                 struct seen *s)
+{
+	s->n = 0;
+	s->go_on = 0;
+	for (size_t at = 0; at < text.n; at++) {
+		unsigned buckets = sq_spot_at(spot, text, at);
+
+		(void)sq_words_at(w, text, at, buckets, note, s);
+	}
+	if (sq_words_are_many(w))
+		sq_words_search(w, text, note, s);
+}
+
+static bool has(const struct seen *s, uint32_t word, size_t at)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->word[i] == word && s->at[i] == at)
+			return true;
+	return false;
+}
+
+/* All words of the list, wherever they stand, and nothing else. */
+static void finds_all(const struct sq_sv *list, uint32_t n, struct sq_sv text)
+{
+	static struct seen s;
+	struct sq_spot spot = { 0 };
+	struct sq_words *w = sq_words_new(list, n, &spot, BUCKET);
+	uint32_t found = 0;
+
+	assert_non_null(w);
+	sq_spot_ready(&spot);
+	look(w, &spot, text, &s);
+	for (uint32_t k = 0; k < n; k++) {
+		for (size_t at = 0; at < text.n; at++) {
+			if (!sq_sv_istarts(sq_sv_skip(text, at), list[k]))
+				continue;
+			found++;
+			if (!has(&s, k, at))
+				fail_msg("\"%.*s\" at %zu is missed", SQ_SV_ARG(list[k]), at);
+		}
+	}
+	assert_int_equal(found, s.n);
+	sq_words_free(w);
+}
+
+static void few_words_are_found_in_either_case(void **state)
+{
+	static const struct sq_sv list[] = { SQ_SV("regsvr32"), SQ_SV("mshta"),   SQ_SV("wmic"),
+		                             SQ_SV("url"),      SQ_SV("script:"), SQ_SV("4.728") };
+
+	(void)state;
+	finds_all(list, SQ_LEN(list), SQ_SV("C:\\\\REGSVR32.exe /i:URL wMiCscript: x4.728 url"));
+	finds_all(list, SQ_LEN(list), SQ_SV("ur"));
+	finds_all(list, SQ_LEN(list), SQ_SV("regsvr3regsvr32mshtmshtascript"));
+}
+
+/* `n` words of `least` bytes or more, all different. */
+static uint32_t make_words(struct sq_sv *list, uint32_t n, uint32_t least, char *bytes)
+{
+	uint64_t seed = n;
+
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t len = least + test_random(&seed) % 6;
+
+		for (uint32_t i = 0; i < len; i++)
+			bytes[i] =
+				"abcdefghijklmnopqrstuvwxyz0123456789_-."[test_random(&seed) % 39];
+		bytes[0] = (char)('a' + k % 26);
+		bytes[1] = (char)('a' + k / 26);
+		list[k] = (struct sq_sv){ bytes, len };
+		bytes += len;
+	}
+	return n;
+}
+
+static void many_words_are_found_wherever_they_begin(void **state)
+{
+	static const struct {
+		uint32_t n, least;
+	} rows[] = { { 20, 7 }, { 400, 7 }, { 600, 5 }, { 600, 4 }, { 600, 3 } };
+	static char bytes[WORDS_MAX * 16], text[40000];
+	static struct sq_sv list[WORDS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		uint32_t n = make_words(list, rows[i].n, rows[i].least, bytes);
+		uint64_t seed = i;
+		size_t len = 0;
+
+		while (len < 3000) { /* words, and what only looks like them, at all distances */
+			struct sq_sv word = list[test_random(&seed) % n];
+			uint32_t gap = test_random(&seed) % 9;
+
+			for (size_t k = 0; k < word.n; k++)
+				text[len++] = test_random(&seed) % 40 == 0 ? '!'
+				              : test_random(&seed) % 2 == 0
+				                      ? (char)toupper(word.p[k])
+				                      : word.p[k];
+			while (gap--)
+				text[len++] = ' ';
+		}
+		finds_all(list, n, (struct sq_sv){ text, len });
+	}
+}
+
+static void short_texts_and_their_ends(void **state)
+{
+	static char bytes[WORDS_MAX * 16];
+	static struct sq_sv list[WORDS_MAX];
+	uint32_t n = make_words(list, 400, 7, bytes);
+
+	(void)state;
+	for (size_t before = 0; before < 80; before++) {
+		size_t len = before + list[7].n;
+		char *text = malloc(len); /* of its own, so that reading behind it is seen */
+
+		assert_non_null(text);
+		memset(text, '*', before);
+		memcpy(text + before, list[7].p, list[7].n);
+		finds_all(list, n, (struct sq_sv){ text, len });
+		free(text);
+	}
+}
+
+static void a_search_goes_on_where_it_is_told(void **state)
+{
+	static char bytes[WORDS_MAX * 16], text[1000];
+	static struct sq_sv list[WORDS_MAX];
+	static struct seen s;
+	uint32_t n = make_words(list, 400, 7, bytes);
+	struct sq_spot spot = { 0 };
+	struct sq_words *w = sq_words_new(list, n, &spot, BUCKET);
+
+	(void)state;
+	assert_non_null(w);
+	assert_true(sq_words_are_many(w));
+	memset(text, ' ', sizeof(text));
+	memcpy(text + 10, list[3].p, list[3].n);
+	memcpy(text + 100, list[4].p, list[4].n);
+	memcpy(text + 701, list[5].p, list[5].n);
+	s.n = 0;
+	s.go_on = 700;
+	sq_words_search(w, (struct sq_sv){ text, sizeof(text) }, note, &s);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.word[0], 3);
+	assert_int_equal(s.at[0], 10);
+	assert_int_equal(s.word[1], 5);
+	assert_int_equal(s.at[1], 701);
+	sq_words_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(few_words_are_found_in_either_case),
+		cmocka_unit_test(many_words_are_found_wherever_they_begin),
+		cmocka_unit_test(short_texts_and_their_ends),
+		cmocka_unit_test(a_search_goes_on_where_it_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
