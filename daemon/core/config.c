@@ -449,8 +449,9 @@ void sqd_config_fini(struct sqd_config *cfg)
 	*cfg = (struct sqd_config){ 0 };
 }
 
-/* One loop takes in more than a gigabyte a second (docs/decisions/threads.md): with few processors a
- * second one would only take time from workers, which much that alerts, or `validate: all`, needs. */
+/* One loop takes in more than a gigabyte a second (docs/decisions/threads.md): with few processors
+ * a second one would only take time from workers, which much that alerts, or `validate: all`,
+ * needs. */
 unsigned sqd_config_loops(const struct sqd_config *cfg)
 {
 	unsigned cpus = uv_available_parallelism();
