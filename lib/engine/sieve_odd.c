@@ -7,14 +7,15 @@
 enum bucket {
 	SINGLE,    /* one character: ^ ` control characters, all that is not ASCII */
 	ESCAPE,    /* \u0072 */
-	BACKSPACE, /* \b */
+	BACKSPACE, /* \b; "scro~1" */
 	GAP,       /* two blanks, a quote and a blank, or a single quote, before a colon */
 	LINE_GAP,  /* an escaped line end and a blank before a colon */
 	LINE_END, /* an escaped line end or quote, or two quotes, before a colon; the first of these
 	             before a plus sign */
-	QUOTE,    /* a quote within a word; "scro~1" */
+	QUOTE,    /* a quote within a word */
 	NAME,     /* %name% $env ${env} &entity; */
-	MARKUP,   /* <! ?> and what stands before the plus sign that joins texts */
+	MARKUP,   /* <! ?> */
+	PLUS,     /* the sign that joins texts, and what stands before it */
 	SWITCH,   /* -i /u */
 };
 
@@ -53,14 +54,15 @@ void sq_odd_windows(struct sq_spot *s)
 		{ SINGLE, { "^`" } },
 		{ ESCAPE, { "\\", "uU", HEX, HEX } },
 		{ BACKSPACE, { "\\", "b" } },
+		{ BACKSPACE, { "~", DIGITS } },
 		{ GAP, { NULL, BLANKS "'", ":" } },
 		{ LINE_GAP, { "\\", ESCAPED, BLANKS, ":" } },
 		{ LINE_END, { "\\\"'", "\"" LINES, ":" } },
 		{ LINE_END, { "\\", ESCAPED, "+" } },
 		{ QUOTE, { WORD "\"'/\\", "\"'", WORD "\"'\\" } },
-		{ QUOTE, { "scrobSCROB", "~", DIGITS } },
 		{ NAME, { "%&$", ALPHA DIGITS "#{" } },
-		{ MARKUP, { "<?'\")>;\\" BLANKS, "!>+" } },
+		{ MARKUP, { "<?", "!>" } },
+		{ PLUS, { "'\")>;\\" BLANKS, "+" } },
 		{ SWITCH, { "-/", "iI" } },
 		{ SWITCH, { "-/", "usnUSN" } },
 	};
@@ -179,11 +181,16 @@ static bool is_escape(struct sq_sv v, size_t at)
 	return !is_kept(cp);
 }
 
-/* A backslash that a backslash escapes escapes nothing. */
+/* A backslash that a backslash escapes escapes nothing. Of short names, those of "scrob..". */
 static bool is_backspace(struct sq_sv v, size_t at)
 {
 	size_t n = 0;
 
+	if (v.p[at] == '~')
+		return sq_is_digit((char)byte_at(v, at, 1)) &&
+		       among(byte_at(v, at, -1), "scrobSCROB");
+	if (byte_at(v, at, 1) != 'b')
+		return false;
 	while (n < at && v.p[at - 1 - n] == '\\')
 		n++;
 	return n % 2 == 0;
@@ -199,8 +206,6 @@ static bool is_quote(struct sq_sv v, size_t at)
 	unsigned char before = byte_at(v, at, 0), quote = byte_at(v, at, 1);
 	unsigned char next = byte_at(v, at, 2);
 
-	if (quote == '~')
-		return sq_is_digit((char)next) && among(before, "scrobSCROB");
 	if (quote == '\'')
 		return true;
 	if (before == '\\') {
@@ -229,8 +234,7 @@ static bool is_markup(struct sq_sv v, size_t at)
 {
 	unsigned char c = byte_at(v, at, 0), next = byte_at(v, at, 1);
 
-	return (c == '<' && next == '!') || (c == '?' && next == '>') ||
-	       (next == '+' && c != '<' && c != '?');
+	return (c == '<' && next == '!') || (c == '?' && next == '>');
 }
 
 /* Could an argument begin at `at`? Not within a word, as in "built-in", unless it is another switch
@@ -262,6 +266,7 @@ static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
 	case GAP:
 		return is_gap(v, at);
 	case LINE_GAP:
+	case PLUS:
 		return true;
 	case LINE_END: /* no tab is taken away before a colon */
 		if (byte_at(v, at, 0) != '\\')

@@ -10,7 +10,7 @@
 #include "lib/text/spot.h"
 
 /** Buckets that the signs take, from 0 on. */
-enum { SQ_ODD_BUCKETS = 10 };
+enum { SQ_ODD_BUCKETS = 11 };
 
 /** Have the places found where a sign may begin. */
 void sq_odd_windows(struct sq_spot *s);

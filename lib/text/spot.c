@@ -29,8 +29,49 @@ const struct sq_spot_body sq_spot_bodies[] = {
 
 const size_t sq_spot_bodies_n = SQ_LEN(sq_spot_bodies);
 
+/* The bytes that a bucket finds wherever they stand, when it is such a bucket. */
+static bool is_of_singles(const struct sq_spot *s, unsigned bucket)
+{
+	bool any = false;
+
+	for (unsigned c = 0; c < 256; c++) {
+		any |= s->allowed[0][c] >> bucket & 1;
+		for (unsigned i = 1; i < SQ_SPOT_WIDTH; i++)
+			if (!(s->allowed[i][c] >> bucket & 1))
+				return false;
+	}
+	return any;
+}
+
+/* @return false: they are too many */
+static bool add_singles(struct sq_spot *s, unsigned bucket)
+{
+	unsigned n = 0;
+
+	while (n < SQ_LEN(s->singles) && s->singles[n])
+		n++;
+	for (unsigned c = 0; c < 256; c++) {
+		if (!(s->allowed[0][c] >> bucket & 1))
+			continue;
+		if (c < 0x20 || c >= 0x80)
+			s->wild = true;
+		else if (n == SQ_LEN(s->singles))
+			return false;
+		else
+			s->singles[n++] = (uint8_t)c;
+	}
+	return true;
+}
+
 void sq_spot_ready(struct sq_spot *s)
 {
+	uint16_t nibbles = UINT16_MAX; /* buckets that are in their tables */
+
+	memset(s->singles, 0, sizeof(s->singles));
+	s->wild = false;
+	for (unsigned b = 0; b < SQ_SPOT_BUCKETS; b++)
+		if (is_of_singles(s, b) && add_singles(s, b))
+			nibbles &= (uint16_t) ~(1u << b);
 	memset(s->low, 0, sizeof(s->low));
 	memset(s->high, 0, sizeof(s->high));
 	memset(s->ascii, 0, sizeof(s->ascii));
@@ -38,9 +79,10 @@ void sq_spot_ready(struct sq_spot *s)
 		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
 			for (unsigned c = 0; c < 256; c++) {
 				uint8_t set = (uint8_t)(s->allowed[i][c] >> 8 * half);
+				uint8_t in = set & (uint8_t)(nibbles >> 8 * half);
 
-				s->low[half][i][c & 15] |= set;
-				s->high[half][i][c >> 4] |= set;
+				s->low[half][i][c & 15] |= in;
+				s->high[half][i][c >> 4] |= in;
 				s->ascii[half][i][c < 127 ? c : 127] |= set;
 			}
 		}

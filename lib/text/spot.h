@@ -27,6 +27,11 @@ struct sq_spot {
 	uint16_t allowed[SQ_SPOT_WIDTH][256]; /* bit by bucket */
 
 	/* Made by sq_spot_ready() for the bodies; the first index is the half of the buckets. */
+	/* Bytes that are found wherever they stand, for bodies that look up nibbles: these
+	 * characters, and when `wild` control characters and what is not ASCII. Their buckets are
+	 * not in the tables of nibbles, where they would find nearly everything. */
+	uint8_t singles[4];
+	bool wild;
 	uint8_t low[2][SQ_SPOT_WIDTH][16], high[2][SQ_SPOT_WIDTH][16]; /* by nibble */
 	uint8_t ascii[2][SQ_SPOT_WIDTH][128]; /* the last entry stands for all bytes from it on */
 };

@@ -41,6 +41,20 @@ BODY static inline __m256i look(const struct tables *t, const char *p)
 	return all;
 }
 
+/* 255 where a byte is one of the singles. Signed, control characters and what is not ASCII are less
+ * than a blank; without singles nothing is compared with NUL that `wild` would not find. */
+BODY static inline __m256i look_for_singles(const struct sq_spot *s, const char *p)
+{
+	__m256i v = _mm256_loadu_si256((const void *)p);
+	__m256i any = _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v),
+	                               _mm256_set1_epi8(s->wild ? -1 : 0));
+
+	for (unsigned i = 0; i < SQ_LEN(s->singles); i++)
+		any = _mm256_or_si256(any,
+		                      _mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)s->singles[i])));
+	return any;
+}
+
 BODY uint32_t sq_spot_avx2(const struct sq_spot *s, const char *p, size_t n, uint32_t from,
                            uint32_t *to)
 {
@@ -48,7 +62,9 @@ BODY uint32_t sq_spot_avx2(const struct sq_spot *s, const char *p, size_t n, uin
 	uint32_t found = 0;
 
 	for (size_t i = 0; i < n; i += 32) {
-		__m256i any = _mm256_or_si256(look(&first, p + i), look(&second, p + i));
+		__m256i any =
+			_mm256_or_si256(_mm256_or_si256(look(&first, p + i), look(&second, p + i)),
+		                        look_for_singles(s, p + i));
 		uint32_t none = (uint32_t)_mm256_movemask_epi8(
 			_mm256_cmpeq_epi8(any, _mm256_setzero_si256()));
 

@@ -9,6 +9,8 @@ struct fixture {
 	uv_loop_t loop;
 	uv_async_t wake;
 	struct sqd_workers *workers;
+	struct sqd_sievebox sieves;
+	uint64_t sieves_seen;
 	struct sqd_reload *reload;
 	struct sqd_config cfg;
 	struct sq_counters totals;
@@ -67,6 +69,8 @@ static void setup(struct fixture *f)
 	f->workers = sqd_workers_start(3, wake, f, &err);
 	assert_non_null(f->workers);
 	opts.workers = f->workers;
+	sqd_sievebox_init(&f->sieves);
+	opts.sieves = &f->sieves;
 	f->reload = sqd_reload_new(&opts);
 	assert_int_equal(sqd_reload_first(f->reload, &f->info, &err), 0);
 	assert_int_equal(f->info.rules, 1);
@@ -88,6 +92,7 @@ static void teardown(struct fixture *f)
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_true(f->closed);
 	sqd_workers_free(f->workers);
+	sqd_sievebox_fini(&f->sieves);
 	sqd_loop_end(&f->loop);
 	unlink(f->rule);
 	rmdir(f->folder);
@@ -99,18 +104,35 @@ static void run_until_done(struct fixture *f, unsigned n)
 		uv_run(&f->loop, UV_RUN_ONCE);
 }
 
+/* Generation of the sieve that has come since the last time; 0: none has. */
+static uint64_t new_sieve(struct fixture *f)
+{
+	struct sq_sieve *sieve;
+	uint64_t generation;
+
+	if (!sqd_sievebox_news(&f->sieves, &f->sieves_seen, &sieve))
+		return 0;
+	assert_non_null(sieve);
+	generation = sq_sieve_generation(sieve);
+	sq_sieve_unref(sieve);
+	return generation;
+}
+
 static void new_rules_reach_every_worker(void **state)
 {
 	struct fixture f;
 
 	(void)state;
 	setup(&f);
+	assert_int_equal(new_sieve(&f), 1);
+	assert_int_equal(new_sieve(&f), 0);
 	write_rule(f.rule, "other");
 	sqd_reload_request(f.reload);
 	run_until_done(&f, 1);
 	assert_int_equal(f.result, 0);
 	assert_int_equal(f.totals.reloads, 1);
 	assert_int_equal(sqd_workers_generation(f.workers), 2);
+	assert_int_equal(new_sieve(&f), 2);
 	teardown(&f);
 }
 

@@ -7,8 +7,8 @@
 
 #include <malloc.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 static atomic_ulong count_alloc_calls, count_alloc_frees;
 
