@@ -91,6 +91,12 @@ static bool is_alnum(unsigned char c)
 	return is_alpha(c) || sq_is_digit((char)c);
 }
 
+/* As WORD says. */
+static bool is_word(unsigned char c)
+{
+	return is_alnum(c) || among(c, "_.~%-");
+}
+
 /* Length of the well-formed character of UTF-8 at `at`, with its code point; or 0. */
 static size_t character(struct sq_sv v, size_t at, uint32_t *ret)
 {
@@ -213,7 +219,7 @@ static bool is_quote(struct sq_sv v, size_t at)
 		if (before == '"' && among(byte_at(v, at, -2), ":,[{ \t"))
 			return false; /* the value begins with it */
 	}
-	return among(next, WORD) && among(before, WORD "\\\"'/");
+	return is_word(next) && (is_word(before) || among(before, "\\\"'/"));
 }
 
 static bool is_name(struct sq_sv v, size_t at)

@@ -7,51 +7,35 @@ enum {
 };
 
 /* clang-format off */
-/* What most records of some log hold, whatever happened. */
-static const char *const everywhere[] = {
-	"microsoft-windows-sysmon", "microsoft-windows-security-auditing",
-	"microsoft-windows-powershell", "microsoft", "windowspowershell", "windows", "system32",
-	"syswow64", "program files", "programdata", "security-auditing", "security", "users",
-	"user", "https", "process", "command", "commandline", "services", "local", "sysmon",
-	"eventlog", "events", "eventid", "powershell", "svchost", "true", "false", "system",
-	"name", "file", "data", "nt authority", "information", "description", "originalfilename",
-	"network", "connection", "version", "administrator", "registry", "operational",
-	"corporation", "operating", "company", "product", "hashes", "imphash", "sha256",
-	"hostname", "computer", "timestamp", "message", "channel", "keywords", "provider",
-	"severity", "category", "task", "opcode", "target", "source", "subject", "object", "image",
-	"account", "domain", "logon", "loaded", "signature", "signed", "valid", "details",
-	"software", "kernel32", "kernelbase", "ntdll", "winlogbeat", "winlog", "metadata",
-	"default", "explorer", "s-1-5-21-", "s-1-5-18", "-0000-",
-	"0000000000", "utctime", "processid", "processguid", "integritylevel", "level",
-	"parentimage", "parentcommandline", "currentdirectory", "terminalsessionid",
-	"newprocessname", "tokenelevationtype", "mandatorylabel", ".exe", ".dll", "http", "exe",
-	"dll", "com", "net",
-};
+/* What most records of some log hold, whatever happened; a line each. */
+static const char everywhere[] =
+	"microsoft-windows-sysmon\nmicrosoft-windows-security-auditing\nmicrosoft-windows-powershell\n"
+	"microsoft\nwindowspowershell\nwindows\nsystem32\nsyswow64\nprogram files\nprogramdata\n"
+	"security-auditing\nsecurity\nusers\nuser\nhttps\nprocess\ncommand\ncommandline\nservices\n"
+	"local\nsysmon\neventlog\nevents\neventid\npowershell\nsvchost\ntrue\nfalse\nsystem\nname\nfile\n"
+	"data\nnt authority\ninformation\ndescription\noriginalfilename\nnetwork\nconnection\nversion\n"
+	"administrator\nregistry\noperational\ncorporation\noperating\ncompany\nproduct\nhashes\n"
+	"imphash\nsha256\nhostname\ncomputer\ntimestamp\nmessage\nchannel\nkeywords\nprovider\nseverity\n"
+	"category\ntask\nopcode\ntarget\nsource\nsubject\nobject\nimage\naccount\ndomain\nlogon\nloaded\n"
+	"signature\nsigned\nvalid\ndetails\nsoftware\nkernel32\nkernelbase\nntdll\nwinlogbeat\nwinlog\n"
+	"metadata\ndefault\nexplorer\ns-1-5-21-\ns-1-5-18\n-0000-\n0000000000\nutctime\nprocessid\n"
+	"processguid\nintegritylevel\nlevel\nparentimage\nparentcommandline\ncurrentdirectory\n"
+	"terminalsessionid\nnewprocessname\ntokenelevationtype\nmandatorylabel\n.exe\n.dll\nhttp\nexe\n"
+	"dll\ncom\nnet\n";
 
 /* What some records in a hundred hold. */
-static const char *const often[] = {
-	"appdata", "roaming", "temp", "public", "downloads", "documents", "desktop", "device",
-	"harddiskvolume", "program", "control", "service", "script", "scriptblock", "conhost",
-	"consolehost", "machine", "currentversion", "currentcontrolset", "request", "server",
-	"shell", "value", "class", "address", "port", "execution", "application", "engine",
-	"pipeline", "context", "invocation", "client", "createkey", "setvalue", "deletevalue",
-	"lsass", "winlogon", "mscorlib", "wmiprvse", "framework", "microsoft.net", "update",
-	"manager", "defender", "library", "internet", "content", "policies", "settings", "install",
-	"download", "files", "cache", "path", "start", "run", "runonce", "create",
-	"delete", "open", "load", "query", "invoke", "executable", "extension", "hkey_", "clsid",
-	"software\\microsoft", "host", "config", "log", "cmd", "bin", "lib", "key", "set", "get",
-	"new", "new-object", "workstation", "admin", "local service", "network service", "string",
-	"type", "format", "function", "module", "import", "export", "directory", "folder",
-};
+static const char often[] =
+	"appdata\nroaming\ntemp\npublic\ndownloads\ndocuments\ndesktop\ndevice\nharddiskvolume\nprogram\n"
+	"control\nservice\nscript\nscriptblock\nconhost\nconsolehost\nmachine\ncurrentversion\n"
+	"currentcontrolset\nrequest\nserver\nshell\nvalue\nclass\naddress\nport\nexecution\napplication\n"
+	"engine\npipeline\ncontext\ninvocation\nclient\ncreatekey\nsetvalue\ndeletevalue\nlsass\n"
+	"winlogon\nmscorlib\nwmiprvse\nframework\nmicrosoft.net\nupdate\nmanager\ndefender\nlibrary\n"
+	"internet\ncontent\npolicies\nsettings\ninstall\ndownload\nfiles\ncache\npath\nstart\nrun\n"
+	"runonce\ncreate\ndelete\nopen\nload\nquery\ninvoke\nexecutable\nextension\nhkey_\nclsid\n"
+	"software\\microsoft\nhost\nconfig\nlog\ncmd\nbin\nlib\nkey\nset\nget\nnew\nnew-object\n"
+	"workstation\nadmin\nlocal service\nnetwork service\nstring\ntype\nformat\nfunction\nmodule\n"
+	"import\nexport\ndirectory\nfolder\n";
 /* clang-format on */
-
-static bool is_among(struct sq_sv text, const char *const *words, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (sq_sv_find(sq_sv_of(words[i]), text) != SIZE_MAX)
-			return true;
-	return false;
-}
 
 /* Digits, points, letters that hexadecimal numbers have: most of these are about something else. */
 static bool is_number(struct sq_sv text)
@@ -73,7 +57,10 @@ uint32_t sq_literal_cost(struct sq_sv text)
 		cost = text.n < SQ_LEN(of_numbers) ? of_numbers[text.n] : 5;
 	else
 		cost = text.n < SQ_LEN(of_words) ? of_words[text.n] : 5;
-	if (is_among(text, everywhere, SQ_LEN(everywhere)))
+	/* A text is all or a part of a line: it holds no line end. */
+	if (sq_sv_find((struct sq_sv){ everywhere, sizeof(everywhere) - 1 }, text) != SIZE_MAX)
 		return cost + EVERYWHERE;
-	return is_among(text, often, SQ_LEN(often)) ? cost + OFTEN : cost;
+	if (sq_sv_find((struct sq_sv){ often, sizeof(often) - 1 }, text) != SIZE_MAX)
+		return cost + OFTEN;
+	return cost;
 }
