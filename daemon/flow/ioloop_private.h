@@ -1,5 +1,5 @@
-/* What the files of further loops share: ioloop.c makes, runs and ends them, ioloop_turn.c is what they
- * and the main loop tell each other meanwhile.
+/* What the files of further loops share: ioloop.c makes, runs and ends them, ioloop_turn.c is what
+ * they and the main loop tell each other meanwhile.
  */
 #pragma once
 
