@@ -319,6 +319,55 @@ int sqd_listen_open(const struct sqd_listen *l, char ret_bound[SQD_BOUND_TEXT],
 	return fd;
 }
 
+/* Bound to where `fd` is; `fd` begins to share only now. */
+static int bind_beside(int fd, int type, const struct sockaddr_storage *sa, socklen_t len)
+{
+	int s = socket(sa->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r, only = 0;
+	socklen_t size = sizeof(only);
+
+	if (s < 0)
+		return -errno;
+	r = type == SOCK_STREAM ? set_flag(s, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
+	if (!r && sa->ss_family == AF_INET6 &&
+	    getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0)
+		r = set_flag(s, IPPROTO_IPV6, IPV6_V6ONLY, only);
+	if (!r)
+		r = set_flag(s, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!r)
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!r && bind(s, (const struct sockaddr *)sa, len) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(s);
+		return r;
+	}
+	return s;
+}
+
+int sqd_listen_beside(int fd, bool ours, struct sq_err *err)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa), size = sizeof(int);
+	int type = 0, r;
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
+		r = -errno;
+	} else if (ours && sa.ss_family != AF_UNIX) {
+		r = bind_beside(fd, type, &sa, len);
+	} else if (type == SOCK_STREAM) {
+		r = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (r < 0)
+			r = -errno;
+	} else {
+		return -EOPNOTSUPP;
+	}
+	return r < 0 ? sq_err_set(err, r, "one more socket for the same address: %s",
+	                          sq_strerror(r))
+	             : r;
+}
+
 void sqd_listen_close(int fd, struct sqd_listen_file *file)
 {
 	/* The name first: who connects in between gets no connection that nobody accepts. */

@@ -54,6 +54,20 @@ int sqd_listen_open(const struct sqd_listen *l, char ret_bound[SQD_BOUND_TEXT],
                     uint64_t *ret_buffer, struct sqd_listen_file *ret_file,
                     struct sq_err *err) SQ_MUST_CHECK;
 
+/**
+ * One more socket on the address of `fd`, for another thread to take connections or datagrams from:
+ * what sqd_listen_open() is given as an inherited one. The caller owns it.
+ *
+ * When `fd` is ours and of IP, it is a socket of its own (SO_REUSEPORT): the kernel gives each
+ * connection to one of them by its addresses, and all datagrams of a sender to the same one. `fd`
+ * was bound without that option, so no other program has the address, nor gets it unless it is run
+ * by the same user. Another stream socket (of systemd, or unix) is shared as it is: whoever comes
+ * first accepts.
+ *
+ * @return the descriptor; -EOPNOTSUPP: its datagrams cannot be shared out; or a negative errno
+ */
+int sqd_listen_beside(int fd, bool ours, struct sq_err *err) SQ_MUST_CHECK;
+
 /** Close the socket, and remove its file when that is still the one we made. `fd` may be -1, `file`
  *  NULL or all zero; it is emptied. */
 void sqd_listen_close(int fd, struct sqd_listen_file *file);

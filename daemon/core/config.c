@@ -13,6 +13,8 @@ enum {
 	FILE_MAX_BYTES = 4 * 1024 * 1024,
 	LIST_MAX = 256, /* inputs, outputs */
 	WORKERS_DEFAULT_MAX = 16,
+	LOOPS_DEFAULT_MAX = 4,
+	CPUS_FOR_A_LOOP = 4,
 	ARENA_MIN_BYTES = 1024 * 1024,
 	ORIGINS = 256,
 };
@@ -447,24 +449,40 @@ void sqd_config_fini(struct sqd_config *cfg)
 	*cfg = (struct sqd_config){ 0 };
 }
 
-unsigned sqd_config_workers(const struct sqd_config *cfg)
+/* One loop takes in more than a gigabyte a second (docs/decisions/threads.md): with few processors
+ * a second one would only take time from workers, which much that alerts, or `validate: all`,
+ * needs. */
+unsigned sqd_config_loops(const struct sqd_config *cfg)
 {
 	unsigned cpus = uv_available_parallelism();
 
+	if (cfg->loops)
+		return cfg->loops;
+	if (cpus < 2 * CPUS_FOR_A_LOOP)
+		return 1;
+	return cpus / CPUS_FOR_A_LOOP < LOOPS_DEFAULT_MAX ? cpus / CPUS_FOR_A_LOOP
+	                                                  : LOOPS_DEFAULT_MAX;
+}
+
+unsigned sqd_config_workers(const struct sqd_config *cfg)
+{
+	unsigned cpus = uv_available_parallelism(), loops = sqd_config_loops(cfg);
+
 	if (cfg->workers)
 		return cfg->workers;
-	if (cpus <= 2)
+	if (cpus <= loops + 1)
 		return 1;
-	return cpus - 1 < WORKERS_DEFAULT_MAX ? cpus - 1 : WORKERS_DEFAULT_MAX;
+	return cpus - loops < WORKERS_DEFAULT_MAX ? cpus - loops : WORKERS_DEFAULT_MAX;
 }
 
 uint32_t sqd_config_batches(const struct sqd_config *cfg)
 {
 	uint32_t least = 2; /* one to fill while one is run */
+	unsigned loops = sqd_config_loops(cfg);
+	uint32_t all = cfg->batches ? cfg->batches : 4 * loops + 2 * sqd_config_workers(cfg);
+	uint32_t each = (all + loops - 1) / loops;
 
-	if (!cfg->batches)
-		return 4 + 2 * sqd_config_workers(cfg);
-	return cfg->batches < least ? least : cfg->batches;
+	return each < least ? least : each;
 }
 
 /* The chunk holds the longest record of any input and reads behind it; the arena, what an event of

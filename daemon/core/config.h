@@ -50,7 +50,8 @@ struct sqd_config {
 	char *file; /* NULL: the built-in default */
 
 	uint32_t workers; /* 0: by the number of processors, see sqd_config_workers() */
-	uint32_t batches; /* 0: by the number of workers */
+	uint32_t loops;   /* the same */
+	uint32_t batches; /* 0: by the number of workers and loops */
 	int log_level;
 	bool skim;
 	int validate;          /* enum sqd_validate */
@@ -103,6 +104,9 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
 void sqd_config_help(struct sq_outbuf *out);
 
 unsigned sqd_config_workers(const struct sqd_config *cfg);
+/** With the main one. */
+unsigned sqd_config_loops(const struct sqd_config *cfg);
+/** Of each loop. */
 uint32_t sqd_config_batches(const struct sqd_config *cfg);
 struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg);
 

@@ -45,10 +45,13 @@ static const struct sq_opt_enum validate[] = {
 /* clang-format off */
 static const struct sq_opt general_opts[] = {
 	{ "workers",           SQ_OPT_U32,  SQD_AT(workers), .min = 0, .max = 64, .def = "0",
-	  .doc = "Threads that read and match events; 0 means one less than there are processors." },
+	  .doc = "Threads that read and match events; 0 means what `loops` leaves of the processors, one at least." },
+	{ "loops",             SQ_OPT_U32,  SQD_AT(loops), .min = 0, .max = 32, .def = "0",
+	  .doc = "Threads that receive: each has a part of the connections of every input, and of the senders of "
+		 "datagrams; 0 means one for every four processors, up to 4, and one below eight processors." },
 	{ "batches",           SQ_OPT_U32,  SQD_AT(batches), .min = 0, .max = 1024, .def = "0",
-	  .doc = "Batches of events under way at one time, each with room for the longest record; when all "
-		 "are used up, inputs wait; 0 means 4 and 2 more for each worker." },
+	  .doc = "Batches of events under way at one time, each with room for the longest record; every loop has "
+		 "an equal part, and when that is used up, its inputs wait; 0 means 4 for each loop and 2 for each worker." },
 	{ "log_level",         SQ_OPT_ENUM, SQD_AT(log_level), .enums = log_levels, .def = "info",
 	  .doc = "How much is said on standard error." },
 	{ "skim",              SQ_OPT_BOOL, SQD_AT(skim), .def = "true",

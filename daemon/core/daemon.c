@@ -7,7 +7,6 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
-#include "daemon/base/passed.h"
 #include "daemon/core/daemon_private.h"
 
 enum {
@@ -27,7 +26,17 @@ static void on_released(void *ctx, struct sq_batch *b)
 {
 	struct sqd_daemon *d = ctx;
 
-	sqd_dispatch_delivered(d->dispatch, b);
+	if (sqd_dispatch_ctx_of(b) == d)
+		sqd_dispatch_delivered(d->dispatch, b);
+	else
+		sqd_ioloops_released(d->ioloops, b);
+}
+
+static void on_passed(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	sqd_ioloops_passed(d->ioloops);
 }
 
 static void on_resume(void *ctx)
@@ -56,7 +65,7 @@ static void on_reloaded(void *ctx, int result, const struct sqd_rules_info *info
 		        info->rules == 1 ? "" : "s", info->cached ? " (cached)" : "");
 	}
 	sqd_notify("READY=1");
-	sqd_daemon_pulse(d);
+	sqd_daemon_tell(d, SQD_TELL_PULSE);
 }
 
 static void on_signal(void *ctx, enum sqd_signal what)
@@ -78,10 +87,11 @@ static void on_signal(void *ctx, enum sqd_signal what)
 		}
 		for (size_t i = 0; i < d->n_inputs; i++)
 			d->inputs[i].in->ops->reload(d->inputs[i].in);
+		sqd_ioloops_reload(d->ioloops);
 		sqd_reload_request(d->reload);
 		return;
 	case SQD_SIGNAL_COUNTERS:
-		sqd_daemon_print(d, "counters");
+		sqd_daemon_tell(d, SQD_TELL_COUNTERS);
 		return;
 	}
 }
@@ -91,7 +101,8 @@ static void on_pulse(uv_timer_t *t)
 	struct sqd_daemon *d = t->data;
 
 	sqd_settling_look(d->settling); /* an output that begins to fail does not say so */
-	sqd_daemon_pulse(d);
+	sqd_ioloops_passed(d->ioloops);
+	sqd_daemon_beat(d);
 }
 
 /* ---- start, in the reverse order of the bytes ---- */
@@ -136,6 +147,12 @@ static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
 	return r;
 }
 
+static void await(struct sqd_daemon *d, struct sqd_outqueue *q, bool patient)
+{
+	sqd_settling_await(d->settling, q, patient);
+	sqd_ioloops_await(d->ioloops, q, patient);
+}
+
 static int start_router(struct sqd_daemon *d, struct sq_err *err)
 {
 	const struct sqd_config *cfg = d->cfg;
@@ -147,7 +164,7 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 		.loop = &d->loop,
 		.routes = routes,
 		.n_routes = d->n_outputs,
-		.batches = sqd_config_batches(cfg),
+		.batches = sqd_config_batches(cfg) * sqd_config_loops(cfg),
 		.fold = cfg->fold_window_ms ? &fold : NULL,
 		.deduplicate = cfg->dedup_window,
 		.dead_letters = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL,
@@ -171,12 +188,25 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 	/* What may be dropped when a queue is full holds up nobody's answer. */
 	for (size_t i = 0; routes && i < d->n_outputs; i++)
 		if (routes[i].when_full == SQD_FULL_BLOCK)
-			sqd_settling_await(d->settling, routes[i].queue, true);
+			await(d, routes[i].queue, true);
 	if (opts.dead_letters)
-		sqd_settling_await(d->settling, opts.dead_letters, false);
+		await(d, opts.dead_letters, false);
 	d->router = routes ? sqd_router_new(&opts) : NULL;
 	free(routes);
 	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
+}
+
+/* Batches of one loop that keep workers busy: all loops together, as many as there are workers. */
+static unsigned eager(const struct sqd_config *cfg)
+{
+	unsigned loops = sqd_config_loops(cfg);
+
+	return (sqd_config_workers(cfg) + loops - 1) / loops;
+}
+
+static struct sq_sifter sifter(const struct sqd_daemon *d)
+{
+	return (struct sq_sifter){ .secret = d->secret, .one_in = d->cfg->check_one_in };
 }
 
 static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
@@ -186,8 +216,9 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.batches = sqd_config_batches(d->cfg),
 		.limits = sqd_config_limits(d->cfg),
 		.workers = sqd_config_workers(d->cfg),
+		.eager = eager(d->cfg),
 		.sieves = &d->sieves,
-		.sifter = { .secret = d->secret, .one_in = d->cfg->check_one_in },
+		.sifter = sifter(d),
 		.totals = &d->counts,
 		.settling = sqd_settling_new(d->cfg->outputs.n + 1),
 		.deliver = on_deliver,
@@ -202,6 +233,36 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		return sq_err_set(err, -ENOMEM, "receipts: out of memory");
 	d->dispatch = sqd_dispatch_new(&opts, err);
 	return d->dispatch ? 0 : -ENOMEM;
+}
+
+/* Beside the main loop, if there are to be any. */
+static int start_loops(struct sqd_daemon *d, struct sq_err *err)
+{
+	unsigned loops = sqd_config_loops(d->cfg);
+	const struct sqd_ioloops_opts opts = {
+		.main = &d->loop,
+		.n = loops - 1,
+		.inputs = d->cfg->inputs.n,
+		.queues = d->cfg->outputs.n + 1,
+		.batches = sqd_config_batches(d->cfg),
+		.eager = eager(d->cfg),
+		.limits = sqd_config_limits(d->cfg),
+		.workers = sqd_dispatch_workers(d->dispatch),
+		.sieves = &d->sieves,
+		.sifter = sifter(d),
+		.deliver = on_deliver,
+		.drained = sqd_daemon_drained,
+		.answered = sqd_daemon_answered,
+		.ctx = d,
+	};
+
+	d->undrained = 1;
+	if (loops == 1)
+		return 0;
+	d->undrained = 2;
+	sqd_settling_on_passed(d->settling, on_passed, d);
+	d->ioloops = sqd_ioloops_new(&opts, err);
+	return d->ioloops ? 0 : -ENOMEM;
 }
 
 static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
@@ -254,79 +315,6 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 	return sqd_reload_first(d->reload, &d->rules, err);
 }
 
-/* The socket that systemd passes for this input: the one it names, else one with its address. */
-static int inherited(struct sqd_passed *passed, const struct sqd_config_item *item,
-                     struct sq_err *err)
-{
-	const char *listen = sqd_config_text(item, "listen"), *name = item->input->socket;
-	bool datagrams = strcmp(item->input_ops->kind, "udp") == 0;
-	int type = datagrams ? SOCK_DGRAM : SOCK_STREAM, fd;
-
-	if (!name)
-		return listen ? sqd_passed_take(passed, listen, type) : -1;
-	fd = sqd_passed_take_named(passed, name, type);
-	if (fd == -EPROTOTYPE)
-		return sq_err_set(err, fd,
-		                  "input %s: the socket \"%s\" that systemd passed is none of %s",
-		                  item->input_ops->kind, name, datagrams ? "datagrams" : "streams");
-	if (fd < 0)
-		return sq_err_set(err, fd, "input %s: systemd passed no socket named \"%s\"",
-		                  item->input_ops->kind, name);
-	return fd;
-}
-
-static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
-                       struct sqd_passed *passed, struct sq_err *err)
-{
-	struct sqd_daemon_input *slot = &d->inputs[d->n_inputs];
-	int fd = inherited(passed, item, err);
-
-	if (fd < -1)
-		return fd;
-	slot->in = calloc(1, item->input_ops->size);
-	if (!slot->in) {
-		if (fd >= 0)
-			close(fd);
-		return sq_err_set(err, -ENOMEM, "inputs: out of memory");
-	}
-	*slot->in = (struct sqd_input){
-		.ops = item->input_ops,
-		.cfg = item->cfg,
-		.loop = &d->loop,
-		.dispatch = d->dispatch,
-		.counts = &slot->counts,
-		.closed = sqd_daemon_input_closed,
-		.ctx = d,
-		.inherited_fd = fd,
-	};
-	snprintf(slot->in->name, sizeof(slot->in->name), "%s", item->input_ops->kind);
-	d->n_inputs++;
-	return slot->in->ops->start(slot->in, err);
-}
-
-static int start_inputs(struct sqd_daemon *d, struct sq_err *err)
-{
-	const struct sqd_config_list *list = &d->cfg->inputs;
-	struct sqd_passed passed = { 0 };
-	unsigned left;
-	int r = 0;
-
-	(void)sqd_passed_read(&passed);
-	d->inputs = calloc(list->n + 1, sizeof(*d->inputs));
-	if (!d->inputs)
-		r = sq_err_set(err, -ENOMEM, "inputs: out of memory");
-	/* Those that name their socket first, so that nobody else takes it by its address. */
-	for (int named = 1; named >= 0; named--)
-		for (size_t i = 0; i < list->n && !r; i++)
-			if (!!list->items[i].input->socket == named)
-				r = start_input(d, &list->items[i], &passed, err);
-	left = sqd_passed_close(&passed);
-	if (left && !r)
-		sqd_log(SQD_LOG_WARNING, "%u sockets that systemd passed fit no input; ignoring",
-		        left);
-	return r;
-}
-
 static int start(struct sqd_daemon *d, struct sq_err *err)
 {
 	int r;
@@ -338,13 +326,17 @@ static int start(struct sqd_daemon *d, struct sq_err *err)
 		return sq_err_set(err, -errno, "random numbers: %s", sq_strerror(-errno));
 	r = start_dispatch(d, err);
 	if (!r)
+		r = start_loops(d, err);
+	if (!r)
 		r = start_rules(d, err);
 	if (!r)
 		r = start_outputs(d, err);
 	if (!r)
 		r = start_router(d, err);
 	if (!r)
-		r = start_inputs(d, err);
+		r = sqd_daemon_start_inputs(d, err);
+	if (!r)
+		r = sqd_ioloops_run(d->ioloops, err);
 	return r;
 }
 
@@ -376,7 +368,7 @@ int sqd_daemon_run(const struct sqd_config *cfg)
 		(void)uv_timer_start(&d.pulse, on_pulse, pulse_ms, pulse_ms);
 		sqd_daemon_announce(&d);
 		sqd_notify("READY=1");
-		sqd_daemon_pulse(&d);
+		sqd_daemon_tell(&d, SQD_TELL_PULSE);
 	}
 	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
 	sqd_loop_end(&d.loop);

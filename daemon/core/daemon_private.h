@@ -11,6 +11,7 @@
 #include "daemon/base/signals.h"
 #include "daemon/core/config.h"
 #include "daemon/core/reload.h"
+#include "daemon/flow/ioloop.h"
 
 enum sqd_phase {
 	SQD_STARTING,
@@ -23,6 +24,13 @@ enum sqd_phase {
 struct sqd_daemon_input {
 	struct sqd_input *in; /* owned */
 	struct sq_counters counts;
+	struct sqd_input_shared shared; /* with its instances on further loops */
+};
+
+/** What is told when every loop has shown its counters: bits. */
+enum {
+	SQD_TELL_COUNTERS = 1, /* all of them, to standard error */
+	SQD_TELL_PULSE = 2,    /* to systemd: how we are */
 };
 
 struct sqd_daemon {
@@ -32,8 +40,11 @@ struct sqd_daemon {
 	uv_loop_t loop;
 
 	struct sq_counters counts; /* what batches and rules counted; inputs have their own */
+	struct sq_counters asked;  /* the same when the further loops were asked last */
 	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
+	struct sqd_ioloops *ioloops;  /* NULL: the main loop is all */
+	unsigned undrained;           /* dispatch of the main loop, and further loops as one */
 	struct sqd_sievebox sieves;   /* of the newest rules */
 	struct sq_siphash_key secret; /* what senders must not foresee depends on it */
 	struct sqd_router *router;
@@ -50,17 +61,26 @@ struct sqd_daemon {
 	struct sqd_signals signals;
 	uv_timer_t deadline, pulse;
 	uint64_t watchdog_ms;
-	unsigned stop_signals;
+	unsigned to_tell;
+	bool answering;      /* what further loops showed is told just now */
+	unsigned unanswered; /* pulses since the further loops have last answered */
 };
 
-/** report.c: counters of inputs, batches and rules added up. */
+/** inputs.c: the inputs of the configuration, on every loop. */
+int sqd_daemon_start_inputs(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
+
+/** report.c: tell it now, or as soon as every loop has answered. */
+void sqd_daemon_tell(struct sqd_daemon *d, unsigned what);
+/** Every loop has answered. */
+void sqd_daemon_answered(void *ctx);
+/** The time of a pulse has come. */
+void sqd_daemon_beat(struct sqd_daemon *d);
+/** Counters of inputs, batches and rules added up; those of further loops as they answered last. */
 struct sq_counters sqd_daemon_counts(const struct sqd_daemon *d);
 /** All counters, to standard error. */
 void sqd_daemon_print(const struct sqd_daemon *d, const char *title);
 /** The line that says what we listen on, what we look for and where alerts go. */
 void sqd_daemon_announce(const struct sqd_daemon *d);
-/** STATUS= for systemd, and the watchdog when all is well. */
-void sqd_daemon_pulse(const struct sqd_daemon *d);
 
 /** stop.c: told to stop; again: at once. */
 void sqd_daemon_stop(struct sqd_daemon *d);

@@ -12,8 +12,13 @@ struct sq_counters sqd_daemon_counts(const struct sqd_daemon *d)
 {
 	struct sq_counters sum = d->counts;
 
+	/* Repeats are told apart by the router, which may have counted records that a further loop
+	 * has not shown yet: of those it had counted before they were asked, none. */
+	if (d->answering)
+		sum = d->asked;
 	for (size_t i = 0; i < d->n_inputs; i++)
 		sq_counters_add(&sum, &d->inputs[i].counts);
+	sqd_ioloops_counts(d->ioloops, &sum);
 	return sum;
 }
 
@@ -28,13 +33,18 @@ static void write_all(struct sq_sv v)
 	}
 }
 
-static void print_input(const struct sqd_daemon_input *in, struct sq_outbuf *text)
+static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf *text)
 {
+	const struct sqd_daemon_input *in = &d->inputs[row];
+	struct sq_counters c = in->counts;
+
+	sqd_ioloops_row_counts(d->ioloops, row, &c);
+
 	const struct sqd_metric rows[] = {
-		{ "received", in->counts.received, "Records taken in here", true },
-		{ "bytes_in", in->counts.bytes_in, "Bytes received here" },
-		{ "connections", in->counts.connections, "Connections accepted here" },
-		{ "kernel_dropped", in->counts.kernel_dropped,
+		{ "received", c.received, "Records taken in here", true },
+		{ "bytes_in", c.bytes_in, "Bytes received here" },
+		{ "connections", c.connections, "Connections accepted here" },
+		{ "kernel_dropped", c.kernel_dropped,
 		  "Datagrams the kernel dropped before we could read them" },
 	};
 	char title[160];
@@ -43,10 +53,44 @@ static void print_input(const struct sqd_daemon_input *in, struct sq_outbuf *tex
 	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
 }
 
+static void print_loop(const struct sq_counters *c, unsigned number, struct sq_outbuf *text)
+{
+	const struct sqd_metric rows[] = {
+		{ "received", c->received, "Records taken in on this loop", true },
+		{ "bytes_in", c->bytes_in, "Bytes received on this loop" },
+		{ "connections", c->connections, "Connections accepted on this loop" },
+		{ "pauses", c->pauses,
+		  "Times that its inputs stopped reading because none of its batches was free" },
+	};
+	char title[64];
+
+	snprintf(title, sizeof(title), "loop %u%s", number, number == 1 ? ", the main one" : "");
+	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+}
+
+/* How the load is spread, when there are several. */
+static void print_loops(const struct sqd_daemon *d, struct sq_outbuf *text)
+{
+	unsigned n = sqd_ioloops_count(d->ioloops);
+	struct sq_counters c = d->counts;
+
+	for (size_t i = 0; i < d->n_inputs; i++)
+		sq_counters_add(&c, &d->inputs[i].counts);
+	if (n)
+		print_loop(&c, 1, text);
+	for (unsigned i = 0; i < n; i++) {
+		c = (struct sq_counters){ 0 };
+		sqd_ioloops_loop_counts(d->ioloops, i, &c);
+		print_loop(&c, i + 2, text);
+	}
+}
+
 static void print_answers(const struct sqd_daemon *d, struct sq_outbuf *text)
 {
 	const struct sqd_metric rows[] = {
-		{ "unanswered", d->settling ? sqd_settling_waiting(d->settling) : 0,
+		{ "unanswered",
+		  (d->settling ? sqd_settling_waiting(d->settling) : 0) +
+		          sqd_ioloops_waiting(d->ioloops),
 		  "Records whose senders are answered when the outputs have sent" },
 	};
 
@@ -62,7 +106,8 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 	sq_outbuf_printf(&text, "squiblyd %s: ", title);
 	sqd_metrics_totals(&text, &sum, false);
 	for (size_t i = 0; i < d->n_inputs; i++)
-		print_input(&d->inputs[i], &text);
+		print_input(d, i, &text);
+	print_loops(d, &text);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_print(d->queues[i], &text);
 	print_answers(d, &text);
@@ -93,7 +138,8 @@ void sqd_daemon_announce(const struct sqd_daemon *d)
 	sq_outbuf_fini(&text);
 }
 
-void sqd_daemon_pulse(const struct sqd_daemon *d)
+/* STATUS= for systemd, and the watchdog when all is well. */
+static void pulse(const struct sqd_daemon *d)
 {
 	struct sq_outbuf text = sq_outbuf_of(900);
 	struct sq_counters sum = sqd_daemon_counts(d);
@@ -103,9 +149,51 @@ void sqd_daemon_pulse(const struct sqd_daemon *d)
 	if (!text.failed)
 		sqd_notify("STATUS=%.*s", SQ_SV_ARG(sq_outbuf_view(&text)));
 	sq_outbuf_fini(&text);
-	/* The loop turns, since we are here; a worker that does not is as bad. */
+	/* The loops turn, since we are here; a worker that does not is as bad. */
 	if (d->watchdog_ms && d->phase != SQD_CLOSING &&
 	    !sqd_workers_stuck(sqd_dispatch_workers(d->dispatch), sqd_now().mono_ns,
 	                       2 * d->watchdog_ms * 1000000))
 		sqd_notify("WATCHDOG=1");
+}
+
+static void tell(struct sqd_daemon *d)
+{
+	unsigned what = d->to_tell;
+
+	d->to_tell = 0;
+	if (what & SQD_TELL_COUNTERS)
+		sqd_daemon_print(d, "counters");
+	if (what & SQD_TELL_PULSE)
+		pulse(d);
+}
+
+void sqd_daemon_tell(struct sqd_daemon *d, unsigned what)
+{
+	d->to_tell |= what;
+	d->asked = d->counts;
+	if (!sqd_ioloops_ask(d->ioloops))
+		tell(d);
+}
+
+void sqd_daemon_answered(void *ctx)
+{
+	struct sqd_daemon *d = ctx;
+
+	d->unanswered = 0;
+	d->answering = true;
+	tell(d);
+	d->answering = false;
+}
+
+/* A loop that hangs does not answer: then nothing is told to the watchdog, and the counters are
+ * printed as they were known last. */
+void sqd_daemon_beat(struct sqd_daemon *d)
+{
+	if (d->to_tell & SQD_TELL_PULSE && ++d->unanswered >= 2) {
+		sqd_log(SQD_LOG_ERROR, "an I/O loop does not answer");
+		if (d->to_tell & SQD_TELL_COUNTERS)
+			sqd_daemon_print(d, "counters, without those of an I/O loop that hangs");
+		d->to_tell &= ~(unsigned)SQD_TELL_COUNTERS;
+	}
+	sqd_daemon_tell(d, SQD_TELL_PULSE);
 }

@@ -5,22 +5,27 @@
  *   flushed     every queue is empty: close
  *   half time   an output that is full makes batches wait no longer, so that the others get all
  *   deadline    or a second signal: what is left is counted as dropped, close
- *   close       inputs, then dispatch and router, then the queues; the loop runs empty
+ *   close       further loops, inputs, then dispatch and router, then the queues; the loop runs
+ * empty
  */
 #include <stdlib.h>
 
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
 #include "daemon/core/daemon_private.h"
+#include "lib/host/tls.h"
 
 static void give_up(struct sqd_daemon *d)
 {
 	struct sq_counters sum;
 	uint64_t accounted;
 
+	sqd_ioloops_join(d->ioloops); /* from here on there is no thread but us and the workers */
 	sqd_dispatch_halt(d->dispatch);
+	sqd_ioloops_halt(d->ioloops);
 	sqd_router_forget(d->router);
 	sqd_dispatch_abandon(d->dispatch);
+	sqd_ioloops_abandon(d->ioloops);
 	/* Whatever was received and has no other place in the equation was still on its way. */
 	sum = sqd_daemon_counts(d);
 	accounted = sq_counters_accounted(&sum);
@@ -43,6 +48,7 @@ static void on_half_time(uv_timer_t *t)
 
 	(void)uv_timer_start(t, on_deadline, d->cfg->shutdown_ms - d->cfg->shutdown_ms / 2, 0);
 	sqd_settling_yield(d->settling);
+	sqd_ioloops_yield(d->ioloops);
 	sqd_router_yield(d->router);
 	sqd_daemon_progress(d); /* last: it may begin to close */
 }
@@ -63,13 +69,14 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 		d->inputs[i].in->ops->stop(d->inputs[i].in);
 	(void)uv_timer_start(&d->deadline, on_half_time, d->cfg->shutdown_ms / 2, 0);
 	sqd_dispatch_drain(d->dispatch);
+	sqd_ioloops_drain(d->ioloops);
 }
 
 void sqd_daemon_drained(void *ctx)
 {
 	struct sqd_daemon *d = ctx;
 
-	if (d->phase != SQD_DRAINING)
+	if (d->phase != SQD_DRAINING || --d->undrained)
 		return;
 	sqd_router_flush(d->router);
 	d->phase = SQD_FLUSHING;
@@ -156,6 +163,7 @@ void sqd_daemon_close(struct sqd_daemon *d)
 	sqd_signals_close(&d->signals);
 	uv_close((uv_handle_t *)&d->deadline, NULL);
 	uv_close((uv_handle_t *)&d->pulse, NULL);
+	sqd_ioloops_close(d->ioloops);
 	if (!n) {
 		inputs_closed(d);
 		return;
@@ -168,11 +176,15 @@ void sqd_daemon_close(struct sqd_daemon *d)
 void sqd_daemon_free(struct sqd_daemon *d)
 {
 	sq_assert(!d->dispatch && !d->router && !d->reload && !d->queues_closing);
-	for (size_t i = 0; i < d->n_inputs; i++)
+	for (size_t i = 0; i < d->n_inputs; i++) {
 		free(d->inputs[i].in);
+		sq_tls_ctx_unref(d->inputs[i].shared.tls);
+		pthread_mutex_destroy(&d->inputs[i].shared.lock);
+	}
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
 	sqd_settling_free(d->settling);
+	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);
 	free(d->queues);

@@ -1,5 +1,5 @@
 /* The fixed number of batches. All memory of the event path is here; when it is used up, inputs
- * wait. Main loop only.
+ * wait. For the thread of its loop only.
  */
 #pragma once
 

@@ -7,7 +7,8 @@
  * `order` is a ring of the batches between open and pool, oldest first. Workers finish in any
  * order; batches are handed on in the order of the ring, so alerts leave in the order in which
  * their records came, however many workers there are. A batch that has more alerts than it may hold
- * comes back unfinished, is run on, and holds up those behind it: its place is kept.
+ * comes back unfinished, is run on, and holds up those behind it: its place is kept. One that is
+ * not delivered, because nothing was made of it, waits in its place until all before it are back.
  */
 #include "daemon/flow/dispatch.h"
 
@@ -18,7 +19,7 @@
 #include "daemon/flow/batchpool.h"
 #include "daemon/flow/worker.h"
 
-enum state { RUNNING, DONE, HANDED };
+enum state { RUNNING, DONE, HANDED, PASSED_BY };
 
 /* Origins of a batch that are looked at before a new one is made. */
 enum { ORIGINS_LOOKED_AT = 16 };
@@ -40,6 +41,9 @@ struct sqd_dispatch {
 	struct sqd_dispatch_opts opts;
 	struct sqd_batchpool pool;
 	struct sqd_workers *workers;
+	struct sqd_desk desk;
+	bool own_workers;
+	unsigned eager; /* while fewer of our batches run, the open one is not kept waiting */
 	struct sq_batch *open;
 	struct sq_sifter sifter;
 	uint64_t sieves_seen;
@@ -47,7 +51,7 @@ struct sqd_dispatch {
 
 	struct slot *order; /* ring of opts.batches */
 	uint32_t head, n_order;
-	uint32_t n_handed; /* so many from the head on are HANDED */
+	uint32_t n_handed; /* so many from the head on are HANDED or PASSED_BY */
 	uint32_t running;
 	bool held; /* the last of the handed ones is unfinished: hand on no other */
 
@@ -115,6 +119,29 @@ static void run(struct sqd_dispatch *d, struct slot *s)
 	sqd_workers_give(d->workers, s->batch);
 }
 
+/* The oldest batch is back. */
+static void pop(struct sqd_dispatch *d, bool raised)
+{
+	struct slot s = *slot_at(d, 0);
+
+	d->head = (d->head + 1) % d->opts.batches;
+	d->n_order--;
+	d->n_handed--;
+	release(d, s.batch, raised || s.raised);
+}
+
+static void pop_passed_by(struct sqd_dispatch *d)
+{
+	while (d->n_handed && slot_at(d, 0)->state == PASSED_BY)
+		pop(d, false);
+}
+
+/* Nobody has anything to take from it. */
+static bool bare(const struct sq_batch *b)
+{
+	return !b->n_alerts && !b->n_dead && !b->n_events && !sq_batch_unfinished(b);
+}
+
 /* Hand on what is done, as far as order allows. Deliver may call sqd_dispatch_delivered(). */
 static void advance(struct sqd_dispatch *d)
 {
@@ -126,8 +153,13 @@ static void advance(struct sqd_dispatch *d)
 
 		if (s->state != DONE)
 			break;
-		s->state = HANDED;
 		d->n_handed++;
+		if (d->opts.skip_bare && bare(s->batch)) {
+			s->state = PASSED_BY;
+			pop_passed_by(d);
+			continue;
+		}
+		s->state = HANDED;
 		d->held = sq_batch_unfinished(s->batch);
 		d->opts.deliver(d->opts.ctx, s->batch);
 	}
@@ -152,11 +184,8 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 		return;
 	}
 	sq_assert(d->n_handed && slot_at(d, 0)->batch == b);
-	raised |= slot_at(d, 0)->raised;
-	d->head = (d->head + 1) % d->opts.batches;
-	d->n_order--;
-	d->n_handed--;
-	release(d, b, raised);
+	pop(d, raised);
+	pop_passed_by(d);
 }
 
 static void check_drained(struct sqd_dispatch *d)
@@ -169,7 +198,7 @@ static void check_drained(struct sqd_dispatch *d)
 
 static void collect(struct sqd_dispatch *d)
 {
-	struct sq_batch *b = sqd_workers_take_done(d->workers), *next;
+	struct sq_batch *b = sqd_workers_take_done(d->workers, &d->desk), *next;
 
 	for (; b; b = next) {
 		uint32_t i = 0;
@@ -265,7 +294,7 @@ static void end_turn(struct sqd_dispatch *d)
 		}
 		return;
 	}
-	if (d->running >= sqd_workers_count(d->workers))
+	if (d->running >= d->eager)
 		return;
 	if (gathers(d, came)) {
 		(void)uv_idle_start(&d->look_again, on_look_again);
@@ -296,7 +325,10 @@ static void open_next(struct sqd_dispatch *d)
 	d->open = sqd_batchpool_get(&d->pool);
 	if (d->pool.n_free == 0)
 		d->short_turn = d->turn;
-	if (!d->open || !d->opts.sieves)
+	if (!d->open)
+		return;
+	d->open->home = &d->desk;
+	if (!d->opts.sieves)
 		return;
 	if (sqd_sievebox_news(d->opts.sieves, &d->sieves_seen, &sieve)) {
 		sq_sifter_use(&d->sifter, sieve);
@@ -385,6 +417,14 @@ struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d)
 	return d->workers;
 }
 
+void *sqd_dispatch_ctx_of(const struct sq_batch *b)
+{
+	const struct sqd_desk *desk = b->home;
+	const struct sqd_dispatch *d = desk->ctx;
+
+	return d->opts.ctx;
+}
+
 void sqd_dispatch_drain(struct sqd_dispatch *d)
 {
 	sqd_dispatch_seal(d);
@@ -461,7 +501,8 @@ void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void 
 	sq_assert(!d->n_order && !d->open);
 	/* Workers first: they wake a handle that is about to close. */
 	sqd_workers_stop(d->workers);
-	sqd_workers_free(d->workers);
+	if (d->own_workers)
+		sqd_workers_free(d->workers);
 	d->workers = NULL;
 	d->closed = closed;
 	d->closed_ctx = ctx;
@@ -501,11 +542,14 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 	d->look_again.data = d;
 	d->open_handles = 4;
 	d->turn = 1;
-	d->workers = sqd_workers_start(opts->workers, wake, d, err);
+	d->desk = (struct sqd_desk){ .wake = wake, .ctx = d };
+	d->own_workers = !opts->shared;
+	d->workers = opts->shared ? opts->shared : sqd_workers_start(opts->workers, wake, d, err);
 	if (!d->workers) {
 		sqd_dispatch_close(d, NULL, NULL);
 		return NULL;
 	}
+	d->eager = opts->eager ? opts->eager : sqd_workers_count(d->workers);
 	return d;
 
 no_memory:

@@ -1,12 +1,13 @@
 /* Batches on their way: opened for an input, sealed, given to a worker, delivered, settled, back to
  * the pool.
  *
- * Main loop only, but for the workers' own part. The number of batches is fixed. When none is free,
- * sqd_dispatch_open() gives NULL: the input pauses itself, and every input is resumed when enough
- * are back (low and high mark). Batches form by themselves: one is sealed when it is full, or at
- * the end of a loop turn when a worker is idle; a quiet system hands on one event at once. At the
- * end of each turn records that no rule can match leave the open batch (lib/engine/sifter.h); one
- * of which nothing is left goes back without a worker.
+ * Each loop that has inputs has one, for its thread alone; they share the workers. The number of
+ * batches is fixed. When none is free, sqd_dispatch_open() gives NULL: the input pauses itself, and
+ * every input of the loop is resumed when enough are back (low and high mark). Batches form by
+ * themselves: one is sealed when it is full, or at the end of a loop turn when a worker is idle; a
+ * quiet system hands on one event at once. At the end of each turn records that no rule can match
+ * leave the open batch (lib/engine/sifter.h); one of which nothing is left goes back without a
+ * worker.
  */
 #pragma once
 
@@ -25,7 +26,12 @@ struct sqd_dispatch_opts {
 	uv_loop_t *loop;
 	uint32_t batches;
 	struct sq_batch_limits limits;
-	unsigned workers;
+	unsigned workers;           /* threads to start */
+	struct sqd_workers *shared; /* or use those of another loop, which outlives us */
+	/** While fewer batches of ours are with the workers, one of them is taken to be idle; 0:
+	 *  as many as there are workers. Loops that share them share this. */
+	unsigned eager;
+	bool skip_bare;             /* do not deliver what nothing was made of */
 	struct sq_counters *totals; /* what batches have counted is added here */
 	/* Records that no rule can match leave their batch here already; NULL: they do not. */
 	struct sqd_sievebox *sieves; /* kept until closed */
@@ -52,6 +58,9 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 /** For offering them rules, and for the watchdog. */
 struct sqd_workers *sqd_dispatch_workers(struct sqd_dispatch *d);
 
+/** The `ctx` of the dispatch that `b`, which was delivered, belongs to. Any thread. */
+void *sqd_dispatch_ctx_of(const struct sq_batch *b);
+
 /** Everything made of `b` is in the queues: settles its receipts, or leaves that to `settling`, and
  *  gives the batch back. */
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
@@ -60,8 +69,9 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
  *  once). */
 void sqd_dispatch_drain(struct sqd_dispatch *d);
 
-/** The deadline has passed: stop the workers, and give every batch that was run to `deliver`, also
- *  when those before it are not back. From now on sqd_dispatch_delivered() does nothing. */
+/** The deadline has passed: stop the workers (and no other loop's thread may run that shares them),
+ *  and give every batch that was run to `deliver`, also when those before it are not back. From now
+ * on sqd_dispatch_delivered() does nothing. */
 void sqd_dispatch_halt(struct sqd_dispatch *d);
 
 /** After halt: take all batches back, whoever has them having forgotten them, and settle their
@@ -69,8 +79,8 @@ void sqd_dispatch_halt(struct sqd_dispatch *d);
  * the caller to count. */
 void sqd_dispatch_abandon(struct sqd_dispatch *d);
 
-/** Stop the workers and close; nothing may be on its way. `closed` is called once, later, and the
- *  memory of `d` is gone by then. */
+/** Stop the workers, shared ones too, and close; nothing may be on its way. `closed` is called
+ * once, later, and the memory of `d` is gone by then. */
 void sqd_dispatch_close(struct sqd_dispatch *d, void (*closed)(void *ctx), void *ctx);
 
 /**

@@ -1,7 +1,11 @@
-/* What an input is: sockets in, records into batches. Main loop only.
+/* What an input is: sockets in, records into batches.
+ *
+ * An input of the configuration may have an instance on each of several loops. Each instance is for
+ * the thread of its loop alone; all that they share is what struct sqd_input says.
  */
 #pragma once
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "daemon/flow/dispatch.h"
@@ -16,7 +20,7 @@ enum { SQD_INPUT_SLACK = 128 * 1024 };
 /** Called once, as the last thing an input ever does; only then may its memory be freed. */
 typedef void sqd_input_closed_fn(struct sqd_input *in);
 
-/** Operations of one kind of input. All are required. */
+/** Operations of one kind of input. All are required but the last. */
 struct sqd_input_ops {
 	const char *kind;          /* as written in the configuration: "tcp" */
 	size_t size;               /* of the struct that begins with struct sqd_input */
@@ -38,6 +42,20 @@ struct sqd_input_ops {
 	/** Close every handle; `closed` is called once, later, also when start() had failed. It
 	 * waits until every receipt is settled. */
 	void (*close)(struct sqd_input *in);
+	/** With this configuration there may be one instance only, since what one connection did
+	 *  another one asks for. NULL: never. */
+	bool (*alone)(const void *cfg);
+};
+
+struct sq_tls_ctx;
+
+/** What the instances of one input share, and the owner of the first keeps longer than all. */
+struct sqd_input_shared {
+	_Atomic uint32_t connections; /* of all of them: what is limited is their sum */
+	pthread_mutex_t lock;         /* guards `tls` */
+	/* A reference to what the first instance read last, or NULL; the others take it up. So
+	 * all show the same certificate and resume each other's sessions. */
+	struct sq_tls_ctx *tls;
 };
 
 struct sqd_input {
@@ -46,9 +64,13 @@ struct sqd_input {
 	void *cfg;      /* what ops->opts filled; the configuration owns it */
 	uv_loop_t *loop;
 	struct sqd_dispatch *dispatch;
-	struct sq_counters *counts; /* the daemon's totals; the main loop alone writes them */
+	struct sq_counters *counts; /* of this instance; its loop alone writes them */
 	sqd_input_closed_fn *closed;
 	void *ctx;             /* the owner's */
 	unsigned open_handles; /* at zero after close(): call `closed` */
-	int inherited_fd;      /* a socket that systemd passed for this listener, or -1 */
+	int inherited_fd;      /* a socket that was made for this listener (by systemd), or -1 */
+	int socket;            /* after start(): what it listens on, for sqd_listen_beside() */
+	/** One more instance of an input: what a person has to know the first one has said. */
+	bool further;
+	struct sqd_input_shared *shared; /* NULL: there is one instance */
 };

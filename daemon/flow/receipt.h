@@ -6,7 +6,7 @@
  * `settled` and nothing that it acknowledged dies with this process. TCP and UDP only count.
  *
  * A connection, window or request embeds one receipt; it may not be freed, moved or emptied while
- * records are unsettled. Main loop only.
+ * records are unsettled. For the thread of its loop only.
  */
 #pragma once
 

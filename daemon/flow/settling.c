@@ -17,7 +17,8 @@ struct stop {
 };
 
 struct awaited {
-	struct sqd_outqueue *queue;
+	struct sqd_outqueue *queue; /* or */
+	const struct sqd_gauge *gauge;
 	bool patient;
 };
 
@@ -29,7 +30,11 @@ struct sqd_settling {
 	uint64_t first, end; /* numbers of the oldest stop and of the next to come */
 	uint64_t waiting;    /* records */
 	bool yielding, given_up;
-	bool busy; /* settling: whoever is told may call us */
+	bool busy;           /* settling: whoever is told may call us */
+	bool watching;       /* gauges, not queues */
+	_Atomic bool anyone; /* waits; for who sets the gauges */
+	void (*on_passed)(void *ctx);
+	void *passed_ctx;
 };
 
 struct sqd_settling *sqd_settling_new(size_t queues)
@@ -60,14 +65,55 @@ void sqd_settling_free(struct sqd_settling *s)
 
 static void on_passed(void *ctx)
 {
-	sqd_settling_look(ctx);
+	struct sqd_settling *s = ctx;
+
+	sqd_settling_look(s);
+	if (s->on_passed)
+		s->on_passed(s->passed_ctx);
+}
+
+void sqd_settling_on_passed(struct sqd_settling *s, void (*told)(void *ctx), void *ctx)
+{
+	s->on_passed = told;
+	s->passed_ctx = ctx;
 }
 
 void sqd_settling_await(struct sqd_settling *s, struct sqd_outqueue *q, bool patient)
 {
 	sq_assert(s->n < s->max && s->first == s->end);
-	s->queues[s->n++] = (struct awaited){ q, patient };
+	s->queues[s->n++] = (struct awaited){ .queue = q, .patient = patient };
 	sqd_outqueue_on_passed(q, on_passed, s);
+}
+
+void sqd_settling_watch(struct sqd_settling *s, const struct sqd_gauge *gauge, bool patient)
+{
+	sq_assert(s->n < s->max && s->first == s->end);
+	s->queues[s->n++] = (struct awaited){ .gauge = gauge, .patient = patient };
+	s->watching = true;
+}
+
+bool sqd_settling_anyone(const struct sqd_settling *s)
+{
+	return atomic_load(&s->anyone);
+}
+
+/* Before the gauges are looked at, so that who sets them later knows of us; see gauge.h. */
+static void tell_waiting(struct sqd_settling *s)
+{
+	if (s->watching)
+		atomic_store(&s->anyone, s->waiting > 0);
+}
+
+static uint64_t taken(const struct awaited *a)
+{
+	return a->gauge ? atomic_load_explicit(&a->gauge->taken, memory_order_relaxed)
+	                : sqd_outqueue_taken(a->queue);
+}
+
+static bool failing(const struct awaited *a)
+{
+	return a->gauge ? atomic_load_explicit(&a->gauge->failing, memory_order_relaxed)
+	                : sqd_outqueue_output(a->queue)->failing;
 }
 
 static struct stop *stop_at(struct sqd_settling *s, uint64_t number)
@@ -82,8 +128,9 @@ static uint64_t *marks_of(const struct sqd_settling *s, uint64_t number)
 
 static bool passed(const struct awaited *a, uint64_t mark)
 {
-	return sqd_outqueue_passed(a->queue) >= mark ||
-	       (!a->patient && sqd_outqueue_output(a->queue)->failing);
+	uint64_t now = a->gauge ? atomic_load(&a->gauge->passed) : sqd_outqueue_passed(a->queue);
+
+	return now >= mark || (!a->patient && failing(a));
 }
 
 static bool stop_passed(const struct sqd_settling *s, uint64_t number)
@@ -158,7 +205,7 @@ static bool open_stop(struct sqd_settling *s)
 	uint64_t *marks;
 
 	for (size_t i = 0; i < s->n; i++) {
-		uint64_t mark = sqd_outqueue_taken(s->queues[i].queue);
+		uint64_t mark = taken(&s->queues[i]);
 
 		held |= !passed(&s->queues[i], mark);
 		same &= last && last[i] == mark;
@@ -171,7 +218,7 @@ static bool open_stop(struct sqd_settling *s)
 		*stop_at(s, s->end++) = (struct stop){ 0 };
 	marks = marks_of(s, s->end - 1);
 	for (size_t i = 0; i < s->n; i++)
-		marks[i] = sqd_outqueue_taken(s->queues[i].queue);
+		marks[i] = taken(&s->queues[i]);
 	return true;
 }
 
@@ -180,6 +227,7 @@ void sqd_settling_look(struct sqd_settling *s)
 	if (s->busy)
 		return;
 	s->busy = true;
+	tell_waiting(s);
 	while (s->first < s->end) {
 		struct sqd_receipt *r = stop_at(s, s->first)->oldest;
 
@@ -190,6 +238,7 @@ void sqd_settling_look(struct sqd_settling *s)
 		else
 			break;
 	}
+	tell_waiting(s);
 	s->busy = false;
 }
 

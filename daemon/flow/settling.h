@@ -8,10 +8,14 @@
  * Nothing is ever allocated after sqd_settling_new(): a receipt carries its own links, and is here
  * once at most; the number of places where a queue is looked at is fixed, and when there are more
  * batches than places, the newest ones share one (they are settled later than they could be, never
- * sooner). Main loop only.
+ * sooner).
+ *
+ * Each loop that has inputs has its own, for its thread alone. That of the main loop looks at the
+ * queues; the others at gauges, which tell them the same.
  */
 #pragma once
 
+#include "daemon/flow/gauge.h"
 #include "daemon/flow/outqueue.h"
 #include "daemon/flow/receipt.h"
 
@@ -29,6 +33,17 @@ void sqd_settling_free(struct sqd_settling *s);
  *                 holds is not worth stopping senders for
  */
 void sqd_settling_await(struct sqd_settling *s, struct sqd_outqueue *q, bool patient);
+
+/** The same on another loop than the queue's: `gauge` tells of it, and who sets it calls
+ *  sqd_settling_look(), by way of the loop, whenever sqd_settling_anyone() is true then. For one
+ *  settling either these or queues. */
+void sqd_settling_watch(struct sqd_settling *s, const struct sqd_gauge *gauge, bool patient);
+
+/** Main loop: who else is told that a queue has sent something. */
+void sqd_settling_on_passed(struct sqd_settling *s, void (*on_passed)(void *ctx), void *ctx);
+
+/** Somebody waits for a gauge. Any thread. */
+bool sqd_settling_anyone(const struct sqd_settling *s);
 
 /** All that was made of `b` is in the queues: settle its receipts, now or when it has been sent.
  *  `raised`: something was made of it. NULL `s`: now. */

@@ -9,11 +9,6 @@
 
 #include "daemon/base/loop.h"
 
-/* First in, first out, by sq_batch.next. */
-struct queue {
-	struct sq_batch *first, *last;
-};
-
 struct worker {
 	struct sqd_workers *all;
 	pthread_t thread;
@@ -24,9 +19,9 @@ struct worker {
 };
 
 struct sqd_workers {
-	pthread_mutex_t lock; /* guards queued, done, stopping; and poking sleepers */
+	pthread_mutex_t lock; /* guards queued, desks, stopping; and poking sleepers */
 	pthread_cond_t work;
-	struct queue queued, done;
+	struct sqd_batchlist queued;
 	bool stopping;
 	sqd_workers_wake_fn *wake;
 	void *ctx;
@@ -55,36 +50,12 @@ void sqd_gear_free(struct sqd_gear *g)
 	free(g);
 }
 
-static void queue_push(struct queue *q, struct sq_batch *b)
-{
-	b->next = NULL;
-	if (q->last)
-		q->last->next = b;
-	else
-		q->first = b;
-	q->last = b;
-}
-
-static struct sq_batch *queue_pop(struct queue *q)
-{
-	struct sq_batch *b = q->first;
-
-	if (!b)
-		return NULL;
-	q->first = b->next;
-	if (!q->first)
-		q->last = NULL;
-	b->next = NULL;
-	return b;
-}
-
-static struct sq_batch *queue_take_all(struct sqd_workers *w, struct queue *q)
+static struct sq_batch *take_all(struct sqd_workers *w, struct sqd_batchlist *list)
 {
 	struct sq_batch *b;
 
 	pthread_mutex_lock(&w->lock);
-	b = q->first;
-	*q = (struct queue){ 0 };
+	b = sqd_batchlist_take(list).first;
 	pthread_mutex_unlock(&w->lock);
 	return b;
 }
@@ -120,7 +91,7 @@ static bool wait_for_work(struct worker *me, struct sq_batch **ret)
 		pthread_cond_wait(&w->work, &w->lock);
 	go_on = !w->stopping;
 	if (go_on && me->gear && !atomic_load_explicit(&me->next, memory_order_relaxed))
-		*ret = queue_pop(&w->queued);
+		*ret = sqd_batchlist_pop(&w->queued);
 	pthread_mutex_unlock(&w->lock);
 	return go_on;
 }
@@ -133,6 +104,7 @@ static void *worker_main(void *arg)
 
 	while (wait_for_work(me, &b)) {
 		struct sq_now now = sqd_now();
+		struct sqd_desk *desk;
 
 		if (!b) {
 			take_up(me);
@@ -141,10 +113,11 @@ static void *worker_main(void *arg)
 		atomic_store_explicit(&me->busy_since_ns, now.mono_ns, memory_order_relaxed);
 		sq_pipeline_run(me->gear->pipeline, b, now);
 		atomic_store_explicit(&me->busy_since_ns, 0, memory_order_relaxed);
+		desk = b->home;
 		pthread_mutex_lock(&w->lock);
-		queue_push(&w->done, b);
+		sqd_batchlist_push(&desk->done, b);
 		pthread_mutex_unlock(&w->lock);
-		w->wake(w->ctx);
+		desk->wake(desk->ctx);
 	}
 	return NULL;
 }
@@ -215,7 +188,7 @@ void sqd_workers_free(struct sqd_workers *w)
 {
 	if (!w)
 		return;
-	sq_assert(!w->running && !w->queued.first && !w->done.first);
+	sq_assert(!w->running && !w->queued.first);
 	for (unsigned i = 0; i < w->n; i++) {
 		sqd_gear_free(w->list[i].gear);
 		sqd_gear_free(
@@ -234,19 +207,19 @@ unsigned sqd_workers_count(const struct sqd_workers *w)
 void sqd_workers_give(struct sqd_workers *w, struct sq_batch *b)
 {
 	pthread_mutex_lock(&w->lock);
-	queue_push(&w->queued, b);
+	sqd_batchlist_push(&w->queued, b);
 	pthread_cond_signal(&w->work);
 	pthread_mutex_unlock(&w->lock);
 }
 
-struct sq_batch *sqd_workers_take_done(struct sqd_workers *w)
+struct sq_batch *sqd_workers_take_done(struct sqd_workers *w, struct sqd_desk *desk)
 {
-	return queue_take_all(w, &w->done);
+	return take_all(w, &desk->done);
 }
 
 struct sq_batch *sqd_workers_take_queued(struct sqd_workers *w)
 {
-	return queue_take_all(w, &w->queued);
+	return take_all(w, &w->queued);
 }
 
 void sqd_workers_offer(struct sqd_workers *w, unsigned i, struct sqd_gear *g)

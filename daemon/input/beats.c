@@ -541,7 +541,7 @@ static const struct sq_opt beats_opts[] = {
 	{ "max_key", SQ_OPT_BYTES, AT(max_key), .min = 16, .max = 64 << 10, .def = "1KiB",
 	  .doc = "Longest key in an event of version 1." },
 	{ "max_unfinished", SQ_OPT_BYTES, AT(max_unfinished), .min = 1 << 20, .max = 1ll << 40, .def = "128MiB",
-	  .doc = "Most memory for unfinished long events of all connections of this input together, 128 KiB of each "
+	  .doc = "Most memory for unfinished long events of all connections of this input on a loop together, 128 KiB of each "
 		 "not counted; a sender whose event needs more is closed." },
 	{ "keepalive", SQ_OPT_MSEC, AT(keepalive), .min = 10, .max = 25000, .def = "5s",
 	  .doc = "How often a sender that waits for an acknowledgement is told that its window is under way." },

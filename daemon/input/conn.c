@@ -64,6 +64,7 @@ int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *
 	int r;
 
 	if (!c) {
+		sqd_server_dismiss(in);
 		close(fd);
 		return -ENOMEM;
 	}
@@ -88,6 +89,7 @@ void sqd_conn_close(struct sqd_conn *c)
 		return;
 	c->closing = true;
 	c->server->n_conns--;
+	sqd_server_dismiss(c->server);
 	if (c->stream->opened)
 		proto(c)->closed(c);
 	sqd_stream_close(c);

@@ -10,7 +10,7 @@
  *	r = sqd_cutter_cut(k, n);
  *	-EAGAIN from any: sqd_conn_starved(), and sqd_cutter_resume() when batches are free
  *
- * Main loop only.
+ * For the thread of its loop only.
  */
 #pragma once
 

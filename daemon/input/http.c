@@ -98,7 +98,7 @@ static int http_start(struct sqd_input *base, struct sq_err *err)
 	r = sqd_server_start(base, err);
 	if (r < 0)
 		return r;
-	if (!in->guarded && cfg->server.tls.clients != SQ_TLS_CLIENTS_REQUIRED &&
+	if (!base->further && !in->guarded && cfg->server.tls.clients != SQ_TLS_CLIENTS_REQUIRED &&
 	    !is_local(base->name))
 		sqd_log(SQD_LOG_WARNING,
 		        "%s: everybody who reaches this address may send events: set tokens_file, users_file "
@@ -128,9 +128,15 @@ static void http_reload(struct sqd_input *base)
 	if (sqd_http_auth_load(in, &err) < 0)
 		sqd_log(SQD_LOG_ERROR, "%s: %s; the old names and secrets stay", base->name,
 		        err.text);
-	else
+	else if (!base->further)
 		sqd_log(SQD_LOG_INFO, "%s: %zu names and secrets read", base->name,
 		        in->credentials.n);
+}
+
+/* Acks are asked for over another connection, which may be one of another instance. */
+static bool http_alone(const void *cfg)
+{
+	return ((const struct sqd_input_http_cfg *)cfg)->hec_acks;
 }
 
 const struct sqd_input_ops sqd_input_http = {
@@ -144,4 +150,5 @@ const struct sqd_input_ops sqd_input_http = {
 	.stop = sqd_server_stop,
 	.reload = http_reload,
 	.close = sqd_server_close,
+	.alone = http_alone,
 };

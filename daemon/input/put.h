@@ -1,4 +1,5 @@
-/* One record into the open batch: what every kind of input does. Main loop only. */
+/* One record into the open batch: what every kind of input does. For the thread of its loop only.
+ */
 #pragma once
 
 #include "daemon/flow/input.h"

@@ -6,6 +6,7 @@
 #include "daemon/input/server.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -212,6 +213,26 @@ static bool passing(int code)
 	       code == EHOSTUNREACH || code == ENETUNREACH || code == EOPNOTSUPP;
 }
 
+/* One more connection, of all instances of the input together. @return false: no */
+static bool admit(struct sqd_server *in)
+{
+	struct sqd_input_shared *all = in->base.shared;
+	uint32_t max = sqd_server_cfg(in)->max_connections;
+
+	if (!all)
+		return in->n_conns < max;
+	if (atomic_fetch_add_explicit(&all->connections, 1, memory_order_relaxed) < max)
+		return true;
+	sqd_server_dismiss(in);
+	return false;
+}
+
+void sqd_server_dismiss(struct sqd_server *in)
+{
+	if (in->base.shared)
+		atomic_fetch_sub_explicit(&in->base.shared->connections, 1, memory_order_relaxed);
+}
+
 /* @return false: nothing more to accept now */
 static bool accept_one(struct sqd_server *in)
 {
@@ -229,7 +250,7 @@ static bool accept_one(struct sqd_server *in)
 			rest(in, -errno);
 		return false;
 	}
-	if (in->n_conns >= cfg->max_connections) {
+	if (!admit(in)) {
 		in->base.counts->connections_refused++;
 		sqd_log_limited(&in->refused_limit, SQD_LOG_WARNING,
 		                "%s: %s refused: max_connections (%u) are open", in->base.name,
@@ -276,6 +297,32 @@ static struct sq_tls_ctx *read_certificate(struct sqd_server *in, struct sq_err 
 	return ctx;
 }
 
+/* The first instance reads certificates, for all. */
+static void share_certificate(struct sqd_server *in)
+{
+	struct sqd_input_shared *all = in->base.shared;
+	struct sq_tls_ctx *old;
+
+	if (!all)
+		return;
+	pthread_mutex_lock(&all->lock);
+	old = all->tls;
+	all->tls = sq_tls_ctx_ref(in->tls);
+	pthread_mutex_unlock(&all->lock);
+	sq_tls_ctx_unref(old);
+}
+
+static void take_shared_certificate(struct sqd_server *in)
+{
+	struct sqd_input_shared *all = in->base.shared;
+	struct sq_tls_ctx *old = in->tls;
+
+	pthread_mutex_lock(&all->lock);
+	in->tls = sq_tls_ctx_ref(all->tls);
+	pthread_mutex_unlock(&all->lock);
+	sq_tls_ctx_unref(old);
+}
+
 /* Files are read here, before the socket is opened. */
 static int prepare(struct sqd_server *in, struct sq_err *err)
 {
@@ -297,8 +344,15 @@ static int prepare(struct sqd_server *in, struct sq_err *err)
 	in->wire = malloc(SQD_WIRE_BYTES);
 	if (!in->wire)
 		return sq_err_set(err, -ENOMEM, "out of memory");
+	if (in->base.further) {
+		take_shared_certificate(in);
+		return 0;
+	}
 	in->tls = read_certificate(in, err);
-	return in->tls ? 0 : err && err->code ? err->code : -EINVAL;
+	if (!in->tls)
+		return err && err->code ? err->code : -EINVAL;
+	share_certificate(in);
+	return 0;
 }
 
 int sqd_server_start(struct sqd_input *base, struct sq_err *err)
@@ -322,6 +376,7 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	in->fd = sqd_listen_open(&l, bound, NULL, &in->file, err);
 	if (in->fd < 0)
 		return sq_err_wrap(err, in->fd, "%s input", base->ops->kind);
+	base->socket = in->fd;
 	snprintf(base->name, sizeof(base->name), "%s %s", base->ops->kind, bound);
 	r = uv_poll_init(base->loop, &in->poll, in->fd);
 	if (r < 0) {
@@ -362,6 +417,10 @@ void sqd_server_reload(struct sqd_input *base)
 
 	if (!in->tls || in->stopped)
 		return;
+	if (base->further) {
+		take_shared_certificate(in);
+		return;
+	}
 	anew = read_certificate(in, &err);
 	if (!anew) {
 		base->counts->tls_reloads_failed++;
@@ -371,6 +430,7 @@ void sqd_server_reload(struct sqd_input *base)
 	}
 	sq_tls_ctx_unref(in->tls); /* sessions keep what they began with */
 	in->tls = anew;
+	share_certificate(in);
 	sqd_log(SQD_LOG_INFO, "%s: certificate reloaded", base->name);
 }
 

@@ -9,7 +9,7 @@
  * A protocol is given bytes by a pair of calls, room() and take(), so that the bytes of a plain
  * connection are read straight to where they are wanted, those of TLS are decrypted there.
  *
- * Main loop only.
+ * For the thread of its loop only.
  */
 #pragma once
 

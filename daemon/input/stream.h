@@ -118,6 +118,8 @@ const struct sqd_server_cfg *sqd_server_cfg(const struct sqd_server *in);
 /** A handle or connection of `in` is gone; calls `closed` for the last. */
 void sqd_server_release(struct sqd_server *in);
 void sqd_server_add(struct sqd_server *in, struct sqd_conn *c);
+/** A connection that was admitted is one no more. */
+void sqd_server_dismiss(struct sqd_server *in);
 void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c);
 /** It found no batch: who goes on first when there are some again? Not in a walk. */
 void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c);

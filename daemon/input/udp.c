@@ -110,10 +110,11 @@ static int open_socket(struct sqd_udp *u, struct sq_err *err)
 	u->fd = sqd_listen_open(&l, bound, &got, &u->file, err);
 	if (u->fd < 0)
 		return sq_err_wrap(err, u->fd, "udp input");
+	u->base.socket = u->fd;
 	snprintf(u->base.name, sizeof(u->base.name), "udp %s", bound);
 	sqd_udp_ask(u);
 	/* Of a unix socket it is the senders' buffers that count. */
-	if (got < cfg->receive_buffer && !u->local)
+	if (got < cfg->receive_buffer && !u->local && !u->base.further)
 		sqd_log(SQD_LOG_NOTICE,
 		        "%s: the kernel gave a receive buffer of %llu KiB instead of %llu KiB; "
 		        "raise net.core.rmem_max for larger bursts",

@@ -5,7 +5,7 @@
  *	received = alerted + clean + malformed + oversized + sum of dropped_*
  *
  * Counts are plain numbers with one writer each. A batch carries what was counted while it was cut
- * and read; the main loop adds them up. So there is no atomic and no lock on the way of an event.
+ * and read; its loop adds them up. So there is no atomic and no lock on the way of an event.
  */
 #pragma once
 

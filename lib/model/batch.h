@@ -24,7 +24,7 @@ struct sq_identity {
 struct sq_origin {
 	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
-	uint32_t n;         /* records of this origin: what the receipt is owed */
+	uint32_t n;                         /* records of this origin: what the receipt is owed */
 	uint32_t further;   /* events that records of it held beside their first ones */
 	uint32_t malformed; /* of records and further events */
 	char peer[64];      /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */
@@ -84,6 +84,7 @@ struct sq_batch_limits {
 
 struct sq_batch {
 	struct sq_batch *next; /* link of whoever owns the batch */
+	void *home;            /* the daemon's: where it goes when it has been run */
 	struct sq_batch_limits limits;
 
 	char *chunk;

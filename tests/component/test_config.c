@@ -34,6 +34,7 @@ static struct config_case cases[] = {
 	{ "a list where a map is wanted", "fold: [1]\n", "map of options", 1 },
 	{ "a scalar as the whole", "hello\n", "is a map", 1 },
 	{ "a number out of range", "workers: 65\n", "workers", 1 },
+	{ "too many loops", "loops: 33\n", "loops", 1 },
 	{ "an address without a port", "inputs:\n  - type: udp\n    listen: 127.0.0.1\n", "listen",
 	  3 },
 	{ "an address to look up is not listened on",
@@ -141,12 +142,14 @@ static void every_option_is_read_once(void **state)
 	(void)state;
 	/* Options beside lists that the file does not have: filling those in changes nothing else.
 	 */
-	write_temp(path, "workers: 3\nshutdown_deadline: 2s\nfold: {window: 1min}\n" SQD_OUT
-	                 "    min_level: high\n    when_full: drop_newest\n    queue: 1MiB\n");
+	write_temp(path,
+	           "workers: 3\nloops: 1\nshutdown_deadline: 2s\nfold: {window: 1min}\n" SQD_OUT
+	           "    min_level: high\n    when_full: drop_newest\n    queue: 1MiB\n");
 	load_good(path, &cfg);
 	remove(path);
 	assert_int_equal(cfg.workers, 3);
 	assert_int_equal(sqd_config_workers(&cfg), 3);
+	assert_int_equal(sqd_config_loops(&cfg), 1);
 	assert_int_equal(sqd_config_batches(&cfg), 10);
 	assert_int_equal(cfg.shutdown_ms, 2000);
 	assert_int_equal(cfg.fold_window_ms, 60000);
@@ -156,6 +159,40 @@ static void every_option_is_read_once(void **state)
 	assert_int_equal(cfg.outputs.items[0].output->min_level, SQ_LEVEL_HIGH);
 	assert_int_equal(cfg.outputs.items[0].output->when_full, SQD_FULL_DROP_NEWEST);
 	assert_int_equal(cfg.outputs.items[0].output->queue, 1 << 20);
+	sqd_config_fini(&cfg);
+}
+
+static void batches_are_shared_out_among_loops(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned loops, workers, each;
+	} rows[] = {
+		{ "workers: 3\nloops: 2\n", 2, 3, 7 },
+		{ "workers: 4\nloops: 3\n", 3, 4, 7 }, /* 20 in all, rounded up */
+		{ "workers: 1\nloops: 1\nbatches: 9\n", 1, 1, 9 },
+		{ "workers: 1\nloops: 4\nbatches: 9\n", 4, 1, 3 },
+		{ "workers: 1\nloops: 4\nbatches: 4\n", 4, 1, 2 }, /* one to fill, one to run */
+	};
+	struct sqd_config cfg;
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+
+		write_temp(path, rows[i].text);
+		load_good(path, &cfg);
+		remove(path);
+		assert_int_equal(sqd_config_loops(&cfg), rows[i].loops);
+		assert_int_equal(sqd_config_workers(&cfg), rows[i].workers);
+		assert_int_equal(sqd_config_batches(&cfg), rows[i].each);
+		sqd_config_fini(&cfg);
+	}
+	/* By the number of processors: whatever it is, there is a loop, and somebody works. */
+	load_good(NULL, &cfg);
+	assert_in_range(sqd_config_loops(&cfg), 1, 4);
+	assert_in_range(sqd_config_workers(&cfg), 1, 16);
+	assert_true(sqd_config_loops(&cfg) == 1 || uv_available_parallelism() >= 8);
 	sqd_config_fini(&cfg);
 }
 
@@ -281,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_option_is_read_once),
+		cmocka_unit_test(batches_are_shared_out_among_loops),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(a_batch_has_room_for_the_longest_record),
 		cmocka_unit_test(the_shipped_file_is_the_manual),

@@ -110,7 +110,7 @@ static void on_deadline(uv_timer_t *t)
 	fail_msg("not done within the deadline");
 }
 
-static void setup(struct fixture *f, unsigned workers, uint32_t out)
+static void setup_opts(struct fixture *f, unsigned workers, uint32_t out, bool skip_bare)
 {
 	struct sqd_dispatch_opts opts = {
 		.loop = &f->loop,
@@ -121,6 +121,7 @@ static void setup(struct fixture *f, unsigned workers, uint32_t out)
 		            .arena = 65536,
 		            .out = out },
 		.workers = workers,
+		.skip_bare = skip_bare,
 		.totals = &f->totals,
 		.sieves = &f->sieves,
 		.deliver = on_deliver,
@@ -149,6 +150,11 @@ static void setup(struct fixture *f, unsigned workers, uint32_t out)
 	uv_idle_start(&f->feeder, feed);
 	for (unsigned i = 0; i < workers; i++)
 		sqd_workers_offer(sqd_dispatch_workers(f->dispatch), i, gear_of(f->rules, 1));
+}
+
+static void setup(struct fixture *f, unsigned workers, uint32_t out)
+{
+	setup_opts(f, workers, out, false);
 }
 
 static void on_closed(void *ctx)
@@ -272,6 +278,31 @@ static void inputs_wait_while_no_batch_is_free(void **state)
 	drain(&f);
 	assert_true(f.resumed > 0);
 	assert_int_equal(f.seen, 1000);
+	teardown(&f);
+}
+
+/* It keeps its place, though: nothing of it is settled before what came before it. */
+static void what_nothing_was_made_of_is_not_delivered(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup_opts(&f, 1, 1 << 20, true);
+	f.hold = true;
+	f.attack_every = 1000000; /* the first; the second and third batch have none */
+	feed_all(&f, 48);
+	while (f.totals.clean + f.totals.alerted < 48)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_int_equal(f.totals.alerted, 1);
+	assert_true(f.n_kept > 0 && f.delivered == f.n_kept);
+	assert_int_equal(f.receipt.unsettled, 48);
+	assert_ptr_equal(sqd_dispatch_ctx_of(f.kept[0]), &f);
+	for (unsigned i = 0; i < f.n_kept; i++)
+		sqd_dispatch_delivered(f.dispatch, f.kept[i]);
+	assert_int_equal(f.receipt.unsettled, 0);
+	assert_int_equal(f.settled, 1);
+	drain(&f);
+	assert_int_equal(f.delivered, f.n_kept);
 	teardown(&f);
 }
 
@@ -475,6 +506,7 @@ int main(void)
 		cmocka_unit_test(one_record_is_handed_on_without_waiting_for_more),
 		cmocka_unit_test(a_record_from_before_polling_does_not_wait_for_an_event),
 		cmocka_unit_test(inputs_wait_while_no_batch_is_free),
+		cmocka_unit_test(what_nothing_was_made_of_is_not_delivered),
 		cmocka_unit_test(a_turn_that_takes_the_last_batch_is_short),
 		cmocka_unit_test(at_the_deadline_everybody_is_settled),
 		cmocka_unit_test(new_rules_are_taken_up_between_batches),

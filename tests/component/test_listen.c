@@ -345,6 +345,144 @@ static void an_inherited_socket_keeps_its_file(void **state)
 	sqd_listen_close(-1, &made);
 }
 
+/* ---- several sockets for one address --------------------------------------------------------- */
+
+static int port_of(const char *text)
+{
+	return (int)strtoul(strrchr(text, ':') + 1, NULL, 10);
+}
+
+static int dial_port(int port, int type)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* As an instance of an input on another loop takes it over. */
+static int open_beside(int fd, int type)
+{
+	struct sqd_listen l = { .where = bound, .type = type, .backlog = 64 };
+	char its[SQD_BOUND_TEXT];
+	int r;
+
+	l.inherited_fd = sqd_listen_beside(fd, true, &err);
+	assert_true(l.inherited_fd >= 0);
+	r = sqd_listen_open(&l, its, NULL, NULL, &err);
+	assert_int_equal(r, l.inherited_fd);
+	assert_string_equal(its, bound);
+	return r;
+}
+
+static void connections_are_spread_over_the_sockets_of_an_address(void **state SQ_UNUSED)
+{
+	int fd = open_at("127.0.0.1:0", SOCK_STREAM, NULL);
+	int clients[60], n[2] = { 0 };
+	int both[2] = { fd, open_beside(fd, SOCK_STREAM) };
+
+	assert_int_equal(listen(fd, 64), 0);
+	for (size_t i = 0; i < SQ_LEN(clients); i++)
+		clients[i] = dial_port(port_of(bound), SOCK_STREAM);
+	for (int i = 0; i < 2; i++)
+		for (int c; (c = accept(both[i], NULL, NULL)) >= 0; n[i]++)
+			close(c);
+	assert_int_equal(n[0] + n[1], SQ_LEN(clients));
+	assert_true(n[0] > 5 && n[1] > 5);
+	for (size_t i = 0; i < SQ_LEN(clients); i++)
+		close(clients[i]);
+	close(both[0]);
+	close(both[1]);
+}
+
+static void datagrams_of_a_sender_come_to_one_socket(void **state SQ_UNUSED)
+{
+	int fd = open_at("127.0.0.1:0", SOCK_DGRAM, NULL), seen[2] = { 0 };
+	int both[2] = { fd, open_beside(fd, SOCK_DGRAM) };
+	char text[64];
+
+	for (int i = 0; i < 60; i++) {
+		int client = dial_port(port_of(bound), SOCK_DGRAM), here = 0;
+
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(send(client, "x", 1, 0), 1);
+		for (int s = 0; s < 2; s++) {
+			int n = 0;
+
+			while (recv(both[s], text, sizeof(text), 0) == 1)
+				n++;
+			assert_true(n == 0 || n == 3);
+			here += n == 3;
+			seen[s] += n == 3;
+		}
+		assert_int_equal(here, 1);
+		close(client);
+	}
+	assert_true(seen[0] > 5 && seen[1] > 5);
+	close(both[0]);
+	close(both[1]);
+}
+
+/* A second squiblyd must not share the port of the first unawares. */
+static void an_address_that_is_shared_is_in_use_all_the_same(void **state SQ_UNUSED)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	for (size_t i = 0; i < SQ_LEN(types); i++) {
+		int fd = open_at("127.0.0.1:0", types[i], NULL), beside = open_beside(fd, types[i]);
+		char first[SQD_BOUND_TEXT];
+
+		memcpy(first, bound, sizeof(first));
+		assert_int_equal(open_at(first, types[i], NULL), -EADDRINUSE);
+		close(beside);
+		assert_int_equal(open_at(first, types[i], NULL), -EADDRINUSE);
+		close(fd);
+	}
+}
+
+static void both_kinds_of_addresses_are_shared(void **state SQ_UNUSED)
+{
+	int fd = open_at("*:0", SOCK_STREAM, NULL), client, beside = open_beside(fd, SOCK_STREAM);
+
+	close(fd);
+	client = dial_port(port_of(bound), SOCK_STREAM); /* IPv4, as it was with the first */
+	close(client);
+	close(beside);
+}
+
+static void a_unix_socket_of_streams_is_shared_as_it_is(void **state)
+{
+	int fd, beside, client, got;
+
+	(void)at(state, "shared.sock");
+	fd = open_at(where, SOCK_STREAM, NULL);
+	beside = sqd_listen_beside(fd, true, &err);
+	assert_true(beside >= 0 && beside != fd);
+	client = dial(where, SOCK_STREAM);
+	got = accept(beside, NULL, NULL);
+	assert_true(got >= 0);
+	assert_true(accept(fd, NULL, NULL) < 0 && errno == EAGAIN);
+	close(got);
+	close(client);
+	close(beside);
+	sqd_listen_close(fd, &file);
+}
+
+static void datagrams_of_others_sockets_are_not_shared_out(void **state)
+{
+	int fd;
+
+	(void)at(state, "datagrams.sock");
+	fd = open_at(where, SOCK_DGRAM, NULL);
+	assert_int_equal(sqd_listen_beside(fd, true, &err), -EOPNOTSUPP);
+	sqd_listen_close(fd, &file);
+	fd = open_at("127.0.0.1:0", SOCK_DGRAM, NULL);
+	assert_int_equal(sqd_listen_beside(fd, false, &err), -EOPNOTSUPP);
+	close(fd);
+}
+
 /* ---- networks ------------------------------------------------------------------------------- */
 
 struct network_row {
@@ -597,6 +735,12 @@ int main(void)
 		IN_FOLDER(a_file_that_took_its_place_is_not_removed),
 		cmocka_unit_test(an_abstract_name_leaves_no_file),
 		IN_FOLDER(an_inherited_socket_keeps_its_file),
+		cmocka_unit_test(connections_are_spread_over_the_sockets_of_an_address),
+		cmocka_unit_test(datagrams_of_a_sender_come_to_one_socket),
+		cmocka_unit_test(an_address_that_is_shared_is_in_use_all_the_same),
+		cmocka_unit_test(both_kinds_of_addresses_are_shared),
+		IN_FOLDER(a_unix_socket_of_streams_is_shared_as_it_is),
+		IN_FOLDER(datagrams_of_others_sockets_are_not_shared_out),
 		cmocka_unit_test(what_is_no_network_is_refused),
 		cmocka_unit_test(a_proxied_address_is_an_address),
 		IN_FOLDER(passed_sockets_are_found_by_address),

@@ -24,6 +24,8 @@ SQUIBLY = os.path.join(BUILD, "cli", "squibly")
 SQUIBLYD = os.path.join(BUILD, "daemon", "squiblyd")
 DEMO = os.path.join(SOURCE, "tests", "data", "demo")
 LONG = bool(os.environ.get("SQUIBLY_LONG"))
+# How many loops a daemon has whose test does not say: what is true with one is true with several.
+LOOPS = os.environ.get("SQUIBLY_LOOPS")
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
 DEADLINE = 60
 
@@ -152,6 +154,8 @@ class Daemon:
                      "  - type: udp\n    listen: 127.0.0.1:0\n")
         if upstream is not None:
             text += f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{upstream.port}\n"
+        if LOOPS and (text or config) and not re.search("^loops:", config, re.M):
+            config += f"loops: {LOOPS}\n"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text + config)
         # `wrap`: a program that runs it, and its arguments.

@@ -1,0 +1,294 @@
+#include "daemon/flow/ioloop_private.h"
+
+/* ---- on the loop's thread ---------------------------------------------------------------- */
+
+static void on_deliver(void *ctx, struct sq_batch *b)
+{
+	struct sqd_ioloop *l = ctx;
+
+	if (!l->running) {
+		l->all->opts.deliver(l->all->opts.ctx, b);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	sqd_batchlist_push(&l->forth, b);
+	pthread_mutex_unlock(&l->lock);
+	uv_async_send(&l->all->news);
+}
+
+static void on_resume(void *ctx)
+{
+	struct sqd_ioloop *l = ctx;
+
+	for (size_t i = 0; i < l->n_inputs; i++)
+		l->inputs[i].in->ops->resume(l->inputs[i].in);
+}
+
+static void on_drained(void *ctx)
+{
+	struct sqd_ioloop *l = ctx;
+
+	pthread_mutex_lock(&l->lock);
+	l->drained = true;
+	pthread_mutex_unlock(&l->lock);
+	uv_async_send(&l->all->news);
+}
+
+static void on_taken_up(void *ctx SQ_UNUSED)
+{
+	/* The main loop is woken for rules, and looks for itself. */
+}
+
+const struct sqd_dispatch_opts sqd_ioloop_dispatch = {
+	.skip_bare = true,
+	.deliver = on_deliver,
+	.resume = on_resume,
+	.drained = on_drained,
+	.taken_up = on_taken_up,
+};
+
+static void show(struct sqd_ioloop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->shown = l->totals;
+	l->shown_waiting = sqd_settling_waiting(l->settling);
+	for (size_t i = 0; i < l->n_inputs; i++)
+		l->inputs[i].shown = l->inputs[i].counts;
+	l->answered = true;
+	pthread_mutex_unlock(&l->lock);
+	uv_async_send(&l->all->news);
+}
+
+static void drain(struct sqd_ioloop *l)
+{
+	for (size_t i = 0; i < l->n_inputs; i++)
+		l->inputs[i].in->ops->stop(l->inputs[i].in);
+	sqd_dispatch_drain(l->dispatch);
+}
+
+unsigned sqd_ioloop_attend(struct sqd_ioloop *l)
+{
+	struct sqd_batchlist back;
+	struct sq_batch *b;
+	unsigned orders;
+
+	pthread_mutex_lock(&l->lock);
+	orders = l->orders;
+	l->orders = 0;
+	back = sqd_batchlist_take(&l->back);
+	pthread_mutex_unlock(&l->lock);
+	/* Before the batches: something of them may have been dropped. */
+	if (orders & ORDER_YIELD)
+		sqd_settling_yield(l->settling);
+	while ((b = sqd_batchlist_pop(&back)))
+		sqd_dispatch_delivered(l->dispatch, b);
+	for (size_t i = 0; orders & ORDER_RELOAD && i < l->n_inputs; i++)
+		l->inputs[i].in->ops->reload(l->inputs[i].in);
+	if (orders & ORDER_DRAIN)
+		drain(l);
+	sqd_settling_look(l->settling);
+	if (orders & ORDER_SHOW)
+		show(l);
+	return orders;
+}
+
+void sqd_ioloop_on_told(uv_async_t *h)
+{
+	struct sqd_ioloop *l = h->data;
+
+	if (sqd_ioloop_attend(l) & ORDER_LEAVE)
+		uv_stop(&l->loop);
+}
+
+/* ---- on the main loop: news -------------------------------------------------------------- */
+
+static void order(struct sqd_ioloop *l, unsigned what)
+{
+	pthread_mutex_lock(&l->lock);
+	l->orders |= what;
+	pthread_mutex_unlock(&l->lock);
+	uv_async_send(&l->told);
+}
+
+void sqd_ioloops_order(struct sqd_ioloops *a, unsigned what)
+{
+	for (unsigned i = 0; a && i < a->n; i++)
+		if (a->list[i].running)
+			order(&a->list[i], what);
+}
+
+/* Batches first: a loop is drained when the last of them has come back. */
+void sqd_ioloop_hear(struct sqd_ioloop *l)
+{
+	struct sqd_ioloops *a = l->all;
+	struct sqd_batchlist forth;
+	bool drained, answered;
+	struct sq_batch *b;
+
+	pthread_mutex_lock(&l->lock);
+	forth = sqd_batchlist_take(&l->forth);
+	drained = l->drained;
+	answered = l->answered;
+	l->drained = l->answered = false;
+	pthread_mutex_unlock(&l->lock);
+	while ((b = sqd_batchlist_pop(&forth)))
+		a->opts.deliver(a->opts.ctx, b);
+	a->n_drained += drained;
+	a->n_answered += answered;
+}
+
+static void ask_now(struct sqd_ioloops *a)
+{
+	a->asking = true;
+	a->again = false;
+	a->n_answered = 0;
+	sqd_ioloops_order(a, ORDER_SHOW);
+}
+
+void sqd_ioloops_on_news(uv_async_t *h)
+{
+	struct sqd_ioloops *a = h->data;
+
+	for (unsigned i = 0; i < a->n; i++)
+		sqd_ioloop_hear(&a->list[i]);
+	if (a->asking && a->n_answered == a->n) {
+		a->asking = false;
+		if (a->again)
+			ask_now(a);
+		else
+			a->opts.answered(a->opts.ctx);
+	}
+	if (a->n_drained == a->n) {
+		a->n_drained = 0;
+		a->opts.drained(a->opts.ctx); /* last: it may begin to end us */
+	}
+}
+
+/* ---- queues and batches ------------------------------------------------------------------ */
+
+void sqd_ioloops_await(struct sqd_ioloops *a, struct sqd_outqueue *q, bool patient)
+{
+	struct sqd_ioloop_awaited *w;
+
+	if (!a)
+		return;
+	sq_assert(a->n_awaited < a->opts.queues);
+	w = &a->awaited[a->n_awaited++];
+	w->queue = q;
+	for (unsigned i = 0; i < a->n; i++)
+		sqd_settling_watch(a->list[i].settling, &w->gauge, patient);
+}
+
+void sqd_ioloops_set_gauges(struct sqd_ioloops *a)
+{
+	for (size_t i = 0; i < a->n_awaited; i++) {
+		struct sqd_ioloop_awaited *w = &a->awaited[i];
+
+		atomic_store_explicit(&w->gauge.taken, sqd_outqueue_taken(w->queue),
+		                      memory_order_relaxed);
+		atomic_store_explicit(&w->gauge.failing, sqd_outqueue_output(w->queue)->failing,
+		                      memory_order_relaxed);
+		atomic_store(&w->gauge.passed, sqd_outqueue_passed(w->queue));
+	}
+}
+
+void sqd_ioloops_passed(struct sqd_ioloops *a)
+{
+	if (!a)
+		return;
+	sqd_ioloops_set_gauges(a);
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->list[i].running && sqd_settling_anyone(a->list[i].settling))
+			uv_async_send(&a->list[i].told);
+}
+
+void sqd_ioloops_released(struct sqd_ioloops *a, struct sq_batch *b)
+{
+	struct sqd_ioloop *l = sqd_dispatch_ctx_of(b);
+
+	sqd_ioloops_set_gauges(a);
+	if (!l->running) {
+		sqd_dispatch_delivered(l->dispatch, b);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	sqd_batchlist_push(&l->back, b);
+	pthread_mutex_unlock(&l->lock);
+	uv_async_send(&l->told);
+}
+
+void sqd_ioloops_reload(struct sqd_ioloops *a)
+{
+	sqd_ioloops_order(a, ORDER_RELOAD);
+}
+
+void sqd_ioloops_drain(struct sqd_ioloops *a)
+{
+	sqd_ioloops_order(a, ORDER_DRAIN);
+}
+
+void sqd_ioloops_yield(struct sqd_ioloops *a)
+{
+	sqd_ioloops_order(a, ORDER_YIELD);
+}
+
+/* ---- counters ---------------------------------------------------------------------------- */
+
+bool sqd_ioloops_ask(struct sqd_ioloops *a)
+{
+	if (!a || !a->list[0].running)
+		return false;
+	if (a->asking)
+		a->again = true;
+	else
+		ask_now(a);
+	return true;
+}
+
+void sqd_ioloops_loop_counts(struct sqd_ioloops *a, unsigned i, struct sq_counters *to)
+{
+	struct sqd_ioloop *l = &a->list[i];
+
+	pthread_mutex_lock(&l->lock);
+	sq_counters_add(to, l->running ? &l->shown : &l->totals);
+	for (size_t k = 0; k < l->n_inputs; k++)
+		sq_counters_add(to, l->running ? &l->inputs[k].shown : &l->inputs[k].counts);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void sqd_ioloops_counts(struct sqd_ioloops *a, struct sq_counters *to)
+{
+	for (unsigned i = 0; a && i < a->n; i++)
+		sqd_ioloops_loop_counts(a, i, to);
+}
+
+void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counters *to)
+{
+	for (unsigned i = 0; a && i < a->n; i++) {
+		struct sqd_ioloop *l = &a->list[i];
+
+		pthread_mutex_lock(&l->lock);
+		for (size_t k = 0; k < l->n_inputs; k++)
+			if (l->inputs[k].row == row)
+				sq_counters_add(to, l->running ? &l->inputs[k].shown
+				                               : &l->inputs[k].counts);
+		pthread_mutex_unlock(&l->lock);
+	}
+}
+
+uint64_t sqd_ioloops_waiting(struct sqd_ioloops *a)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; a && i < a->n; i++) {
+		struct sqd_ioloop *l = &a->list[i];
+
+		pthread_mutex_lock(&l->lock);
+		if (l->running)
+			sum += l->shown_waiting;
+		else if (l->settling)
+			sum += sqd_settling_waiting(l->settling);
+		pthread_mutex_unlock(&l->lock);
+	}
+	return sum;
+}
