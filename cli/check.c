@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "lib/engine/sieve_plan.h"
+#include "lib/engine/sieve.h"
 #include "lib/host/files.h"
 #include "lib/host/pack.h"
 #include "lib/text/yaml.h"
@@ -131,26 +131,27 @@ static const char *plural(size_t n)
 static int print_plan(const struct sq_ruleset *rs)
 {
 	struct sq_outbuf out = sq_outbuf_of(64 << 20);
-	struct sq_sieve_plan plan;
-	int r = sq_sieve_plan_init(&plan, rs);
+	struct sq_sieve *sieve = sq_sieve_new(rs, 1);
+	const struct sq_sieve_plan *plan = sieve ? sq_sieve_plan(sieve) : NULL;
 
-	for (uint32_t i = 0; r >= 0 && i < plan.n_rules; i++) {
+	if (!plan)
+		return cli_fail("out of memory");
+	for (uint32_t i = 0; i < plan->n_rules; i++) {
 		const struct sq_rule *rule = sq_ruleset_rule(rs, i);
 
 		sq_outbuf_reset(&out);
-		sq_sieve_plan_print(&plan, i, &out);
+		sq_sieve_plan_print(plan, i, &out);
 		printf("%.*s:%u: %.*s: %.*s\n", SQ_SV_ARG(rule->file), rule->line,
 		       SQ_SV_ARG(rule->title), SQ_SV_ARG(sq_outbuf_view(&out)));
 	}
-	if (r >= 0)
-		printf("%u word%s; %u rule%s keep%s every record\n", plan.n_words,
-		       plural(plan.n_words), plan.n_open, plural(plan.n_open),
-		       plan.n_open == 1 ? "s" : "");
-	sq_sieve_plan_fini(&plan);
+	printf("%u word%s; %u rule%s keep%s every record\n", plan->n_words, plural(plan->n_words),
+	       plan->n_open, plural(plan->n_open), plan->n_open == 1 ? "s" : "");
+	if (sq_sieve_is_open(sieve) && !plan->n_open)
+		puts("these are too many, or too many of them are short, to be found any faster than "
+		     "reading: every record is read");
+	sq_sieve_unref(sieve);
 	sq_outbuf_fini(&out);
-	if (r == -E2BIG)
-		return cli_fail("these rules need too many words: every record is kept");
-	return r < 0 ? cli_fail("out of memory") : CLI_OK;
+	return CLI_OK;
 }
 
 static int check_rules(const char *const *paths, size_t n, const struct check_opts *o)

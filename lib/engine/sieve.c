@@ -71,12 +71,13 @@ struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs, uint64_t generation)
 	atomic_init(&s->refs, 1);
 	s->generation = generation;
 	r = sq_sieve_plan_init(&s->plan, rs);
-	s->open = r == -E2BIG || s->plan.n_open > 0;
 	sq_odd_windows(&s->spot);
-	if (!r && !s->open && s->plan.n_words) {
-		s->words = sq_words_new(s->plan.words, s->plan.n_words, &s->spot, SQ_ODD_BUCKETS);
-		r = s->words && make_ids(s, rs) ? 0 : -ENOMEM;
-	}
+	if (!r && !s->plan.n_open && s->plan.n_words)
+		r = sq_words_new(&s->words, s->plan.words, s->plan.n_words, &s->spot,
+		                 SQ_ODD_BUCKETS);
+	s->open = r == -E2BIG || s->plan.n_open > 0;
+	if (s->words && !make_ids(s, rs))
+		r = -ENOMEM;
 	sq_spot_ready(&s->spot);
 	if (r != -ENOMEM)
 		return s;

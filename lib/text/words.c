@@ -1,12 +1,15 @@
 #include "lib/text/words.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
-	FEW = 160,           /* words that are tried as windows */
-	GRAM = 4,            /* bytes of a piece */
-	BLOCK = 64,          /* bytes that are looked up at a time */
-	FILTER_LOG_MIN = 15, /* bits of the filter: 4 KiB */
+	FEW = 160,  /* words that are tried as windows */
+	SHORT = 40, /* words that are too short for pieces, beside those that are not */
+	GRAM = 4,   /* bytes of a piece; of a text one is looked up every so many bytes */
+	PIECE_MIN = 2 * GRAM - 1, /* bytes of a word that holds one wherever it begins */
+	BLOCK = 64,               /* bytes that are looked up at a time */
+	FILTER_LOG_MIN = 15,      /* bits of the filter: 4 KiB */
 	FILTER_LOG_MAX = 20,
 	FILTER_SPARE = 5, /* 32 bits for each piece */
 };
@@ -45,8 +48,7 @@ struct sq_words {
 	uint8_t *window; /* by word: where in it the window begins */
 	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
 
-	/* Pieces; none when `step` is 0. */
-	uint32_t step;
+	/* Pieces. */
 	unsigned log;
 	uint64_t *filter;
 	uint32_t *heads; /* by hash: 1 + index of a piece */
@@ -190,19 +192,15 @@ static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
 	return (gram * UINT32_C(0x9e3779b1)) >> (32 - w->log);
 }
 
-/* Words of `least` bytes or more become pieces. @return 0 or -1: out of memory */
+/* Every alignment of a word's first bytes is a piece. @return 0 or -ENOMEM */
 static int make_pieces(struct sq_words *w, const uint8_t *is_piece)
 {
-	uint32_t least = UINT32_MAX, pieces = 0;
+	uint32_t pieces = 0;
 
 	for (uint32_t k = 0; k < w->n; k++)
-		if (is_piece[k] && w->list[k].n < least)
-			least = (uint32_t)w->list[k].n;
-	if (least == UINT32_MAX)
+		pieces += is_piece[k] ? GRAM : 0;
+	if (!pieces)
 		return 0;
-	w->step = least - GRAM + 1 < GRAM ? least - GRAM + 1 : GRAM;
-	for (uint32_t k = 0; k < w->n; k++)
-		pieces += is_piece[k] ? w->step : 0;
 	w->log = FILTER_LOG_MIN;
 	while (w->log < FILTER_LOG_MAX && UINT64_C(1) << w->log < (uint64_t)pieces << FILTER_SPARE)
 		w->log++;
@@ -210,9 +208,9 @@ static int make_pieces(struct sq_words *w, const uint8_t *is_piece)
 	w->heads = calloc((size_t)1 << w->log, sizeof(*w->heads));
 	w->pieces = calloc(pieces, sizeof(*w->pieces));
 	if (!w->filter || !w->heads || !w->pieces)
-		return -1;
+		return -ENOMEM;
 	for (uint32_t k = 0; k < w->n; k++) {
-		for (uint32_t off = 0; is_piece[k] && off < w->step; off++) {
+		for (uint32_t off = 0; is_piece[k] && off < GRAM; off++) {
 			uint32_t h = hash_of(w, gram_at(w->list[k].p + off));
 
 			w->filter[h >> 6] |= UINT64_C(1) << (h & 63);
@@ -248,62 +246,53 @@ static bool copy_list(struct sq_words *w, const struct sq_sv *list)
 	return true;
 }
 
-/* Words of so many bytes or more become pieces, when windows are too many: few short words are
- * left, for which a long step may be kept. */
-static size_t least_piece(const struct sq_words *w)
-{
-	static const size_t lengths[] = { 2 * GRAM - 1, GRAM + 1, GRAM };
-	uint32_t shorter;
-
-	for (size_t i = 0; i < SQ_LEN(lengths); i++) {
-		shorter = 0;
-		for (uint32_t k = 0; k < w->n; k++)
-			shorter += w->list[k].n < lengths[i];
-		if (shorter <= FEW / 4)
-			return lengths[i];
-	}
-	return GRAM;
-}
-
-static void choose_pieces(struct sq_words *w, unsigned bucket, uint8_t *is_piece,
+/* Which words become pieces: none, or all that are long enough. @return false: too many are not */
+static bool choose_pieces(struct sq_words *w, unsigned bucket, uint8_t *is_piece,
                           uint8_t *bucket_of)
 {
-	size_t least;
+	uint32_t left = 0;
 
 	if (w->n <= FEW && place_windows(w, is_piece, bucket, bucket_of) <= places_max)
-		return;
-	least = least_piece(w);
-	for (uint32_t k = 0; k < w->n; k++)
-		is_piece[k] = w->list[k].n >= least;
-	(void)place_windows(w, is_piece, bucket, bucket_of);
+		return true;
+	for (uint32_t k = 0; k < w->n; k++) {
+		is_piece[k] = w->list[k].n >= PIECE_MIN;
+		left += !is_piece[k];
+	}
+	if (left <= SHORT)
+		(void)place_windows(w, is_piece, bucket, bucket_of);
+	return left <= SHORT;
 }
 
-struct sq_words *sq_words_new(const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
-                              unsigned bucket)
+int sq_words_new(struct sq_words **ret, const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
+                 unsigned bucket)
 {
 	struct sq_words *w = calloc(1, sizeof(*w));
 	uint8_t *is_piece = calloc(n, 1), *bucket_of = calloc(n, 1);
-	bool failed = !w || !is_piece || !bucket_of;
+	int r = w && is_piece && bucket_of ? 0 : -ENOMEM;
 
 	sq_assert(n > 0 && bucket < SQ_SPOT_BUCKETS);
-	if (!failed) {
+	if (!r) {
 		w->n = n;
 		w->window = calloc(n, 1);
 		w->gram = calloc(n, sizeof(*w->gram));
 		w->by_bucket = calloc(n, sizeof(*w->by_bucket));
-		failed = !w->window || !w->gram || !w->by_bucket || !copy_list(w, list);
+		if (!w->window || !w->gram || !w->by_bucket || !copy_list(w, list))
+			r = -ENOMEM;
 	}
-	if (!failed) {
-		choose_pieces(w, bucket, is_piece, bucket_of);
+	if (!r && !choose_pieces(w, bucket, is_piece, bucket_of))
+		r = -E2BIG;
+	if (!r)
+		r = make_pieces(w, is_piece);
+	if (!r)
 		write_windows(w, is_piece, bucket_of, spot);
-		failed = make_pieces(w, is_piece) < 0;
-	}
 	free(is_piece);
 	free(bucket_of);
-	if (!failed)
-		return w;
-	sq_words_free(w);
-	return NULL;
+	if (r) {
+		sq_words_free(w);
+		w = NULL;
+	}
+	*ret = w;
+	return r;
 }
 
 void sq_words_free(struct sq_words *w)
@@ -350,7 +339,7 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 
 bool sq_words_are_many(const struct sq_words *w)
 {
-	return w->step > 0;
+	return w->n_pieces > 0;
 }
 
 struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
@@ -392,11 +381,11 @@ static bool is_known(const struct sq_words *w, const char *p)
 }
 
 /* Is any of the pieces of a block known? They are looked up without a branch between them. */
-static bool block_is_known(const struct sq_words *w, const char *p, uint32_t step)
+static bool block_is_known(const struct sq_words *w, const char *p)
 {
 	unsigned any = 0;
 
-	for (uint32_t i = 0; i < BLOCK; i += step)
+	for (uint32_t i = 0; i < BLOCK; i += GRAM)
 		any |= is_known(w, p + i);
 	return any;
 }
@@ -408,17 +397,13 @@ void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found
 	size_t i = 0;
 
 	while (i + GRAM <= text.n) {
-		size_t end = i + BLOCK / w->step * w->step, to;
+		size_t end = i + BLOCK, to;
 
-		if (i + BLOCK + GRAM <= text.n) {
-			/* A step that the compiler knows is looked up much faster. */
-			if (!(w->step == GRAM ? block_is_known(w, text.p + i, GRAM)
-			                      : block_is_known(w, text.p + i, w->step))) {
-				i = end;
-				continue;
-			}
+		if (end + GRAM <= text.n && !block_is_known(w, text.p + i)) {
+			i = end;
+			continue;
 		}
-		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + w->step)
+		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + GRAM)
 			to = is_known(w, text.p + i) ? look_at_piece(&s, i) : 0;
 	}
 }

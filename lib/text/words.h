@@ -19,10 +19,10 @@ struct sq_words;
  * characters) is copied.
  *
  * @param spot     gets windows in its buckets from `bucket` on; sq_spot_ready() is for the caller
- * @return NULL: out of memory
+ * @return 0 with `*ret`; -ENOMEM; -E2BIG: too many short ones to be found any faster than reading
  */
-struct sq_words *sq_words_new(const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
-                              unsigned bucket);
+int sq_words_new(struct sq_words **ret, const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
+                 unsigned bucket) SQ_MUST_CHECK;
 void sq_words_free(struct sq_words *w);
 
 /**

@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 #include "lib/text/words.h"
 
@@ -55,10 +56,10 @@ static void finds_all(const struct sq_sv *list, uint32_t n, struct sq_sv text)
 {
 	static struct seen s;
 	struct sq_spot spot = { 0 };
-	struct sq_words *w = sq_words_new(list, n, &spot, BUCKET);
+	struct sq_words *w = NULL;
 	uint32_t found = 0;
 
-	assert_non_null(w);
+	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), 0);
 	sq_spot_ready(&spot);
 	look(w, &spot, text, &s);
 	for (uint32_t k = 0; k < n; k++) {
@@ -108,7 +109,7 @@ static void many_words_are_found_wherever_they_begin(void **state)
 {
 	static const struct {
 		uint32_t n, least;
-	} rows[] = { { 20, 7 }, { 400, 7 }, { 600, 5 }, { 600, 4 }, { 600, 3 } };
+	} rows[] = { { 20, 3 }, { 60, 4 }, { 400, 7 }, { 600, 7 } };
 	static char bytes[WORDS_MAX * 16], text[40000];
 	static struct sq_sv list[WORDS_MAX];
 
@@ -132,6 +133,26 @@ static void many_words_are_found_wherever_they_begin(void **state)
 		}
 		finds_all(list, n, (struct sq_sv){ text, len });
 	}
+}
+
+/* Some short ones go beside many long ones; many short ones are too many. */
+static void short_words_have_their_limit(void **state)
+{
+	static char bytes[WORDS_MAX * 16], more[WORDS_MAX * 16];
+	static struct sq_sv list[2 * WORDS_MAX];
+	struct sq_spot spot = { 0 };
+	struct sq_words *w = NULL;
+	uint32_t n = make_words(list, 400, 7, bytes), shorts = 0;
+
+	(void)state;
+	n += make_words(list + n, 40, 3, more);
+	finds_all(list, n, SQ_SV("none of them, or so one hopes"));
+	n = make_words(list, 600, 3, bytes);
+	for (uint32_t k = 0; k < n; k++)
+		shorts += list[k].n < 7;
+	assert_true(shorts > 300);
+	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), -E2BIG);
+	assert_null(w);
 }
 
 static void short_texts_and_their_ends(void **state)
@@ -160,10 +181,10 @@ static void a_search_goes_on_where_it_is_told(void **state)
 	static struct seen s;
 	uint32_t n = make_words(list, 400, 7, bytes);
 	struct sq_spot spot = { 0 };
-	struct sq_words *w = sq_words_new(list, n, &spot, BUCKET);
+	struct sq_words *w = NULL;
 
 	(void)state;
-	assert_non_null(w);
+	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), 0);
 	assert_true(sq_words_are_many(w));
 	memset(text, ' ', sizeof(text));
 	memcpy(text + 10, list[3].p, list[3].n);
@@ -185,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(few_words_are_found_in_either_case),
 		cmocka_unit_test(many_words_are_found_wherever_they_begin),
+		cmocka_unit_test(short_words_have_their_limit),
 		cmocka_unit_test(short_texts_and_their_ends),
 		cmocka_unit_test(a_search_goes_on_where_it_is_told),
 	};
