@@ -31,6 +31,10 @@ enum { BUSY = 32, GATHER = 512, GATHER_NS = 300 * 1000 };
  * else is in it. */
 enum { AT_HAND = 128 * 1024 };
 
+/* Records that may leave one batch: while an output that must not drop is stalled, one of which
+ * nothing is left fills on, and what its senders are owed is counted in 32 bits. */
+enum { LEFT_OUT = 1 << 20 };
+
 struct slot {
 	struct sq_batch *batch;
 	enum state state;
@@ -242,14 +246,29 @@ static void on_look_again(uv_idle_t *h)
 	(void)h;
 }
 
-/* What was received is looked at while it is at hand. */
+/* Once there are new rules nothing goes by the sieve of the old ones, in a batch that was opened
+ * before them neither: one may have stood open, and empty, since the last sender came. */
+static void take_sieve(struct sqd_dispatch *d)
+{
+	struct sq_sieve *sieve;
+
+	if (!sqd_sievebox_news(d->opts.sieves, &d->sieves_seen, &sieve))
+		return;
+	sq_sifter_use(&d->sifter, sieve);
+	sq_sieve_unref(sieve);
+	if (d->open && !d->open->n_records)
+		sq_sifter_open(&d->sifter, d->open);
+}
+
+/* What was received is looked at while it is at hand; what the sifter leaves is for the workers. */
 static void sift(struct sqd_dispatch *d)
 {
 	d->came += d->open->n_records - d->open->sifted;
-	if (d->opts.sieves)
+	if (d->opts.sieves) {
+		take_sieve(d);
 		sq_sifter_run(&d->sifter, d->open);
-	else
-		d->open->sifted = d->open->n_records;
+	}
+	d->open->sifted = d->open->n_records;
 }
 
 void sqd_dispatch_sift(struct sqd_dispatch *d)
@@ -288,7 +307,8 @@ static void end_turn(struct sqd_dispatch *d)
 	came = d->came;
 	d->came = 0;
 	if (!d->open->n_records) {
-		if (d->open->n_origins && !d->n_order) {
+		/* On the way down one that an input opened in vain would keep us up. */
+		if (d->open->n_origins ? !d->n_order : d->draining) {
 			sqd_dispatch_seal(d);
 			advance(d);
 		}
@@ -320,8 +340,6 @@ static void on_before_poll(uv_prepare_t *h)
 
 static void open_next(struct sqd_dispatch *d)
 {
-	struct sq_sieve *sieve;
-
 	d->open = sqd_batchpool_get(&d->pool);
 	if (d->pool.n_free == 0)
 		d->short_turn = d->turn;
@@ -330,10 +348,7 @@ static void open_next(struct sqd_dispatch *d)
 	d->open->home = &d->desk;
 	if (!d->opts.sieves)
 		return;
-	if (sqd_sievebox_news(d->opts.sieves, &d->sieves_seen, &sieve)) {
-		sq_sifter_use(&d->sifter, sieve);
-		sq_sieve_unref(sieve);
-	}
+	take_sieve(d);
 	sq_sifter_open(&d->sifter, d->open);
 }
 
@@ -343,7 +358,7 @@ struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room)
 
 	sq_assert(room <= d->opts.limits.chunk);
 	if (b && (sq_batch_room(b) < room || b->n_records >= b->limits.records ||
-	          b->n_origins >= b->limits.origins))
+	          b->n_origins >= b->limits.origins || b->counts.left_out >= LEFT_OUT))
 		sqd_dispatch_seal(d);
 	if (!d->open)
 		open_next(d);

@@ -19,8 +19,7 @@ struct fixture {
 	unsigned settled;     /* times that nothing was owed any more */
 	unsigned resumed;
 	bool paused, drained, closed;
-	bool once; /* the feeder stops itself when all is fed, and the loop is left with its alert
-	            */
+	bool once; /* the feeder stops when all is fed, and the loop is left with its alert */
 	unsigned attack_every; /* one record in so many is one; 0: all of them */
 	bool hold;             /* deliver keeps what it gets, until let_go() */
 	struct sq_batch *kept[64];
@@ -110,6 +109,18 @@ static void on_deadline(uv_timer_t *t)
 	fail_msg("not done within the deadline");
 }
 
+static struct sq_ruleset *rules_of(const char *word)
+{
+	char path[] = "/tmp/squibly-dispatch-XXXXXX.yml";
+	struct sq_ruleset *rs;
+
+	close(mkstemps(path, 4));
+	write_rule(path, word);
+	rs = load_rules(path);
+	unlink(path);
+	return rs;
+}
+
 static void setup_opts(struct fixture *f, unsigned workers, uint32_t out, bool skip_bare)
 {
 	struct sqd_dispatch_opts opts = {
@@ -131,15 +142,11 @@ static void setup_opts(struct fixture *f, unsigned workers, uint32_t out, bool s
 		.ctx = f,
 	};
 	struct sq_err err = { 0 };
-	char path[] = "/tmp/squibly-dispatch-XXXXXX.yml";
 
 	*f = (struct fixture){ .receipt.settled = on_settled };
 	sqd_sievebox_init(&f->sieves);
 	fixture = f;
-	close(mkstemps(path, 4));
-	write_rule(path, "evil");
-	f->rules = load_rules(path);
-	unlink(path);
+	f->rules = rules_of("evil");
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->dispatch = sqd_dispatch_new(&opts, &err);
 	assert_non_null(f->dispatch);
@@ -388,9 +395,9 @@ static void new_rules_are_taken_up_between_batches(void **state)
 }
 
 /* As new rules come: the sieve first, then the workers. */
-static void use_sieve(struct fixture *f, uint64_t generation)
+static void use_sieve(struct fixture *f, const struct sq_ruleset *rs, uint64_t generation)
 {
-	struct sq_sieve *sieve = sq_sieve_new(f->rules, generation);
+	struct sq_sieve *sieve = sq_sieve_new(rs, generation);
 
 	assert_non_null(sieve);
 	sqd_sievebox_put(&f->sieves, sieve);
@@ -403,9 +410,8 @@ static void what_no_rule_can_match_is_settled_without_a_worker(void **state)
 
 	(void)state;
 	setup(&f, 1, 1 << 20);
-	use_sieve(&f, 1);
+	use_sieve(&f, f.rules, 1);
 	f.attack_every = 1000000;
-	f.seen = 0;
 	feed_all(&f, 1); /* the attack */
 	while (!f.seen)
 		uv_run(&f.loop, UV_RUN_ONCE);
@@ -431,7 +437,7 @@ static void attacks_among_much_else_leave_in_order(void **state)
 		struct fixture f;
 
 		setup(&f, 3, 1 << 20);
-		use_sieve(&f, 1);
+		use_sieve(&f, f.rules, 1);
 		f.attack_every = every[i];
 		feed_all(&f, 6000);
 		drain(&f);
@@ -450,7 +456,7 @@ static void an_empty_batch_waits_for_those_before_it(void **state)
 
 	(void)state;
 	setup(&f, 1, 1 << 20);
-	use_sieve(&f, 1);
+	use_sieve(&f, f.rules, 1);
 	f.attack_every = 40; /* a batch has sixteen: the first has one, the second has none */
 	f.hold = true;
 	feed_all(&f, 32);
@@ -483,7 +489,7 @@ static void sieves_change_while_records_run(void **state)
 		struct sqd_workers *w = sqd_dispatch_workers(f.dispatch);
 
 		if (g % 3)
-			use_sieve(&f, g);
+			use_sieve(&f, f.rules, g);
 		else
 			sqd_sievebox_put(&f.sieves, NULL);
 		uv_run(&f.loop, UV_RUN_ONCE);
@@ -495,6 +501,75 @@ static void sieves_change_while_records_run(void **state)
 	assert_int_equal(f.seen, 800);
 	assert_int_equal(f.totals.clean, 3200);
 	assert_true(f.totals.left_out > 0 && f.totals.left_out < 3200);
+	teardown(&f);
+}
+
+/* No rule of the old ones asks for the attack; of the new ones one does. */
+static void an_open_batch_does_not_go_by_the_sieve_of_old_rules(void **state)
+{
+	struct sq_ruleset *old = rules_of("other");
+	struct fixture f;
+
+	(void)state;
+	setup(&f, 1, 1 << 20);
+	use_sieve(&f, old, 1);
+	sq_ruleset_unref(old);
+	assert_non_null(sqd_dispatch_open(f.dispatch, 256)); /* for a sender without a word */
+	uv_run(&f.loop, UV_RUN_NOWAIT);
+	use_sieve(&f, f.rules, 2);
+	sqd_workers_offer(sqd_dispatch_workers(f.dispatch), 0, gear_of(f.rules, 2));
+	feed_all(&f, 3);
+	drain(&f);
+	assert_int_equal(f.seen, 3);
+	assert_int_equal(f.totals.left_out, 0);
+	teardown(&f);
+}
+
+static void feed_and_keep_one(struct fixture *f)
+{
+	f->hold = true;
+	feed_all(f, 1);
+	while (!f->n_kept)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	f->hold = false;
+}
+
+/* The first batch is stalled; of those behind it nothing is left, and they fill on. */
+static void so_many_records_leave_a_batch_and_no_more(void **state SQ_UNUSED)
+{
+	const uint32_t many = 1 << 20;
+	struct sq_batch *b;
+	struct fixture f;
+
+	setup(&f, 1, 1 << 20);
+	use_sieve(&f, f.rules, 1);
+	f.attack_every = 1000000;
+	feed_and_keep_one(&f);
+	uv_idle_start(&f.feeder, feed);
+	feed_all(&f, 3);
+	b = sqd_dispatch_open(f.dispatch, 256); /* as if so many more had come and gone: */
+	b->counts.left_out += many;
+	b->origins[0].n += many;
+	sqd_receipt_owe(&f.receipt, many);
+	assert_true(sqd_dispatch_open(f.dispatch, 256) != b);
+	sqd_dispatch_delivered(f.dispatch, f.kept[0]);
+	drain(&f);
+	assert_int_equal(f.receipt.unsettled, 0);
+	assert_int_equal(f.totals.left_out, many + 2);
+	teardown(&f);
+}
+
+static void a_batch_that_is_opened_in_vain_does_not_keep_us_up(void **state SQ_UNUSED)
+{
+	struct fixture f;
+
+	setup(&f, 1, 1 << 20);
+	feed_and_keep_one(&f);
+	sqd_dispatch_drain(f.dispatch);
+	assert_non_null(sqd_dispatch_open(f.dispatch, 256));
+	sqd_dispatch_delivered(f.dispatch, f.kept[0]);
+	while (!f.drained)
+		uv_run(&f.loop, UV_RUN_ONCE);
 	teardown(&f);
 }
 
@@ -514,6 +589,9 @@ int main(void)
 		cmocka_unit_test(attacks_among_much_else_leave_in_order),
 		cmocka_unit_test(an_empty_batch_waits_for_those_before_it),
 		cmocka_unit_test(sieves_change_while_records_run),
+		cmocka_unit_test(an_open_batch_does_not_go_by_the_sieve_of_old_rules),
+		cmocka_unit_test(so_many_records_leave_a_batch_and_no_more),
+		cmocka_unit_test(a_batch_that_is_opened_in_vain_does_not_keep_us_up),
 	};
 
 	return cmocka_run_group_tests_name("flow/dispatch", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 """SIGHUP: new rules are taken up, broken ones are not, and no event is lost or seen twice meanwhile."""
 import os
 import tempfile
+import time
 
 from harness import Case, attack, eventually, main, ordinary
 
@@ -49,6 +50,22 @@ class Reload(Case):
         self.assertEqual(self.names(up), ["Registration", "Editor", "Registration"])
         c = self.assert_stops(d, 4)
         self.assertEqual((c["alerted"], c["clean"]), (3, 1))
+
+    def test_who_came_without_a_word_leaves_no_old_rules_behind(self):
+        self.put("a.yml", title="Registration", image="regsvr32.exe", digit=1)
+        up = self.upstream()
+        d = self.start(up)
+        with d.connect() as s:
+            s.sendall(ordinary(1)[:40])
+            d.connect().close()
+            time.sleep(0.3)
+            self.put("b.yml", title="Editor", image="notepad.exe", digit=2)
+            before = d.hup()
+            d.wait_said(r"(?i)2 rules|rules.*(reloaded|taken up)", before)
+            s.sendall(ordinary(1)[40:])
+            eventually("the alert of the new rule", lambda: len(up.lines) == 1)
+        self.assertEqual(self.names(up), ["Editor"])
+        self.assert_stops(d, 1)
 
     def test_a_broken_rule_leaves_the_old_set_and_says_where_it_is_broken(self):
         self.put("a.yml", title="Registration", image="regsvr32.exe", digit=1)
