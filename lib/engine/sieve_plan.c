@@ -22,7 +22,7 @@ enum {
 	ROUNDS = 6,            /* of choosing */
 	LAST_ROUNDS = 2,
 	DEAR = 900,           /* cost of words that many records hold */
-	COVER_WORK = 1 << 24, /* comparisons of words with one another, in one round */
+	COVER_WORK = 1 << 18, /* comparisons of words with one another, in one round */
 	POPULAR_MAX = 16,     /* more rules make a word no cheaper */
 };
 
