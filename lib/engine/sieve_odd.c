@@ -10,13 +10,13 @@ enum bucket {
 	BACKSPACE, /* \b; "scro~1" */
 	GAP,       /* two blanks, a quote and a blank, or a single quote, before a colon */
 	LINE_GAP,  /* an escaped line end and a blank before a colon */
-	LINE_END, /* an escaped line end or quote, or two quotes, before a colon; the first of these
-	             before a plus sign */
-	QUOTE,    /* a quote within a word */
-	NAME,     /* %name% $env ${env} &entity; */
-	MARKUP,   /* <! ?> */
-	PLUS,     /* the sign that joins texts, and what stands before it */
-	SWITCH,   /* -i /u */
+	LINE_END,  /* an escaped line end or quote, or two quotes, before a colon, or an escaped
+	              quote and tabs; the first of these before a plus sign */
+	QUOTE,     /* a quote within a word */
+	NAME,      /* %name% $env ${env} &entity; */
+	MARKUP,    /* <! ?> */
+	PLUS,      /* the sign that joins texts, and what stands before it */
+	SWITCH,    /* -i /u */
 };
 
 _Static_assert(SWITCH + 1 == SQ_ODD_BUCKETS, "a bucket for each kind of sign");
@@ -59,6 +59,7 @@ void sq_odd_windows(struct sq_spot *s)
 		{ LINE_GAP, { "\\", ESCAPED, BLANKS, ":" } },
 		{ LINE_END, { "\\\"'", "\"" LINES, ":" } },
 		{ LINE_END, { "\\", ESCAPED, "+" } },
+		{ LINE_END, { "\\", "t", ":" } },
 		{ QUOTE, { WORD "\"'/\\", "\"'", WORD "\"'\\" } },
 		{ NAME, { "%&$", ALPHA DIGITS "#{" } },
 		{ MARKUP, { "<?", "!>" } },
@@ -207,6 +208,24 @@ static bool is_gap(struct sq_sv v, size_t at)
 	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(byte_at(v, at, 0), "\"" BLANKS);
 }
 
+/* The end of a key of JSON within JSON, of which only blanks that are escaped keep its colon. */
+static bool is_far_key(struct sq_sv v, size_t at)
+{
+	ptrdiff_t back = -1;
+
+	while (among(byte_at(v, at, back), "\\" ESCAPED BLANKS))
+		back--;
+	return byte_at(v, at, back) == '"' && byte_at(v, at, back - 1) == '\\';
+}
+
+/* An escape, or two quotes. No tab is taken away before a colon. */
+static bool is_line_end(struct sq_sv v, size_t at)
+{
+	if (byte_at(v, at, 0) != '\\')
+		return byte_at(v, at, 1) == '"' && byte_at(v, at, 2) == ':';
+	return byte_at(v, at, 1) != 't' || byte_at(v, at, 2) == '+' || is_far_key(v, at);
+}
+
 static bool is_quote(struct sq_sv v, size_t at)
 {
 	unsigned char before = byte_at(v, at, 0), quote = byte_at(v, at, 1);
@@ -274,10 +293,8 @@ static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
 	case LINE_GAP:
 	case PLUS:
 		return true;
-	case LINE_END: /* no tab is taken away before a colon */
-		if (byte_at(v, at, 0) != '\\')
-			return byte_at(v, at, 1) == '"' && byte_at(v, at, 2) == ':';
-		return byte_at(v, at, 1) != 't' || byte_at(v, at, 2) == '+';
+	case LINE_END:
+		return is_line_end(v, at);
 	case QUOTE:
 		return is_quote(v, at);
 	case NAME:

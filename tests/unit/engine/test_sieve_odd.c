@@ -16,6 +16,7 @@ static const struct {
 	{ "{\"TokenElevationType\":\"%%1936\"}", false },
 	{ "{\"Time\":\"2020-10-18T02:17:03+02:00\"}", false },
 	{ "{\"Source Address\":\"\\t\\t::1\"}", false },
+	{ "{\"a\":\"\\\"x\\\" is\\t:\"}", false },
 	{ "{\"a\":\"a built-in account\"}", false },
 	{ "{\"a\":\"AT&T and others\"}", false },
 	{ "", false },
@@ -54,6 +55,13 @@ static const struct {
 	{ "\xc3", true },
 	{ "re^g", true },
 	{ "re`g", true },
+
+	/* Keys of JSON within JSON, whose event ids sieve_ids.c does not see. */
+	{ "{\"a\":\"{\\\"event_id\\\":1}\"}", true },
+	{ "{\"a\":\"{\\\"event_id\\\" :1}\"}", true },
+	{ "{\"a\":\"{\\\"event_id\\\"\\t:1}\"}", true },
+	{ "{\"a\":\"{\\\"event_id\\\" \\n\\t\\t:1}\"}", true },
+	{ "{\"a\":\"{\\\\\\\"event_id\\\\\\\"\\\\t:1}\"}", true },
 
 	/* Quotes within words, texts put together. */
 	{ "reg\\\"svr32", true },
