@@ -158,8 +158,8 @@ static bool ends_with_name(struct sq_sv key)
 	return false;
 }
 
-/* A place that a window found. @return a key of an event id is there */
-static bool look(struct sq_sv record, size_t at, struct sq_id_set *ret)
+/* A place that a window found. */
+static void look(struct sq_sv record, size_t at, struct sq_id_set *ret)
 {
 	enum { NAME_MAX = 16 };
 	size_t end = at + SQ_SPOT_WIDTH - 1;
@@ -167,27 +167,25 @@ static bool look(struct sq_sv record, size_t at, struct sq_id_set *ret)
 	struct sq_sv rest;
 
 	if (end >= record.n)
-		return false;
+		return;
 	if (record.p[end] != '"') {
 		struct sq_sv text = { record.p + begin, end + 1 - begin };
 
 		/* With a quote behind it another window finds it. */
 		ret->any |= sq_sv_iends(text, SQ_SV("eventid")) &&
 		            !(end + 1 < record.n && record.p[end + 1] == '"');
-		return false;
+		return;
 	}
 	rest = skip_blanks(sq_sv_skip(record, end + 1));
 	if (rest.n == 0 || rest.p[0] != ':' ||
 	    !ends_with_name((struct sq_sv){ record.p + begin, end - begin }))
-		return false;
+		return;
 	add_value(sq_sv_skip(rest, 1), ret);
-	return true;
 }
 
 void sq_ids_of_record(const struct sq_spot *windows, struct sq_sv record, struct sq_id_set *ret)
 {
 	uint32_t places[SQ_SPOT_ROOM];
-	bool told = false;
 	size_t at = 0;
 
 	*ret = (struct sq_id_set){ 0 };
@@ -195,7 +193,7 @@ void sq_ids_of_record(const struct sq_spot *windows, struct sq_sv record, struct
 		uint32_t n = sq_spot_next(windows, record, &at, places);
 
 		for (uint32_t i = 0; i < n && !ret->any; i++)
-			told |= look(record, places[i], ret);
+			look(record, places[i], ret);
 	}
-	ret->any |= !told;
+	ret->any |= ret->n == 0; /* a key whose value is no number tells nothing */
 }

@@ -34,7 +34,8 @@ static const struct {
 	{ "{\"_EventID\":2}", { 2 } },
 	{ "{\"event.code\":\"9\"}", { 9 } },
 	{ "{\"OpcodeValue\":1,\"ProcessId\":1,\"EventID\":8}", { 8 } },
-	{ "{\"ThreadID\":1}", { ANY } }, /* no event id at all */
+	{ "{\"ThreadID\":1}", { ANY } },                            /* no event id at all */
+	{ "{\"agent\":{\"id\":\"abc\"},\"code\":\"x\"}", { ANY } }, /* nor here */
 	{ "{\"x\":\"EventID\",\"EventID\":6}", { 6 } },
 	{ "<Event><System><EventID>1</EventID></System></Event>", { ANY } },
 	{ "{\"xml\":\"<EventID Qualifiers='0'>1</EventID>\",\"EventID\":6}", { ANY } },
