@@ -117,6 +117,8 @@ class Corpus(Case):
         paths += sorted(glob.glob(os.path.join(self.root, "labelled", "commandlines.*.gz")))
         fast, n_fast = scan("--max-record", "16777216", *paths)
         plain, n_plain = scan("--max-record", "16777216", "--plain", *paths)
+        self.assertGreater(n_fast.pop("unread"), 0)
+        self.assertEqual(n_plain.pop("unread"), 0)
         self.assertEqual(n_fast, n_plain)
         self.assertEqual([what(a) for a in fast], [what(a) for a in plain])
         self.assertGreater(len(fast), 100)
