@@ -1,6 +1,8 @@
-/* What an output is: bytes out, one piece at a time, told when they are gone. Main loop only.
+/* What an output is: bytes out, told when they are safe with who gets them. Main loop only.
  *
- * An output knows nothing of alerts and queues: daemon/flow/outqueue.h feeds it.
+ * An output knows nothing of alerts and queues: daemon/flow/outqueue.h feeds it. Sends are answered
+ * in the order in which they were made, and there may be several that are not answered yet: what
+ * takes long is not the writing but the other side's word that it has arrived.
  */
 #pragma once
 
@@ -15,19 +17,41 @@ struct sqd_output;
  *  The queue drops and counts this piece and all that come. */
 enum { SQD_OUTPUT_GONE = -ESHUTDOWN };
 
+/** One message, and what tells it from others. */
+struct sqd_message {
+	struct sq_sv text;
+	uint64_t id[2]; /* stable: the same when the same event is sent again. Zero: it has none */
+	struct sq_sv key; /* of what should stay together and in order: the host. May be empty */
+};
+
+/** In front of each message with SQD_FRAMING_RECORDS, in the machine's order and not aligned.
+ * Behind it the key, then the text. */
+struct sqd_message_head {
+	uint64_t id[2];
+	uint32_t n;     /* bytes of the text */
+	uint32_t n_key; /* bytes of the key */
+};
+
 /**
- * The bytes given to send() are written (status 0) or not. Exactly once for each accepted send(),
- * never from inside it; it may call send() again. A negative status is
+ * The oldest of the sends that are not answered is safe with the other side (status 0), or not.
+ * Exactly once for each accepted send(), in their order, never from inside of it; it may call
+ * send() again. A negative status is
  *	-EMSGSIZE        the message is longer than a datagram may be: dropped and counted, the next
  *	                 one may be sent
  *	SQD_OUTPUT_GONE  see above
- *	any other errno  the queue sends the whole piece again; send() says -EAGAIN until the output
- *	                 has mended itself (it is the output that waits, reconnects and backs off)
+ *	any other errno  this one and all later sends that are not answered are void, and no longer
+ *to be answered; the queue gives the same bytes again, from this one on. send() says -EAGAIN until
+ *the output has mended itself (it is the output that waits, reconnects and backs off)
  */
 typedef void sqd_output_sent_fn(struct sqd_output *out, int status);
 /** The output can take bytes (again) after send() had said -EAGAIN; called once for one or more of
  *  those. It may call send(). */
 typedef void sqd_output_ready_fn(struct sqd_output *out);
+/** The receiver will never take this message, one of the oldest send that is not answered: it is
+ *  dropped and counted as such, and goes to the dead letters with `why`. The answer to its send is
+ *  still to come, and says nothing of it. `m` is borrowed; its text is the one given to send(). */
+typedef void sqd_output_refused_fn(struct sqd_output *out, const struct sqd_message *m,
+                                   const char *why);
 typedef void sqd_output_closed_fn(struct sqd_output *out);
 
 /** How the queue ends each message before it gives them to send(). */
@@ -35,6 +59,7 @@ enum sqd_framing {
 	SQD_FRAMING_LF,      /* message LF, many in one send() */
 	SQD_FRAMING_OCTET,   /* RFC 6587: LEN SP message, many in one send() */
 	SQD_FRAMING_MESSAGE, /* exactly one message in one send(), nothing added (datagrams) */
+	SQD_FRAMING_RECORDS, /* struct sqd_message_head, key, text; many in one send() */
 };
 
 /** Operations of one kind of output. All are required: a kind that has nothing to do in one of
@@ -49,12 +74,13 @@ struct sqd_output_ops {
 	/** Begin; returns at once. Fails only for what a person must mend (bad address, no such
 	 *  folder), never because a peer is away. Sets out->framing. */
 	int (*start)(struct sqd_output *out, struct sq_err *err);
-	/** Send; `bytes` stay valid until `sent`. 0: taken. -EAGAIN: not now (not connected, still
-	 *  sending); `ready` will be called. */
+	/** Send; `bytes` stay valid until `sent`, or until an earlier send is answered with an
+	 * error. 0: taken. -EAGAIN: not now (not connected, still writing); `ready` will be called.
+	 */
 	int (*send)(struct sqd_output *out, struct sq_sv bytes);
 	/** SIGHUP: files are opened anew. */
 	void (*reopen)(struct sqd_output *out);
-	/** Close; a send in flight is told first. `closed` is called once, later. */
+	/** Close; sends that are not answered are told first. `closed` is called once, later. */
 	void (*close)(struct sqd_output *out);
 };
 
@@ -66,6 +92,7 @@ struct sqd_output {
 	enum sqd_framing framing;
 	sqd_output_sent_fn *sent;
 	sqd_output_ready_fn *ready;
+	sqd_output_refused_fn *refused;
 	sqd_output_closed_fn *closed;
 	void *ctx; /* the queue */
 	unsigned open_handles;

@@ -14,7 +14,7 @@
 
 enum {
 	PIECE_BYTES = 256 * 1024,
-	PREFIX_MAX_BYTES = 24, /* "LEN SP", or the length word */
+	PREFIX_MAX_BYTES = 24, /* "LEN SP", the length word, or the head of a record */
 };
 
 struct piece {
@@ -33,8 +33,9 @@ struct sqd_outqueue {
 	bool sending;          /* the output has bytes of the first piece */
 	size_t sending_bytes;  /* of it, from first->at on */
 	uint64_t sending_msgs; /* messages in flight */
-	bool refused;          /* a push was refused since the last on_room */
-	bool gone;             /* the output said SQD_OUTPUT_GONE */
+	uint64_t refused_of_sending; /* of those, what the receiver will never take */
+	bool refused;                /* a push was refused since the last on_room */
+	bool gone;                   /* the output said SQD_OUTPUT_GONE */
 	bool closing;
 	bool closed;
 	struct sqd_outqueue_counts counts;
@@ -42,6 +43,8 @@ struct sqd_outqueue {
 	void *room_ctx;
 	void (*on_passed)(void *ctx);
 	void *passed_ctx;
+	sqd_outqueue_refused_fn *on_refused;
+	void *refused_ctx;
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };
@@ -82,18 +85,25 @@ static void piece_drop(struct sqd_outqueue *q)
 
 /* What is in front of and behind a message. Datagrams are told apart by a length word that is never
  * sent. */
-static size_t frame_prefix(const struct sqd_outqueue *q, size_t n, char to[PREFIX_MAX_BYTES])
+static size_t frame_prefix(const struct sqd_outqueue *q, const struct sqd_message *m,
+                           char to[PREFIX_MAX_BYTES])
 {
-	uint32_t word = (uint32_t)n;
+	struct sqd_message_head head = { .id = { m->id[0], m->id[1] },
+		                         .n = (uint32_t)m->text.n,
+		                         .n_key = (uint32_t)m->key.n };
+	uint32_t word = (uint32_t)m->text.n;
 
 	switch (q->out->framing) {
 	case SQD_FRAMING_LF:
 		return 0;
 	case SQD_FRAMING_OCTET:
-		return (size_t)snprintf(to, PREFIX_MAX_BYTES, "%zu ", n);
+		return (size_t)snprintf(to, PREFIX_MAX_BYTES, "%zu ", m->text.n);
 	case SQD_FRAMING_MESSAGE:
 		memcpy(to, &word, sizeof(word));
 		return sizeof(word);
+	case SQD_FRAMING_RECORDS:
+		memcpy(to, &head, sizeof(head));
+		return sizeof(head);
 	}
 	return 0;
 }
@@ -195,7 +205,7 @@ static void on_sent(struct sqd_output *out, int status)
 	sq_assert(q->sending);
 	q->sending = false;
 	if (!status) {
-		q->counts.sent += msgs;
+		q->counts.sent += msgs - q->refused_of_sending;
 		q->counts.bytes_sent += n;
 		consume(q, n, msgs);
 	} else if (status == -EMSGSIZE && out->framing == SQD_FRAMING_MESSAGE) {
@@ -205,9 +215,20 @@ static void on_sent(struct sqd_output *out, int status)
 	} else {
 		q->counts.retries++;
 	}
+	q->refused_of_sending = 0;
 	pump(q);
 	tell_passed(q);
 	tell_room(q); /* last: it may push, or begin to end us */
+}
+
+static void count_refused(struct sqd_output *out, const struct sqd_message *m, const char *why)
+{
+	struct sqd_outqueue *q = out->ctx;
+
+	q->counts.dropped_refused++;
+	q->refused_of_sending++;
+	if (q->on_refused)
+		q->on_refused(q->refused_ctx, out, m, why);
 }
 
 static void on_ready(struct sqd_output *out)
@@ -216,19 +237,27 @@ static void on_ready(struct sqd_output *out)
 	tell_passed(out->ctx); /* of what was too long */
 }
 
-int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message)
+static void append(struct piece *p, struct sq_sv bytes)
+{
+	if (bytes.n)
+		memcpy(p->bytes + p->len, bytes.p, bytes.n);
+	p->len += bytes.n;
+}
+
+int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
 {
 	char prefix[PREFIX_MAX_BYTES];
-	size_t n_prefix = frame_prefix(q, message.n, prefix);
+	size_t n_prefix = frame_prefix(q, m, prefix);
 	size_t n_end = q->out->framing == SQD_FRAMING_LF;
-	size_t need = n_prefix + message.n + n_end;
+	size_t n_key = q->out->framing == SQD_FRAMING_RECORDS ? m->key.n : 0;
+	size_t need = n_prefix + n_key + m->text.n + n_end;
 	struct piece *p = q->last;
 
 	if (q->gone) {
 		q->counts.dropped_gone++;
 		return SQD_OUTPUT_GONE;
 	}
-	if (need > q->max || message.n >= UINT32_MAX) {
+	if (need > q->max || m->text.n >= UINT32_MAX) {
 		q->counts.dropped_too_long++;
 		return -EMSGSIZE;
 	}
@@ -249,12 +278,11 @@ int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message)
 		if (q->first != p && q->first->at == q->first->len)
 			piece_drop(q);
 	}
-	memcpy(p->bytes + p->len, prefix, n_prefix);
-	if (message.n)
-		memcpy(p->bytes + p->len + n_prefix, message.p, message.n);
+	append(p, (struct sq_sv){ prefix, n_prefix });
+	append(p, (struct sq_sv){ m->key.p, n_key });
+	append(p, m->text);
 	if (n_end)
-		p->bytes[p->len + n_prefix + message.n] = '\n';
-	p->len += need;
+		p->bytes[p->len++] = '\n';
 	p->messages++;
 	q->bytes += need;
 	q->taken += need;
@@ -276,6 +304,7 @@ struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max)
 	out->ctx = q;
 	out->sent = on_sent;
 	out->ready = on_ready;
+	out->refused = count_refused;
 	return q;
 }
 
@@ -289,6 +318,12 @@ void sqd_outqueue_on_passed(struct sqd_outqueue *q, void (*on_passed)(void *ctx)
 {
 	q->on_passed = on_passed;
 	q->passed_ctx = ctx;
+}
+
+void sqd_outqueue_on_refused(struct sqd_outqueue *q, sqd_outqueue_refused_fn *on_refused, void *ctx)
+{
+	q->on_refused = on_refused;
+	q->refused_ctx = ctx;
 }
 
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q)
@@ -372,6 +407,8 @@ void sqd_outqueue_print(const struct sqd_outqueue *q, struct sq_outbuf *text)
 		  "Alerts dropped because they fit into no datagram, or not into the queue" },
 		{ "dropped_gone", c->dropped_gone,
 		  "Alerts dropped because nobody reads this output any more" },
+		{ "dropped_refused", c->dropped_refused,
+		  "Alerts dropped because the receiver will never take them" },
 		{ "dropped_shutdown", c->dropped_shutdown,
 		  "Alerts still in the queue when the deadline for stopping passed" },
 		{ "retries", c->retries, "Writes that failed and were given again" },

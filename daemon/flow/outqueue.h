@@ -17,6 +17,7 @@ struct sqd_outqueue_counts {
 	uint64_t dropped_full;     /* not taken, the queue was full (counted by who gave up) */
 	uint64_t dropped_too_long; /* longer than the queue, or than one datagram can be */
 	uint64_t dropped_gone;     /* the output is gone for good */
+	uint64_t dropped_refused;  /* the receiver will never take them */
 	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
 	uint64_t bytes_sent;
 	uint64_t retries;    /* writes that failed and were given again */
@@ -37,9 +38,15 @@ void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), vo
 /** Who is told whenever bytes have left the queue, sent or dropped; but not from inside a push. */
 void sqd_outqueue_on_passed(struct sqd_outqueue *q, void (*on_passed)(void *ctx), void *ctx);
 
+/** Who is given what the receiver will never take; `m` is borrowed. */
+typedef void sqd_outqueue_refused_fn(void *ctx, const struct sqd_output *out,
+                                     const struct sqd_message *m, const char *why);
+void sqd_outqueue_on_refused(struct sqd_outqueue *q, sqd_outqueue_refused_fn *on_refused,
+                             void *ctx);
+
 /** Copy one message into the queue. @return 0, -ENOSPC: full, -EMSGSIZE: never fits (counted),
  *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */
-int sqd_outqueue_push(struct sqd_outqueue *q, struct sq_sv message) SQ_MUST_CHECK;
+int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
 
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);

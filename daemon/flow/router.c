@@ -56,9 +56,10 @@ static bool wants_folded(const struct sqd_route *to, enum sq_format f, unsigned 
 }
 
 /* @return false: the output is full and wants the batch to wait */
-static bool give(const struct sqd_router *r, const struct sqd_route *to, struct sq_sv text)
+static bool give(const struct sqd_router *r, const struct sqd_route *to,
+                 const struct sqd_message *m)
 {
-	int e = sqd_outqueue_push(to->queue, text);
+	int e = sqd_outqueue_push(to->queue, m);
 
 	if (e != -ENOSPC && e != -ENOMEM)
 		return true; /* taken; or never to be, and counted */
@@ -71,6 +72,16 @@ static bool give(const struct sqd_router *r, const struct sqd_route *to, struct 
 	return true;
 }
 
+static struct sqd_message message_of(const struct sq_batch *b, const struct sq_alert_ref *al,
+                                     unsigned format)
+{
+	return (struct sqd_message){
+		.text = { b->out.p + al->text[format].at, al->text[format].n },
+		.id = { al->id[0], al->id[1] },
+		.key = { b->out.p + al->host.at, al->host.n },
+	};
+}
+
 /* Give one output all it can take. */
 static void pump_outlet(struct sqd_router *r, struct outlet *o)
 {
@@ -81,9 +92,9 @@ static void pump_outlet(struct sqd_router *r, struct outlet *o)
 			const struct sq_alert_ref *al = &b->alerts[o->alert];
 			unsigned f = text_for(&o->route, al);
 
-			if (wants(&o->route, al) &&
-			    !give(r, &o->route,
-			          (struct sq_sv){ b->out.p + al->text[f].at, al->text[f].n }))
+			struct sqd_message m = message_of(b, al, f);
+
+			if (wants(&o->route, al) && !give(r, &o->route, &m))
 				return;
 		}
 	}
@@ -133,11 +144,12 @@ static bool roomy(const struct sqd_router *r)
 static bool emit_folded(void *ctx, enum sq_format f, unsigned who, uint8_t level, struct sq_sv text)
 {
 	struct sqd_router *r = ctx;
+	struct sqd_message m = { .text = text };
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (wants_folded(to, f, who, level) && !give(r, to, text))
+		if (wants_folded(to, f, who, level) && !give(r, to, &m))
 			sqd_outqueue_counts(to->queue)->dropped_full++;
 	}
 	return roomy(r);
@@ -254,9 +266,9 @@ static void fold(struct sqd_router *r, struct sq_batch *b)
 static void bury(struct sqd_router *r, const struct sq_batch *b)
 {
 	for (uint32_t i = 0; i < b->n_dead && r->opts.dead_letters; i++) {
-		struct sq_sv text = { b->out.p + b->dead[i].at, b->dead[i].n };
+		struct sqd_message m = { .text = { b->out.p + b->dead[i].at, b->dead[i].n } };
 
-		if (sqd_outqueue_push(r->opts.dead_letters, text) < 0)
+		if (sqd_outqueue_push(r->opts.dead_letters, &m) < 0)
 			r->opts.totals->dead_letters_lost++;
 		else
 			r->opts.totals->dead_letters++;

@@ -2,7 +2,7 @@
 
 static int push(struct sqd_outqueue *q, const char *text)
 {
-	return sqd_outqueue_push(q, sq_sv_of(text));
+	return sqd_outqueue_push(q, &(struct sqd_message){ .text = sq_sv_of(text) });
 }
 
 static void messages_arrive_in_order_with_line_ends(void **state)
@@ -154,7 +154,10 @@ static void pieces_of_every_size_come_out_whole(void **state)
 			char *text = malloc(sizes[i] + 1);
 
 			memset(text, 'a' + (int)i, sizes[i]);
-			assert_int_equal(sqd_outqueue_push(q, (struct sq_sv){ text, sizes[i] }), 0);
+			assert_int_equal(sqd_outqueue_push(q,
+			                                   &(struct sqd_message){
+								   .text = { text, sizes[i] } }),
+			                 0);
 			sq_outbuf_put(&want, (struct sq_sv){ text, sizes[i] });
 			sq_outbuf_putc(&want, '\n');
 			free(text);

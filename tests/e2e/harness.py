@@ -4,6 +4,7 @@ Python standard library only. Every wait has a deadline; nothing sleeps for a fi
 "surely done". Ports are chosen by the system. A test file that could run nothing exits with 77,
 which meson counts as skipped.
 """
+import fcntl
 import gzip
 import json
 import os
@@ -11,9 +12,11 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -28,6 +31,7 @@ LONG = bool(os.environ.get("SQUIBLY_LONG"))
 LOOPS = os.environ.get("SQUIBLY_LOOPS")
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
 DEADLINE = 60
+TCP_ESTABLISHED, TCP_CLOSE_WAIT = 1, 8  # linux/tcp_states.h
 
 ATTACK = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example",'
           '"NewProcessName":"C:\\\\Windows\\\\System32\\\\regsvr32.exe",'
@@ -70,6 +74,13 @@ def eventually(what, condition, deadline=DEADLINE):
         if time.monotonic() > end:
             raise AssertionError(f"not within {deadline} s: {what() if callable(what) else what}")
         time.sleep(0.01)
+
+
+def acknowledged(s):
+    """All that was sent is with the other side's kernel, or never will be: the connection is broken."""
+    waiting = struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)))[0]
+    state = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return waiting == 0 or state not in (TCP_ESTABLISHED, TCP_CLOSE_WAIT)
 
 
 def squibly(*args, stdin=None, status=0):
@@ -201,8 +212,10 @@ class Daemon:
         return socket.create_connection(("127.0.0.1", self.port("tcp")), timeout=DEADLINE)
 
     def send(self, data):
+        """Returns when all is with the kernel of the receiver: on a busy machine that takes a moment."""
         with self.connect() as s:
             s.sendall(data)
+            eventually("all bytes acknowledged", lambda: acknowledged(s))
             s.shutdown(socket.SHUT_WR)
 
     def counters(self):
