@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "daemon/core/config_private.h"
+#include "daemon/output/http_client.h"
 #include "lib/host/tls.h"
 
 /* The options of TLS are where the first of their rows points. */
@@ -19,14 +20,32 @@ static const struct sq_tls_server_cfg *server_of(const struct sqd_config_item *i
 
 static const struct sq_tls_client_cfg *client_of(const struct sqd_config_item *item)
 {
-	return options_of(item, "tls", offsetof(struct sq_tls_client_cfg, on));
+	return options_of(item, "tls_verify", offsetof(struct sq_tls_client_cfg, verify));
+}
+
+/* Of an output: `tls: true`, or a URL that says so. */
+static int client_wants(const struct sqd_config_item *item, struct sq_err *err)
+{
+	const char *url = sqd_config_text(item, "url");
+	struct sq_tls_client_cfg tls;
+
+	if (!client_of(item))
+		return 0;
+	tls = *client_of(item);
+	if (!url)
+		return sq_tls_client_wanted(&tls, err);
+	tls.on = sq_sv_istarts(sq_sv_of(url), SQ_SV("https:"));
+	if (!tls.on && (tls.ca || tls.name || tls.certificate || tls.key))
+		return sq_err_set(err, -EINVAL,
+		                  "keys of TLS are set, but the url does not begin with https:");
+	return tls.on;
 }
 
 int sqd_config_wants_tls(const struct sqd_config_item *item, bool input, struct sq_err *err)
 {
 	if (input)
 		return server_of(item) ? sq_tls_server_wanted(server_of(item), err) : 0;
-	return client_of(item) ? sq_tls_client_wanted(client_of(item), err) : 0;
+	return client_wants(item, err);
 }
 
 static void check_item(const struct sqd_config *cfg, const struct sqd_config_item *item, bool input,
@@ -34,10 +53,14 @@ static void check_item(const struct sqd_config *cfg, const struct sqd_config_ite
 {
 	const char *kind = input ? item->input_ops->kind : item->output_ops->kind;
 	const char *where = sqd_config_text(item, input ? "listen" : "address");
+	const char *url = input ? NULL : sqd_config_text(item, "url");
+	struct sqd_http_url parts;
 	const char *file = cfg->file ? cfg->file : "built-in default";
 	struct sq_err err = { 0 };
 	struct sq_tls_ctx *ctx;
 
+	if (url && sqd_http_url_read(url, &parts, NULL) == 0)
+		where = parts.shown; /* the rest may be a secret */
 	if (sqd_config_wants_tls(item, input, &err) <= 0)
 		return; /* what is wrong with its keys was said when they were read */
 	ctx = input ? sq_tls_server_new(server_of(item), &err)

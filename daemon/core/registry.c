@@ -4,6 +4,7 @@
 #include "daemon/input/http.h"
 #include "daemon/input/tcp.h"
 #include "daemon/input/udp.h"
+#include "daemon/output/elasticsearch.h"
 #include "daemon/output/file.h"
 #include "daemon/output/tcp.h"
 #include "daemon/output/udp.h"
@@ -11,7 +12,9 @@
 const struct sqd_input_ops *const sqd_input_kinds[] = { &sqd_input_tcp, &sqd_input_udp,
 	                                                &sqd_input_beats, &sqd_input_http, NULL };
 
-const struct sqd_output_ops *const sqd_output_kinds[] = { &sqd_output_stdout, &sqd_output_file,
-	                                                  &sqd_output_tcp, &sqd_output_udp, NULL };
+const struct sqd_output_ops *const sqd_output_kinds[] = {
+	&sqd_output_stdout, &sqd_output_file,          &sqd_output_tcp,
+	&sqd_output_udp,    &sqd_output_elasticsearch, NULL
+};
 
 const struct sqd_output_ops *const sqd_dead_letter_kind = &sqd_output_file;

@@ -68,6 +68,10 @@ extern const struct sq_opt_enum sq_tls_client_choices[]; /* "none", "optional", 
 #define SQ_TLS_CLIENT_OPTS(type, member)                                                            \
 	{ "tls", SQ_OPT_BOOL, .offset = offsetof(type, member.on), .def = "false",                  \
 	  .doc = "Speak TLS." },                                                                    \
+	SQ_TLS_CLIENT_FILE_OPTS(type, member)
+
+/** The same where a URL says whether TLS is spoken. */
+#define SQ_TLS_CLIENT_FILE_OPTS(type, member)                                                       \
 	{ "tls_ca", SQ_OPT_STR, .offset = offsetof(type, member.ca),                                \
 	  .doc = "File of the authorities (PEM) that are trusted to sign the peer's certificate; "  \
 		 "absent: those of the system." },                                                  \

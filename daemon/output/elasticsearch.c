@@ -1,0 +1,282 @@
+/* Each message becomes two lines of a _bulk request:
+ *
+ *	{"create":{"_id":"000102030405060708090a0b0c0d0e0f"}}
+ *	{"@timestamp":"2024-03-01T12:00:00.000Z", ...}
+ *
+ * and gets an item of its own in the answer: 2xx is safe; so is 409, since `create` says so when a
+ * document of this id is there, which is ours from an earlier try. 429 and 5xx are said again, and
+ * 401, 403 and 404 too: they are of the index, not of the document, and somebody has to mend it.
+ * Any other 4xx (a field of the wrong type) is refused.
+ *
+ * Lines must not hold line ends: those between the tokens of a JSON text become blanks, and within
+ * its strings there are none.
+ * https://www.elastic.co/guide/en/elasticsearch/reference/8.17/docs-bulk.html
+ * https://docs.opensearch.org/latest/api-reference/document-apis/bulk/
+ */
+#include "daemon/output/elasticsearch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/base/log.h"
+#include "daemon/output/http_out.h"
+#include "lib/wire/bulk_reply.h"
+
+enum {
+	ANSWER_MAX_BYTES = 16 * 1024 * 1024, /* of 10,000 items that are all in error */
+	NAME_MAX_BYTES = 255,                /* of an index */
+};
+
+struct elastic_cfg {
+	struct sqd_http_cfg http; /* first */
+	char *index, *pipeline;
+	char *user, *password_file, *api_key_file;
+};
+
+struct elastic {
+	struct sqd_http_out out; /* first */
+	struct sq_bulk_reply *reply;
+	struct sq_err *why; /* while an answer is read: of the first item that waits */
+	size_t again;
+};
+
+#define AT(member) .offset = offsetof(struct elastic_cfg, member)
+
+/* clang-format off */
+static const struct sq_opt elastic_opts[] = {
+	{ "url", SQ_OPT_STR, AT(http.url), .required = true,
+	  .doc = "Where Elasticsearch or OpenSearch is: https://es.example.org:9200." },
+	{ "index", SQ_OPT_STR, AT(index), .required = true,
+	  .doc = "Data stream, alias or index to write to: logs-squiblyd-default; a date is written \"<alerts-{now/d}>\"." },
+	{ "pipeline", SQ_OPT_STR, AT(pipeline),
+	  .doc = "Ingest pipeline; absent: that of the index." },
+	{ "user", SQ_OPT_STR, AT(user),
+	  .doc = "User to log in as, with password_file." },
+	{ "password_file", SQ_OPT_STR, AT(password_file),
+	  .doc = "File that holds the user's password, in one line." },
+	{ "api_key_file", SQ_OPT_STR, AT(api_key_file),
+	  .doc = "File that holds an API key as Elasticsearch gives it (`encoded`), instead of user and password." },
+	{ "batch", SQ_OPT_U32, AT(http.batch), .min = 1, .max = 10000, .def = "1000",
+	  .doc = "Most messages in one request." },
+	SQD_HTTP_OPTS(struct elastic_cfg, http),
+	{ 0 }
+};
+/* clang-format on */
+
+static struct elastic *self(struct sqd_http_out *o)
+{
+	return SQ_CONTAINER(o, struct elastic, out);
+}
+
+/* ---- where to, and who we are ------------------------------------------------------------ */
+
+/* All that is not unreserved in a URL (RFC 3986) as %XX. */
+static void put_escaped(struct sq_outbuf *to, const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		             sq_is_digit(*p) || strchr("-._~", *p);
+
+		if (plain)
+			sq_outbuf_putc(to, *p);
+		else
+			sq_outbuf_printf(to, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+}
+
+static int put_path(const struct elastic_cfg *cfg, struct sq_outbuf *to, struct sq_err *err)
+{
+	size_t n = strlen(cfg->index);
+
+	if (n == 0 || n > NAME_MAX_BYTES || strcspn(cfg->index, "\\*?\"| ,#") != n)
+		return sq_err_set(err, -EINVAL, "index: \"%.64s\" is no name of an index",
+		                  cfg->index);
+	sq_outbuf_putc(to, '/');
+	put_escaped(to, cfg->index);
+	sq_outbuf_put(to, SQ_SV("/_bulk?filter_path=errors,items.*.status,items.*.error.type,"
+	                        "items.*.error.reason,error"));
+	if (cfg->pipeline) {
+		sq_outbuf_put(to, SQ_SV("&pipeline="));
+		put_escaped(to, cfg->pipeline);
+	}
+	sq_outbuf_putc(to, '\0');
+	return to->failed ? sq_err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Who we are: a header in `*ret_key`, or `ret_login` is filled; or nothing. What they hold is freed
+ * with sqd_http_forget(). */
+static int read_login(struct elastic *e, char **ret_key, char **ret_password, struct sq_err *err)
+{
+	const struct elastic_cfg *cfg = e->out.base.cfg;
+	char *secret = NULL;
+	int r;
+
+	if (!cfg->api_key_file && !cfg->user && !cfg->password_file)
+		return 0;
+	if (cfg->api_key_file ? cfg->user || cfg->password_file : !cfg->user || !cfg->password_file)
+		return sq_err_set(err, -EINVAL,
+		                  "either user and password_file are set, or api_key_file");
+	if (cfg->user && strchr(cfg->user, ':'))
+		return sq_err_set(err, -EINVAL, "user: a colon cannot be in it");
+	if (!cfg->api_key_file)
+		return sqd_http_secret(&e->out, cfg->password_file, ret_password, err);
+	r = sqd_http_secret(&e->out, cfg->api_key_file, &secret, err);
+	if (r == 0 && asprintf(ret_key, "Authorization: ApiKey %s", secret) < 0) {
+		*ret_key = NULL;
+		r = sq_err_set(err, -ENOMEM, "out of memory");
+	}
+	sqd_http_forget(secret);
+	return r;
+}
+
+static int aim(struct sqd_http_out *o, struct sq_err *err)
+{
+	const struct elastic_cfg *cfg = o->base.cfg;
+	struct sq_outbuf path = sq_outbuf_of(4096);
+	char *key = NULL, *password = NULL;
+	int r = put_path(cfg, &path, err);
+
+	if (r == 0)
+		r = read_login(self(o), &key, &password, err);
+	if (r == 0) {
+		const char *headers[] = { "Content-Type: application/x-ndjson", key, NULL };
+		struct sqd_http_login login = { cfg->user, password };
+
+		r = sqd_http_out_aim(o, path.p, headers, password ? &login : NULL, err);
+	}
+	sqd_http_forget(key);
+	sqd_http_forget(password);
+	sq_outbuf_fini(&path);
+	return r;
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+static void encode(struct sqd_http_out *o, const struct sqd_message *m, size_t at SQ_UNUSED)
+{
+	size_t mark;
+
+	if (m->id[0] || m->id[1])
+		sq_outbuf_printf(&o->body,
+		                 "{\"create\":{\"_id\":\"%016" PRIx64 "%016" PRIx64 "\"}}\n",
+		                 m->id[0], m->id[1]);
+	else
+		sq_outbuf_put(&o->body, SQ_SV("{\"create\":{}}\n"));
+	mark = o->body.len;
+	sq_outbuf_put(&o->body, m->text);
+	if (o->body.failed)
+		return;
+	for (char *p = o->body.p + mark, *end = o->body.p + o->body.len; p < end; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	sq_outbuf_putc(&o->body, '\n');
+}
+
+static void close_body(struct sqd_http_out *o SQ_UNUSED)
+{
+}
+
+static const char *sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED)
+{
+	return NULL;
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+static bool is_of_the_index(const struct sq_bulk_reply_item *item)
+{
+	return item->status == 401 || item->status == 403 || item->status == 404 ||
+	       sq_sv_eq(item->type, SQ_SV("invalid_index_name_exception")) ||
+	       sq_sv_eq(item->type, SQ_SV("cluster_block_exception"));
+}
+
+static void on_item(void *ctx, const struct sq_bulk_reply_item *item)
+{
+	struct elastic *e = ctx;
+	struct sq_err why = { 0 };
+	char type[512], reason[512];
+	unsigned s = item->status;
+
+	if ((s >= 200 && s < 300) || s == 409) {
+		sqd_http_out_safe(&e->out, item->at);
+		return;
+	}
+	if (s == 0)
+		sq_err_set(&why, -EREMOTEIO, "an item of the answer has no status");
+	else
+		sq_err_set(&why, -EREMOTEIO, "%u%s%s%s%s", s, item->type.n ? " " : "",
+		           sqd_log_text(item->type, type), item->reason.n ? ": " : "",
+		           sqd_log_text(item->reason, reason));
+	if (s >= 400 && s < 500 && s != 429 && s != 408 && !is_of_the_index(item)) {
+		sqd_http_out_refuse(&e->out, item->at, why.text);
+		return;
+	}
+	if (e->again++ == 0)
+		*e->why = why;
+}
+
+static enum sqd_http_verdict judge(struct sqd_http_out *o, const struct sqd_http_answer *a,
+                                   struct sq_err *why)
+{
+	struct elastic *e = self(o);
+	char text[512];
+	int r;
+
+	if (a->status != 200) {
+		if (a->status < 300)
+			sq_err_set(why, -EREMOTEIO, "it answered %u, which is no answer of _bulk",
+			           a->status);
+		return a->status < 300 ? SQD_HTTP_MEND : sqd_http_judge(a, why);
+	}
+	if (a->cut) {
+		sq_err_set(why, -EREMOTEIO, "its answer is longer than %d bytes", ANSWER_MAX_BYTES);
+		return o->flying > 1 ? SQD_HTTP_SMALLER : SQD_HTTP_LATER;
+	}
+	e->why = why;
+	e->again = 0;
+	r = sq_bulk_reply_read(e->reply, a->body, o->flying, on_item, e);
+	if (r == 0 && e->again)
+		sq_err_wrap(why, r, "%zu of %zu documents are not taken", e->again, o->flying);
+	if (r == 0)
+		return SQD_HTTP_JUDGED;
+	sq_err_set(why, r, "its answer cannot be read: %s",
+	           r == -ENOMEM ? "out of memory"
+	                        : sqd_log_text(sq_sv_of(sq_bulk_reply_why(e->reply)), text));
+	return SQD_HTTP_LATER;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static void fini(struct sqd_http_out *o)
+{
+	sq_bulk_reply_free(self(o)->reply);
+}
+
+static int elastic_start(struct sqd_output *out, struct sq_err *err)
+{
+	static const struct sqd_http_kind kind = { .aim = aim,
+		                                   .encode = encode,
+		                                   .close_body = close_body,
+		                                   .sign = sign,
+		                                   .judge = judge,
+		                                   .fini = fini };
+	struct elastic *e = self(sqd_http_out_of(out));
+
+	e->reply = sq_bulk_reply_new();
+	if (!e->reply)
+		return sq_err_set(err, -ENOMEM, "elasticsearch: out of memory");
+	return sqd_http_out_start(&e->out, &kind, ANSWER_MAX_BYTES, err);
+}
+
+const struct sqd_output_ops sqd_output_elasticsearch = {
+	.kind = "elasticsearch",
+	.json = true,
+	.size = sizeof(struct elastic),
+	.cfg_size = sizeof(struct elastic_cfg),
+	.opts = elastic_opts,
+	.start = elastic_start,
+	.send = sqd_http_out_send,
+	.reopen = sqd_http_out_reopen,
+	.close = sqd_http_out_close,
+};

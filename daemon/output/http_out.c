@@ -1,0 +1,606 @@
+#include "daemon/output/http_out.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "daemon/base/log.h"
+#include "lib/host/files.h"
+#include "lib/wire/gzip.h"
+
+enum { WAITS, FLIES, SAFE, REFUSED };
+
+enum {
+	RETRY_AFTER_MAX_MS = 300000,
+	LEAST_BYTES = 64 * 1024,  /* a receiver that takes less is told so message by message */
+	KEEP_BYTES = 1024 * 1024, /* of memory between requests */
+	WHYS_BYTES = 256 * 1024,  /* reasons of one send; what is over gets a word of ours */
+	SECRET_BYTES = 16 * 1024,
+};
+
+static void launch(struct sqd_http_out *o);
+
+static const struct sqd_http_cfg *cfg_of(const struct sqd_http_out *o)
+{
+	return o->base.cfg;
+}
+
+/* ---- the messages of a send -------------------------------------------------------------- */
+
+static struct sqd_message message_at(const char *at)
+{
+	struct sqd_message_head head;
+	struct sqd_message m;
+
+	memcpy(&head, at, sizeof(head));
+	m = (struct sqd_message){ .id = { head.id[0], head.id[1] } };
+	m.key = (struct sq_sv){ at + sizeof(head), head.n_key };
+	m.text = (struct sq_sv){ m.key.p + head.n_key, head.n };
+	return m;
+}
+
+static const char *behind(const char *at)
+{
+	const struct sqd_message m = message_at(at);
+
+	return m.text.p + m.text.n;
+}
+
+/* Find the messages. */
+static int take_apart(struct sqd_http_out *o, struct sq_sv bytes)
+{
+	const char *end = bytes.p + bytes.n, *p;
+	size_t n = 0;
+
+	for (p = bytes.p; p < end; p = behind(p))
+		n++;
+	sq_assert(p == end && n && n <= UINT32_MAX);
+	if (n > o->cap) {
+		struct sqd_http_msg *msgs = reallocarray(o->msgs, n, sizeof(*msgs));
+		uint32_t *flight;
+
+		if (!msgs)
+			return -ENOMEM;
+		o->msgs = msgs;
+		flight = reallocarray(o->flight, n, sizeof(*flight));
+		if (!flight)
+			return -ENOMEM;
+		o->flight = flight;
+		o->cap = n;
+	}
+	o->n = 0;
+	for (p = bytes.p; p < end; p = behind(p))
+		o->msgs[o->n++] = (struct sqd_http_msg){ .at = p, .state = WAITS };
+	return 0;
+}
+
+static void refuse(struct sqd_http_out *o, struct sqd_http_msg *m, const char *why)
+{
+	size_t mark = o->whys.len;
+
+	m->state = REFUSED;
+	sq_outbuf_put(&o->whys, (struct sq_sv){ why, strlen(why) + 1 });
+	m->why = o->whys.failed ? UINT32_MAX : (uint32_t)mark;
+	if (o->whys.failed)
+		sq_outbuf_cut(&o->whys, mark);
+}
+
+void sqd_http_out_safe(struct sqd_http_out *o, size_t at)
+{
+	sq_assert(at < o->flying);
+	o->msgs[o->flight[at]].state = SAFE;
+}
+
+void sqd_http_out_refuse(struct sqd_http_out *o, size_t at, const char *why)
+{
+	sq_assert(at < o->flying);
+	refuse(o, &o->msgs[o->flight[at]], why);
+}
+
+/* All is safe or refused: say so. It is said here alone, so that what is refused is said once, also
+ * when the output is closed in the middle of a send. */
+static void finish(struct sqd_http_out *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct sqd_http_msg *m = &o->msgs[i];
+		struct sqd_message is;
+		const char *why;
+
+		if (m->state != REFUSED)
+			continue;
+		is = message_at(m->at);
+		why = m->why == UINT32_MAX ? "refused by the receiver" : o->whys.p + m->why;
+		sqd_log_limited(&o->log_limit, SQD_LOG_WARNING, "%s: a message is refused: %s",
+		                o->base.name, why);
+		o->base.refused(&o->base, &is, why);
+	}
+	o->n = 0;
+	sq_outbuf_reset(&o->whys);
+	o->base.sent(&o->base, 0); /* it may send or close; either way we live on for this turn */
+	if (o->starved && !o->n && !o->closing) {
+		o->starved = false;
+		o->base.ready(&o->base); /* last */
+	}
+}
+
+/* ---- waiting ----------------------------------------------------------------------------- */
+
+/* xorshift64: chance enough to spread requests. */
+static uint64_t any(struct sqd_http_out *o)
+{
+	o->random ^= o->random << 13;
+	o->random ^= o->random >> 7;
+	o->random ^= o->random << 17;
+	return o->random;
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	struct sqd_http_out *o = t->data;
+
+	if (o->n) {
+		launch(o);
+	} else if (o->starved) { /* there was no memory for the messages of a send */
+		o->starved = false;
+		o->base.ready(&o->base); /* last */
+	}
+}
+
+static void wait_for(struct sqd_http_out *o, uint64_t ms)
+{
+	if (!o->closing)
+		(void)uv_timer_start(&o->timer, on_timer, ms, 0);
+}
+
+/* Again, later. One line for an outage, and one more when its reason becomes another. */
+static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, const char *why,
+                          uint64_t least_ms)
+{
+	const struct sqd_http_cfg *cfg = cfg_of(o);
+	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
+	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
+	bool known = o->failing && o->failing_as == status;
+
+	if (least_ms > RETRY_AFTER_MAX_MS)
+		least_ms = RETRY_AFTER_MAX_MS;
+	if (wait < least_ms)
+		wait = least_ms + any(o) % (o->retry_ms / 2 + 1);
+	if (known)
+		sqd_log(SQD_LOG_DEBUG, "%s: %s; retrying in %u.%u s", o->base.name, why,
+		        (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
+	else
+		sqd_log_limited(&o->log_limit, mend ? SQD_LOG_ERROR : SQD_LOG_WARNING,
+		                "%s: %s%s; retrying in %u.%u s", o->base.name, why,
+		                mend ? "; somebody has to mend that" : "", (unsigned)(wait / 1000),
+		                (unsigned)(wait / 100 % 10));
+	if (!o->failing)
+		o->failing_since_ms = uv_now(o->base.loop);
+	o->failing = true;
+	o->failing_as = status;
+	o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
+	wait_for(o, wait);
+}
+
+/* The receiver takes messages. */
+static void note_success(struct sqd_http_out *o)
+{
+	uint64_t ms = uv_now(o->base.loop) - o->failing_since_ms;
+
+	o->retry_ms = cfg_of(o)->retry_min;
+	if (o->failing)
+		sqd_log_limited(&o->log_limit, SQD_LOG_NOTICE,
+		                "%s: takes messages again, after %u.%u s", o->base.name,
+		                (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
+	else if (!o->worked)
+		sqd_log(SQD_LOG_NOTICE, "%s: takes messages", o->base.name);
+	o->failing = false;
+	o->worked = true;
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+enum sqd_http_verdict sqd_http_judge(const struct sqd_http_answer *a, struct sq_err *why)
+{
+	unsigned s = a->status;
+	char text[512];
+
+	if (s >= 200 && s < 300)
+		return SQD_HTTP_SAFE;
+	if (!why->text[0])
+		sq_err_set(why, -EREMOTEIO, "it answered %u%s%s", s, a->body.n ? ": " : "",
+		           sqd_log_text(sq_sv_trim(a->body), text));
+	if (s == 413)
+		return SQD_HTTP_SMALLER;
+	if (s == 400 || s == 422)
+		return SQD_HTTP_DIVIDE;
+	if (s == 408 || s == 425 || s == 429 || s >= 500)
+		return SQD_HTTP_LATER;
+	if (s >= 300 && s < 400)
+		sq_err_set(why, -EREMOTEIO, "it answered %u, a redirect, which is not followed", s);
+	return SQD_HTTP_MEND;
+}
+
+/* The request is over: what still flies gets `state`; with `all` also what was settled already,
+ * since the answer was not to be trusted. @return how many wait */
+static size_t land(struct sqd_http_out *o, uint8_t state, bool all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->flying; i++) {
+		struct sqd_http_msg *m = &o->msgs[o->flight[i]];
+
+		if (m->state == FLIES || all)
+			m->state = state;
+		n += m->state == WAITS;
+	}
+	o->flying = 0;
+	return n;
+}
+
+static void grow(struct sqd_http_out *o)
+{
+	size_t max = cfg_of(o)->batch;
+
+	o->limit = o->limit < max / 2 ? o->limit * 2 : max;
+}
+
+/* The request as a whole is at fault: next time it is half of it; the one that is alone is the
+ * guilty one. */
+static void halve(struct sqd_http_out *o, bool bytes, const char *why)
+{
+	size_t n = o->flying, sent = o->packed.len ? o->packed.len : o->body.len;
+
+	if (n == 1)
+		sqd_http_out_refuse(o, 0, why);
+	else
+		o->limit = n / 2;
+	if (n > 1 && bytes)
+		o->limit_bytes = sent / 2 > LEAST_BYTES ? sent / 2 : LEAST_BYTES;
+	(void)land(o, WAITS, n > 1);
+	launch(o); /* last */
+}
+
+static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
+                  const struct sqd_http_answer *a, const char *why)
+{
+	size_t flying = o->flying, again;
+
+	switch (verdict) {
+	case SQD_HTTP_SAFE:
+		(void)land(o, SAFE, true);
+		note_success(o);
+		grow(o);
+		launch(o); /* last */
+		return;
+	case SQD_HTTP_JUDGED:
+		again = land(o, WAITS, false);
+		if (again == 0) {
+			note_success(o);
+			grow(o);
+			launch(o); /* last */
+			return;
+		}
+		if (again < flying) /* it takes some: not longer each time */
+			o->retry_ms = cfg_of(o)->retry_min;
+		wait_for_next(o, a->status, false, why, a->retry_after_ms);
+		return;
+	case SQD_HTTP_LATER:
+	case SQD_HTTP_MEND:
+		(void)land(o, WAITS, true);
+		wait_for_next(o, a->status, verdict == SQD_HTTP_MEND, why, a->retry_after_ms);
+		return;
+	case SQD_HTTP_SMALLER:
+	case SQD_HTTP_DIVIDE:
+		halve(o, verdict == SQD_HTTP_SMALLER, why); /* last */
+		return;
+	}
+}
+
+static void on_done(void *ctx, const struct sqd_http_answer *a)
+{
+	struct sqd_http_out *o = ctx;
+	enum sqd_http_verdict verdict = SQD_HTTP_LATER;
+	struct sq_err why = { 0 };
+	char text[512];
+
+	o->busy = false;
+	if (a->connections && o->worked)
+		o->base.reconnects += a->connections;
+	if (a->status)
+		verdict = o->kind->judge(o, a, &why);
+	else
+		sq_err_set(&why, -EREMOTEIO, "%s", sqd_log_text(sq_sv_of(a->why), text));
+	apply(o, verdict, a, why.text); /* last: it may tell of the end of the send */
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+/* Take the messages of the next request, in order, and write its body. */
+static void gather(struct sqd_http_out *o)
+{
+	o->flying = 0;
+	sq_outbuf_reset(&o->body);
+	for (size_t i = 0; i < o->n && o->flying < o->limit; i++) {
+		struct sqd_http_msg *m = &o->msgs[i];
+		size_t mark = o->body.len;
+		struct sqd_message is;
+
+		if (m->state != WAITS)
+			continue;
+		is = message_at(m->at);
+		if (o->flying && mark + is.text.n > o->limit_bytes)
+			return;
+		o->kind->encode(o, &is, o->flying);
+		if (o->body.failed && o->flying) { /* with what there is */
+			sq_outbuf_cut(&o->body, mark);
+			return;
+		}
+		m->state = FLIES;
+		o->flight[o->flying++] = (uint32_t)i;
+	}
+}
+
+static int post(struct sqd_http_out *o)
+{
+	struct sq_sv body;
+
+	o->kind->close_body(o);
+	sq_outbuf_reset(&o->packed);
+	if (!o->body.failed && cfg_of(o)->gzip)
+		sq_gzip(sq_outbuf_view(&o->body), &o->packed);
+	if (o->body.failed || o->packed.failed)
+		return -ENOMEM;
+	body = sq_outbuf_view(cfg_of(o)->gzip ? &o->packed : &o->body);
+	return sqd_http_client_post(o->client, body, o->kind->sign(o, body));
+}
+
+static void read_files_anew(struct sqd_http_out *o)
+{
+	struct sq_err err = { 0 };
+
+	o->stale = false;
+	if (o->kind->aim(o, &err) < 0)
+		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", o->base.name,
+		        err.text);
+}
+
+static void spare(struct sq_outbuf *b)
+{
+	size_t max = b->max;
+
+	if (b->cap <= KEEP_BYTES)
+		return;
+	sq_outbuf_fini(b);
+	*b = sq_outbuf_of(max);
+}
+
+/* The next request of the send; when there is none, its end. */
+static void launch(struct sqd_http_out *o)
+{
+	sq_assert(o->n && !o->busy);
+	if (o->closing)
+		return; /* the end is told when our handles are closed */
+	if (o->stale)
+		read_files_anew(o);
+	gather(o);
+	if (!o->flying) {
+		spare(&o->body);
+		spare(&o->packed);
+		finish(o); /* last */
+		return;
+	}
+	if (post(o) < 0) {
+		(void)land(o, WAITS, true);
+		wait_for_next(o, 0, false, "out of memory", 0);
+		return;
+	}
+	o->busy = true;
+}
+
+int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes)
+{
+	struct sqd_http_out *o = sqd_http_out_of(out);
+
+	if (o->n || o->closing) {
+		o->starved = true;
+		return -EAGAIN;
+	}
+	if (take_apart(o, bytes) < 0) {
+		o->starved = true;
+		wait_for(o, cfg_of(o)->retry_min);
+		return -EAGAIN;
+	}
+	o->limit = cfg_of(o)->batch;
+	launch(o); /* there is a message, so it does not end here */
+	return 0;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+int sqd_http_out_aim(struct sqd_http_out *o, const char *path, const char *const *headers,
+                     const struct sqd_http_login *login, struct sq_err *err)
+{
+	const struct sqd_http_cfg *cfg = cfg_of(o);
+	size_t n = strlen(cfg->url), n_own = 0;
+	const char **all;
+	char *url = NULL;
+	int r = -ENOMEM;
+
+	while (headers[n_own])
+		n_own++;
+	all = calloc(n_own + cfg->headers.n + 2, sizeof(*all));
+	while (*path && n && cfg->url[n - 1] == '/')
+		n--;
+	if (all && asprintf(&url, "%.*s%s", (int)n, cfg->url, path) < 0)
+		url = NULL;
+	if (all && url) {
+		struct sqd_http_target to = { .url = url,
+			                      .headers = all,
+			                      .proxy = cfg->proxy,
+			                      .login = login,
+			                      .tls = &cfg->tls,
+			                      .connect_ms = cfg->connect_timeout,
+			                      .request_ms = cfg->request_timeout };
+
+		for (size_t i = 0; i < n_own; i++)
+			all[i] = headers[i];
+		for (size_t i = 0; i < cfg->headers.n; i++)
+			all[n_own + i] = cfg->headers.list[i];
+		if (cfg->gzip)
+			all[n_own + cfg->headers.n] = "Content-Encoding: gzip";
+		r = sqd_http_client_aim(o->client, &to, err);
+	} else {
+		sq_err_set(err, r, "out of memory");
+	}
+	free(url);
+	free(all);
+	return r;
+}
+
+static int check(struct sqd_http_out *o, struct sq_err *err)
+{
+	const struct sqd_http_cfg *cfg = cfg_of(o);
+	struct sqd_http_url url;
+	int r = sqd_http_url_read(cfg->url, &url, err);
+
+	if (r < 0)
+		return sq_err_wrap(err, r, "%s output: url", o->base.ops->kind);
+	snprintf(o->base.name, sizeof(o->base.name), "%s %s", o->base.ops->kind, url.shown);
+	for (size_t i = 0; i < cfg->headers.n; i++)
+		if (sqd_http_header_check(cfg->headers.list[i], err) < 0)
+			return sq_err_wrap(err, -EINVAL, "%s: headers", o->base.name);
+	if (url.tls && !cfg->tls.verify)
+		sqd_log(SQD_LOG_WARNING, "%s: tls_verify is off: anybody may pose as it",
+		        o->base.name);
+	return 0;
+}
+
+int sqd_http_out_start(struct sqd_http_out *o, const struct sqd_http_kind *kind, size_t max_answer,
+                       struct sq_err *err)
+{
+	int r = check(o, err);
+
+	if (r < 0)
+		return r;
+	o->base.framing = SQD_FRAMING_RECORDS;
+	o->kind = kind;
+	o->limit_bytes = SIZE_MAX;
+	o->retry_ms = cfg_of(o)->retry_min;
+	o->random = uv_hrtime() | 1;
+	/* What a body takes is bounded by what the queue holds. */
+	o->body = o->packed = sq_outbuf_of(SIZE_MAX / 4);
+	o->whys = sq_outbuf_of(WHYS_BYTES);
+	o->client = sqd_http_client_new(o->base.loop, max_answer, on_done, o);
+	if (!o->client)
+		return sq_err_set(err, -ENOMEM, "%s: out of memory", o->base.name);
+	o->client_open = true;
+	o->base.open_handles++;
+	(void)uv_timer_init(o->base.loop, &o->timer); /* cannot fail */
+	o->timer.data = o;
+	o->base.open_handles++;
+	o->started = true;
+	r = kind->aim(o, err);
+	return r < 0 ? sq_err_wrap(err, r, "%s", o->base.name) : 0;
+}
+
+/* Certificates and secrets are read anew; not under a request that uses them. */
+void sqd_http_out_reopen(struct sqd_output *out)
+{
+	struct sqd_http_out *o = sqd_http_out_of(out);
+
+	o->stale = true;
+	o->limit_bytes = SIZE_MAX;
+	if (!o->busy && o->started && !o->closing)
+		read_files_anew(o);
+}
+
+static void release(struct sqd_http_out *o)
+{
+	sq_assert(o->base.open_handles);
+	if (--o->base.open_handles)
+		return;
+	if (o->kind)
+		o->kind->fini(o);
+	free(o->msgs);
+	free(o->flight);
+	sq_outbuf_fini(&o->body);
+	sq_outbuf_fini(&o->packed);
+	sq_outbuf_fini(&o->whys);
+	if (o->n) {
+		o->n = 0;
+		o->base.sent(&o->base, -ECANCELED);
+	}
+	o->base.closed(&o->base); /* last: it frees us */
+}
+
+static void on_client_closed(void *ctx)
+{
+	release(ctx);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	release(h->data);
+}
+
+void sqd_http_out_close(struct sqd_output *out)
+{
+	struct sqd_http_out *o = sqd_http_out_of(out);
+
+	if (o->closing)
+		return;
+	o->closing = true;
+	if (!o->started) { /* start() had failed: a handle of no other use calls back later */
+		(void)uv_timer_init(out->loop, &o->timer);
+		o->timer.data = o;
+		out->open_handles++;
+	}
+	uv_close((uv_handle_t *)&o->timer, on_timer_closed);
+	if (o->client_open)
+		sqd_http_client_close(o->client, on_client_closed);
+}
+
+/* ---- secrets ----------------------------------------------------------------------------- */
+
+void sqd_http_forget(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static int one_line(struct sq_sv text, char **ret)
+{
+	text = sq_sv_trim(text);
+	if (!text.n)
+		return -EINVAL;
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return -EINVAL;
+	*ret = strndup(text.p, text.n);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int sqd_http_secret(struct sqd_http_out *o, const char *path, char **ret, struct sq_err *err)
+{
+	struct sq_outbuf text = sq_outbuf_of(SECRET_BYTES);
+	struct stat st;
+	int r = sq_file_read(path, &text, err);
+
+	if (r == 0) {
+		r = one_line(sq_outbuf_view(&text), ret);
+		if (r < 0)
+			sq_err_set(err, r, "%s: %s", path,
+			           r == -ENOMEM ? "out of memory"
+			                        : "one line of printable ASCII is expected");
+	}
+	if (r == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & (S_IROTH | S_IWOTH)))
+		sqd_log(SQD_LOG_WARNING,
+		        "%s: %s holds a secret and can be read by everybody; chmod 640 it",
+		        o->base.name, path);
+	if (text.p)
+		explicit_bzero(text.p, text.cap);
+	sq_outbuf_fini(&text);
+	return r;
+}
