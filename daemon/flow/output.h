@@ -17,6 +17,9 @@ struct sqd_output;
  *  The queue drops and counts this piece and all that come. */
 enum { SQD_OUTPUT_GONE = -ESHUTDOWN };
 
+/** Sends that may be unanswered at one time; the queue makes no more. */
+enum { SQD_OUTPUT_SENDS = 256 };
+
 /** One message, and what tells it from others. */
 struct sqd_message {
 	struct sq_sv text;
@@ -76,8 +79,8 @@ struct sqd_output_ops {
 	 *  folder), never because a peer is away. Sets out->framing. */
 	int (*start)(struct sqd_output *out, struct sq_err *err);
 	/** Send; `bytes` stay valid until `sent`, or until an earlier send is answered with an
-	 * error. 0: taken. -EAGAIN: not now (not connected, still writing); `ready` will be called.
-	 */
+	 * error. 0: taken. -EAGAIN: not now (not connected, still writing); `ready` will be called,
+	 * or an earlier send answered. */
 	int (*send)(struct sqd_output *out, struct sq_sv bytes);
 	/** SIGHUP: files are opened anew. */
 	void (*reopen)(struct sqd_output *out);

@@ -1,5 +1,6 @@
-/* The bounded queue before one output: keeps encoded alerts in order until they are written, gives
- * many at once, gives the same bytes again when writing failed. Main loop only.
+/* The bounded queue before one output: keeps encoded alerts in order until they are safe with the
+ * other side, gives many at once and more while earlier ones are not answered, gives the same bytes
+ * again when that failed. Main loop only.
  *
  * Memory is taken as it is needed and given back as it is sent; a warm queue that keeps up
  * allocates nothing.
@@ -20,8 +21,10 @@ struct sqd_outqueue_counts {
 	uint64_t dropped_refused;  /* the receiver will never take them */
 	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
 	uint64_t bytes_sent;
-	uint64_t retries;    /* writes that failed and were given again */
-	uint64_t high_water; /* most bytes held at one time */
+	uint64_t retries;      /* writes that failed and were given again */
+	uint64_t rate_held;    /* times that the rate limit made something wait */
+	uint64_t rate_held_ms; /* and for how long, altogether */
+	uint64_t high_water;   /* most bytes held at one time */
 };
 
 /**
@@ -30,6 +33,10 @@ struct sqd_outqueue_counts {
  * callbacks, and frees it with sqd_outqueue_free(). NULL: out of memory; `out` stays the caller's.
  */
 struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max);
+
+/** Give at most so many messages a second, after a pause a second's worth at once; the rest waits
+ *  in the queue. 0: no limit. Once, before the first push; `out` has its loop. */
+void sqd_outqueue_limit(struct sqd_outqueue *q, uint64_t per_second);
 
 /** Who is told that there is room again after a push was refused, and whenever the queue has become
  *  empty. May push. */

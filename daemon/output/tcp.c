@@ -109,9 +109,9 @@ static void on_tcp_closed(uv_handle_t *h)
 	struct sqd_tcp_output *o = h->data;
 
 	sqd_tcp_link_forget(o);
-	if (o->sending.p) { /* written, and never confirmed; send() says -EAGAIN while CLOSING */
-		o->sending = (struct sq_sv){ 0 };
-		o->base.sent(&o->base, o->why); /* it may close us */
+	if (o->n_sends) { /* never confirmed; send() says -EAGAIN while CLOSING */
+		o->n_sends = 0;
+		o->base.sent(&o->base, o->why); /* of them all; it may close us */
 	}
 	if (o->closing) {
 		release(o);

@@ -1,13 +1,16 @@
 /* A connection of the TCP output: TLS or plain, from the first byte to the last.
  *
- *   plain:  bytes ────────────────▶ uv_write ──▶ all acknowledged? ──▶ sent
- *   TLS:    bytes ──▶ ciphertext ──▶ uv_write ──▶ (the next part) ──▶ all acknowledged? ──▶ sent
+ *   plain:  bytes ────────────────▶ uv_write ──▶ (the next send) ──▶ acknowledged? ──▶ sent
+ *   TLS:    bytes ──▶ ciphertext ──▶ uv_write ──▶ (the next part) ──▶ acknowledged? ──▶ sent
  *
- * A piece is sent when the peer's system has acknowledged it, not when ours has taken it: what lies
- * in the send buffer of a connection that breaks would be lost, and that may be megabytes. The
- * kernel does not tell when that happens, so a timer asks. On a new connection it waits a little
- * longer: relays accept first, and reset when they find nobody behind them; and a peer that wants a
- * certificate of ours refuses it after our side of TLS 1.3 is done.
+ * A send is answered when the peer's system has acknowledged its last byte, not when ours has taken
+ * it: what lies in the send buffer of a connection that breaks would be lost, and that may be
+ * megabytes. Meanwhile the next ones are written: an acknowledgement may take 40 ms of the peer's
+ * patience, and an alert is not to wait for that of another. The kernel does not tell when it
+ * comes, so we ask: whenever something has been written, and by a timer. On a new connection
+ * nothing is answered for a little longer: relays accept first, and reset when they find nobody
+ * behind them; and a peer that wants a certificate of ours refuses it after our side of TLS 1.3 is
+ * done.
  *
  * It reads too, and throws away what it reads: that is how a peer that goes away is noticed.
  */
@@ -20,11 +23,13 @@
 #include "daemon/base/log.h"
 
 enum {
-	CONFIRM_MIN_MS = 2, /* doubled until it is confirmed */
+	CONFIRM_MIN_MS = 2, /* doubled until something is confirmed */
 	CONFIRM_MAX_MS = 64,
 	TRUST_MS = 250,        /* a connection younger than this may yet be refused */
 	TLS_PART = 256 * 1024, /* bytes that are encrypted at a time */
 };
+
+#define ALL_TO_COME UINT64_MAX
 
 static void pump(struct sqd_tcp_output *o);
 
@@ -40,41 +45,71 @@ static void announce(struct sqd_tcp_output *o)
 	sqd_log(SQD_LOG_NOTICE, "%s: connected", o->base.name);
 }
 
-static void on_trusted(uv_timer_t *t)
+/* Of the bytes for the wire, those that the peer's system has acknowledged; all of them also when
+ * we cannot know. */
+static uint64_t confirmed(const struct sqd_tcp_output *o)
 {
-	announce(t->data);
-}
-
-/* Bytes that the peer's system has not acknowledged. 0 also when we cannot know. */
-static int unconfirmed(const struct sqd_tcp_output *o)
-{
+	uint64_t waiting = uv_stream_get_write_queue_size((const uv_stream_t *)&o->tcp);
 	uv_os_fd_t fd;
 	int n;
 
-	if (uv_fileno((const uv_handle_t *)&o->tcp, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0)
-		return 0;
-	return n;
+	if (uv_fileno((const uv_handle_t *)&o->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &n) == 0)
+		waiting += (unsigned)n;
+	return o->put - waiting;
+}
+
+/* Answer the sends that have arrived. @return whether there was one; we may be closing then */
+static bool answer(struct sqd_tcp_output *o)
+{
+	uint64_t to;
+	bool any = false;
+
+	if (!o->n_sends)
+		return false;
+	to = confirmed(o);
+	while (o->state == TCP_OUT_UP && o->n_sends && o->ends[o->first_send] <= to) {
+		o->first_send = (o->first_send + 1) % SQD_OUTPUT_SENDS;
+		o->n_sends--;
+		any = true;
+		o->base.sent(&o->base, 0); /* it may call send() or close() */
+	}
+	return any;
 }
 
 static void on_look(uv_timer_t *t)
 {
 	struct sqd_tcp_output *o = t->data;
-	uint64_t age = uv_now(o->base.loop) - o->up_since_ms;
+	bool any;
 
-	if (age < TRUST_MS) {
-		(void)uv_timer_start(&o->timer, on_look, TRUST_MS - age, 0);
-		return;
-	}
 	announce(o);
-	if (o->writing || unconfirmed(o) > 0) {
-		(void)uv_timer_start(&o->timer, on_look, o->confirm_ms, 0);
-		if (o->confirm_ms < CONFIRM_MAX_MS)
-			o->confirm_ms *= 2;
+	any = answer(o);
+	if (o->state != TCP_OUT_UP)
 		return;
-	}
-	o->sending = (struct sq_sv){ 0 };
-	o->looking = false;
-	o->base.sent(&o->base, 0); /* last: it may call send() or close() */
+	o->looking = o->n_sends;
+	if (!o->looking)
+		return;
+	if (any)
+		o->confirm_ms = CONFIRM_MIN_MS;
+	(void)uv_timer_start(&o->timer, on_look, o->confirm_ms, 0);
+	if (o->confirm_ms < CONFIRM_MAX_MS)
+		o->confirm_ms *= 2;
+}
+
+/* Something was sent: look soon for its arrival. On a connection that is not trusted yet the timer
+ * runs already. */
+static void look_soon(struct sqd_tcp_output *o)
+{
+	o->confirm_ms = CONFIRM_MIN_MS;
+	if (o->looking || !o->announced)
+		return;
+	o->looking = true;
+	(void)uv_timer_start(&o->timer, on_look, CONFIRM_MIN_MS, 0);
+}
+
+static bool takes(const struct sqd_tcp_output *o)
+{
+	return o->state == TCP_OUT_UP && !o->closing && !o->writing && !o->rest.n &&
+	       o->n_sends < SQD_OUTPUT_SENDS;
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -90,6 +125,12 @@ static void on_written(uv_write_t *req, int status)
 	}
 	if (o->state == TCP_OUT_UP || o->state == TCP_OUT_SHAKING)
 		pump(o);
+	if (o->state == TCP_OUT_UP && o->announced && o->n_sends > 1)
+		(void)answer(o);
+	if (o->wanted && takes(o)) {
+		o->wanted = false;
+		o->base.ready(&o->base); /* last: it may call send() or close() */
+	}
 }
 
 /* ---- bytes on their way ------------------------------------------------------------------ */
@@ -104,8 +145,10 @@ static void put(struct sqd_tcp_output *o, struct sq_sv bytes)
 	buf.len = bytes.n;
 	r = uv_write(&o->write, (uv_stream_t *)&o->tcp, &buf, 1, on_written);
 	o->writing = r == 0;
-	if (r == 0)
+	if (r == 0) {
+		o->put += bytes.n;
 		return;
+	}
 	free(o->cipher);
 	o->cipher = NULL;
 	sqd_tcp_out_fail(o, r);
@@ -139,35 +182,41 @@ static struct sq_sv next_bytes(struct sqd_tcp_output *o)
 	return o->cipher ? part : (struct sq_sv){ 0 };
 }
 
-/* Write what there is to be written; then look when it has arrived. */
+/* Write what there is to be written. */
 static void pump(struct sqd_tcp_output *o)
 {
 	struct sq_sv bytes;
+	uint64_t *newest;
 
 	if (o->writing)
 		return;
 	bytes = next_bytes(o);
-	if (bytes.n) {
-		put(o, bytes);
+	if (!bytes.n)
 		return;
-	}
-	if (o->state != TCP_OUT_UP || !o->sending.p || o->looking)
+	put(o, bytes);
+	if (!o->n_sends || o->rest.n)
 		return;
-	o->looking = true;
-	o->confirm_ms = CONFIRM_MIN_MS;
-	(void)uv_timer_start(&o->timer, on_look, CONFIRM_MIN_MS, 0);
+	newest = &o->ends[(o->first_send + o->n_sends - 1) % SQD_OUTPUT_SENDS];
+	if (*newest == ALL_TO_COME)
+		*newest = o->put;
 }
 
 int sqd_tcp_link_send(struct sqd_tcp_output *o, struct sq_sv bytes)
 {
-	if (o->state != TCP_OUT_UP || o->sending.p || o->closing)
+	if (!takes(o)) {
+		o->wanted = true;
 		return -EAGAIN;
+	}
 	sq_assert(bytes.n);
 	o->rest = bytes;
+	o->ends[(o->first_send + o->n_sends++) % SQD_OUTPUT_SENDS] = ALL_TO_COME;
 	pump(o);
-	if (o->state != TCP_OUT_UP)
-		return -EAGAIN; /* nothing is owed: it failed at once */
-	o->sending = bytes;
+	if (o->state != TCP_OUT_UP) { /* nothing is owed for this one: it failed at once */
+		o->n_sends--;
+		o->wanted = true;
+		return -EAGAIN;
+	}
+	look_soon(o);
 	return 0;
 }
 
@@ -177,11 +226,11 @@ static void up(struct sqd_tcp_output *o)
 {
 	o->state = TCP_OUT_UP;
 	o->up_since_ms = uv_now(o->base.loop);
-	o->announced = false;
-	(void)uv_timer_start(&o->timer, on_trusted, TRUST_MS, 0);
+	(void)uv_timer_start(&o->timer, on_look, TRUST_MS, 0);
 	if (o->up_once)
 		o->base.reconnects++;
 	o->up_once = true;
+	o->wanted = false;
 	o->base.ready(&o->base); /* last: it may call send() or close() */
 }
 
@@ -286,5 +335,6 @@ void sqd_tcp_link_forget(struct sqd_tcp_output *o)
 	sq_tls_free(o->tls);
 	o->tls = NULL;
 	o->rest = (struct sq_sv){ 0 };
-	o->looking = false;
+	o->looking = o->announced = false;
+	o->put = 0;
 }

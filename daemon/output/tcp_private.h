@@ -30,10 +30,15 @@ struct sqd_tcp_output {
 	uv_connect_t connect;
 	uv_write_t write;
 	bool writing;   /* `write` is in flight */
-	bool looking;   /* all is written; the timer asks for its arrival */
-	bool announced; /* "connected" was logged */
-	struct sq_sv sending,
-		rest; /* p != NULL: `sent` is owed; what of it is still to be written */
+	bool wanted;    /* send() said -EAGAIN: call `ready` */
+	bool looking;   /* the timer asks what has arrived */
+	bool announced; /* "connected" was logged: what has arrived may be told */
+	uint64_t put;   /* bytes for the wire of this connection, so far */
+	/* Of each send that is not answered, oldest first: the value of `put` at its end;
+	 * ALL_TO_COME while some of it is not yet for the wire, as with the newest only. */
+	uint64_t ends[SQD_OUTPUT_SENDS];
+	unsigned first_send, n_sends;
+	struct sq_sv rest; /* of the newest: what is still to be written, or to be encrypted */
 	uint64_t up_since_ms, confirm_ms;
 	struct sq_tls_ctx *tls_ctx; /* NULL: plain */
 	struct sq_tls *tls;         /* in SHAKING, UP and CLOSING */

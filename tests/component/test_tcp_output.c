@@ -125,6 +125,123 @@ static void what_a_peer_took_and_refused_at_once_is_told_as_not_sent(void **stat
 	end(&w);
 }
 
+/* Bytes flow as soon as it is connected, however long it takes until they are answered. */
+static void more_is_written_while_the_first_is_not_answered(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	assert_int_equal(send_text(&w, SQ_SV("not yet\n")), -EAGAIN); /* it is being written */
+	wait_ready(&w);
+	assert_int_equal(send_text(&w, SQ_SV("two\n")), 0);
+	assert_int_equal(send_text(&w, SQ_SV("not yet\n")), -EAGAIN);
+	wait_ready(&w);
+	assert_int_equal(send_text(&w, SQ_SV("three\n")), 0);
+	expect_bytes(fd, "one\ntwo\nthree\n");
+	assert_int_equal(w.sent, 0); /* the connection is too young for that */
+	assert_int_equal(w.sending, 3);
+	w.sent = 0;
+	while (w.sending)
+		wait_sent(&w, 0);
+	close(fd);
+	end(&w);
+}
+
+static void what_has_arrived_is_answered_while_the_next_is_on_its_way(void **state SQ_UNUSED)
+{
+	enum { N = 32 << 20 }; /* more than the kernel buffers */
+	char *big = calloc(1, N);
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	assert_int_equal(send_text(&w, SQ_SV("x")), -EAGAIN);
+	wait_ready(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	wait_sent(&w, 0);
+	assert_int_equal(w.sending, 1); /* nobody reads the second */
+	expect_bytes(fd, "one\n");
+	close(fd); /* with bytes that were not read: a reset */
+	w.sent = 0;
+	run_until(&w.loop, is_sent, &w);
+	assert_true(w.status < 0);
+	end(&w);
+	free(big);
+}
+
+static void a_failure_is_told_once_for_all_that_is_not_answered(void **state SQ_UNUSED)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	assert_int_equal(send_text(&w, SQ_SV("x")), -EAGAIN);
+	wait_ready(&w);
+	assert_int_equal(send_text(&w, SQ_SV("two\n")), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(fd);
+	run_until(&w.loop, is_sent, &w);
+	assert_true(w.status < 0);
+	assert_int_equal(w.sending, 0);
+	wait_ready(&w);
+	assert_int_equal(w.sent, 1);
+	/* The next connection counts from its own beginning. */
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
+	wait_sent(&w, 0);
+	expect_bytes(fd, "one\n");
+	close(fd);
+	end(&w);
+}
+
+/* One piece after another, as fast as they are taken: no timer is waited for in between. */
+static void a_stream_is_not_held_up_by_its_answers(void **state SQ_UNUSED)
+{
+	enum { N = 64 * 1024, PIECES = 2000 };
+	char *big = calloc(1, N), *sink = malloc(N);
+	uint64_t begin_ns, got = 0;
+	unsigned given = 0;
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	begin_ns = uv_hrtime();
+	while (got < (uint64_t)N * PIECES && uv_hrtime() - begin_ns < 5000000000) {
+		ssize_t r;
+
+		if (given < PIECES && w.sending < SQD_OUTPUT_SENDS)
+			given += !send_text(&w, (struct sq_sv){ big, N });
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		while ((r = recv(fd, sink, N, 0)) > 0)
+			got += (uint64_t)r;
+	}
+	assert_int_equal(got, (uint64_t)N * PIECES);
+	while (w.sending)
+		wait_sent(&w, 0);
+	close(fd);
+	end(&w);
+	free(big);
+	free(sink);
+}
+
 static void closing_tells_what_is_in_flight(void **state SQ_UNUSED)
 {
 	enum { N = 32 << 20 };
@@ -252,6 +369,10 @@ int main(void)
 		cmocka_unit_test(a_peer_that_goes_away_is_noticed_without_sending),
 		cmocka_unit_test(a_write_that_fails_is_told_and_the_output_mends_itself),
 		cmocka_unit_test(what_a_peer_took_and_refused_at_once_is_told_as_not_sent),
+		cmocka_unit_test(more_is_written_while_the_first_is_not_answered),
+		cmocka_unit_test(what_has_arrived_is_answered_while_the_next_is_on_its_way),
+		cmocka_unit_test(a_failure_is_told_once_for_all_that_is_not_answered),
+		cmocka_unit_test(a_stream_is_not_held_up_by_its_answers),
 		cmocka_unit_test(closing_tells_what_is_in_flight),
 		cmocka_unit_test(closing_works_in_every_state),
 		cmocka_unit_test(names_are_looked_up),

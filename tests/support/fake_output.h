@@ -7,7 +7,10 @@
 struct fake_output {
 	struct sqd_output base;
 	int answer;           /* of send(): 0, -EAGAIN, -EMSGSIZE */
-	struct sq_sv sending; /* p != NULL: a send is in flight */
+	unsigned depth;       /* so many sends at a time; 0: one */
+	struct sq_sv sending; /* the oldest of those in flight; p == NULL: there is none */
+	struct sq_sv later[SQD_OUTPUT_SENDS]; /* the others */
+	unsigned n_later;
 	struct sq_outbuf got; /* what was written, one send after another */
 	unsigned sends;       /* accepted */
 	bool closing;
@@ -24,11 +27,15 @@ static int fake_send(struct sqd_output *out, struct sq_sv bytes)
 {
 	struct fake_output *f = (struct fake_output *)(void *)out;
 
-	assert_null(f->sending.p);
 	assert_false(f->closing);
 	if (f->answer)
 		return f->answer;
-	f->sending = bytes;
+	if (f->sending.p && f->n_later + 1 >= f->depth)
+		return -EAGAIN;
+	if (f->sending.p)
+		f->later[f->n_later++] = bytes;
+	else
+		f->sending = bytes;
 	f->sends++;
 	return 0;
 }
@@ -63,13 +70,19 @@ static inline struct fake_output *fake_new(enum sqd_framing framing)
 	return f;
 }
 
-/** The send in flight ends. */
+/** The oldest send in flight ends; with an error other than -EMSGSIZE, all do. */
 static inline void fake_sent(struct fake_output *f, int status)
 {
 	struct sq_sv v = f->sending;
 
 	assert_non_null(v.p);
 	f->sending = (struct sq_sv){ 0 };
+	if (status && status != -EMSGSIZE)
+		f->n_later = 0;
+	if (f->n_later) {
+		f->sending = f->later[0];
+		memmove(f->later, f->later + 1, --f->n_later * sizeof(f->later[0]));
+	}
 	if (!status)
 		sq_outbuf_put(&f->got, v);
 	f->base.sent(&f->base, status);

@@ -20,7 +20,8 @@ struct world {
 	void *cfg;
 	unsigned ready, sent;
 	int status;
-	bool sending, closed;
+	unsigned sending; /* sends that are not answered */
+	bool closed;
 	int listener;
 	uint16_t port;
 	char address[64];
@@ -31,7 +32,7 @@ static inline void on_sent(struct sqd_output *out, int status)
 	struct world *w = out->ctx;
 
 	assert_true(w->sending);
-	w->sending = false;
+	w->sending = status && status != -EMSGSIZE ? 0 : w->sending - 1;
 	w->sent++;
 	w->status = status;
 }
@@ -124,7 +125,7 @@ static inline void end(struct world *w)
 {
 	w->out->ops->close(w->out);
 	run_until(&w->loop, is_closed, w);
-	assert_false(w->sending); /* what was in flight has been told */
+	assert_int_equal(w->sending, 0); /* what was in flight has been told */
 	sq_opt_free(w->out->ops->opts, w->cfg);
 	free(w->cfg);
 	free(w->out);
@@ -137,7 +138,7 @@ static inline int send_text(struct world *w, struct sq_sv text)
 {
 	int r = w->out->ops->send(w->out, text);
 
-	w->sending |= r == 0;
+	w->sending += r == 0;
 	return r;
 }
 

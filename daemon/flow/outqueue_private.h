@@ -1,0 +1,74 @@
+/* What the files of the queue share: outqueue.c takes messages in and keeps them, outqueue_send.c
+ * gives them to the output.
+ *
+ *   piece:   | sent | given, not answered | waiting | free |
+ *            0      at                   given      len    cap
+ */
+#pragma once
+
+#include "daemon/flow/outqueue.h"
+
+enum {
+	SQD_PIECE_BYTES = 256 * 1024,
+	SQD_PIECE_MESSAGES = 4096, /* in a piece at most */
+};
+
+/** Messages one after another, framed. It never moves: the output reads out of it. */
+struct sqd_piece {
+	struct sqd_piece *next;
+	uint32_t at, given, len, cap;      /* bytes: see above */
+	uint32_t n_sent, n_given, n;       /* messages: the same places */
+	uint32_t ends[SQD_PIECE_MESSAGES]; /* of each message, from the beginning of `bytes` */
+	char bytes[];
+};
+
+/** One send() that is not answered, of the oldest bytes that were given and not yet answered. */
+struct sqd_flight {
+	uint32_t bytes; /* of the piece */
+	uint32_t messages;
+	uint32_t refused; /* of those, what the receiver will never take */
+};
+
+/** A token bucket, in thousandths of a message. */
+struct sqd_rate {
+	uint64_t per_second; /* messages; 0: as fast as it goes */
+	uint64_t tokens;
+	uint64_t filled_ms; /* when it was filled up last */
+	bool holding;       /* the timer runs: something waits for tokens */
+	uv_timer_t timer;
+};
+
+struct sqd_outqueue {
+	struct sqd_output *out;
+	uint64_t max, bytes;
+	uint64_t taken; /* bytes, since the beginning */
+	struct sqd_piece *first, *last;
+	struct sqd_piece *give;  /* the next bytes for the output are here, or in a later one */
+	struct sqd_piece *spare; /* of SQD_PIECE_BYTES: a quiet queue allocates nothing */
+	struct sqd_flight flights[SQD_OUTPUT_SENDS];
+	unsigned first_flight, n_flights;
+	struct sqd_rate rate;
+	bool busy;    /* send() said -EAGAIN: an answer or `ready` will come */
+	bool refused; /* a push was refused since the last on_room */
+	bool gone;    /* the output said SQD_OUTPUT_GONE */
+	bool closing, closed;
+	unsigned open; /* the output, and the timer if there is one: not closed yet */
+	struct sqd_outqueue_counts counts;
+	void (*on_room)(void *ctx);
+	void *room_ctx;
+	void (*on_passed)(void *ctx);
+	void *passed_ctx;
+	sqd_outqueue_refused_fn *on_refused;
+	void *refused_ctx;
+	void (*on_closed)(void *ctx);
+	void *closed_ctx;
+};
+
+/** The first piece is of no more use. */
+void sqd_outqueue_drop_piece(struct sqd_outqueue *q);
+
+/** Give the output what it can take. Calls nobody but send(). */
+void sqd_outqueue_pump(struct sqd_outqueue *q);
+
+/** Become the callbacks of the output. */
+void sqd_outqueue_connect(struct sqd_outqueue *q);
