@@ -239,6 +239,9 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	check_url(l, map, item, input);
 	check_listener(l, map, item);
 	check_tls(l, map, item, input);
+	if (!input)
+		sqd_config_check_forward(&(struct sqd_config_place){ l->file, l->diags }, map,
+		                         item->output);
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	return 0;
@@ -446,6 +449,11 @@ int sqd_config_load(const char *path, const struct sqd_config_override *over,
 	if (!r)
 		r = read_text(&l, sq_sv_of(sqd_config_builtin));
 	l.file = "--rules";
+	if (!r && sqd_config_make_views(cfg) < 0)
+		sq_diag_add(diags, SQ_DIAG_ERROR, l.file, 0, 0,
+		            "outputs forward records in more than %d ways (min_level, verdict, "
+		            "fields)",
+		            SQ_VIEWS);
 	if (!r && l.own_rules)
 		r = set_rules(cfg, over->rules, over->n_rules);
 	for (size_t i = 0; !r && l.own_rules && i < over->n_rules; i++)
@@ -531,6 +539,8 @@ struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg)
 		.records = cfg->batch_records,
 		.events = cfg->dedup_window ? cfg->batch_records : 0,
 		.origins = ORIGINS,
+		.clean = sqd_config_forwards_clean(cfg),
+		.views = cfg->n_views,
 		.arena = longest > ARENA_MIN_BYTES / 2 ? 2 * (uint32_t)longest : ARENA_MIN_BYTES,
 		.out = (uint32_t)cfg->batch_alerts,
 	};

@@ -8,9 +8,13 @@
 
 #include "daemon/core/registry.h"
 #include "daemon/flow/router.h"
+#include "lib/engine/verdict.h"
 
 /** Which records are read. */
 enum sqd_validate { SQD_VALIDATE_NEEDED, SQD_VALIDATE_ALL };
+
+/** Which of the records that are forwarded say what was found in them. */
+enum sqd_verdict_on { SQD_VERDICT_MATCHED, SQD_VERDICT_ALL };
 
 /** Options that every input has. */
 struct sqd_input_common {
@@ -24,6 +28,10 @@ struct sqd_output_common {
 	int min_level;  /* enum sq_level */
 	int when_full;  /* enum sqd_when_full */
 	uint64_t queue; /* bytes */
+	int forward;    /* enum sqd_forward */
+	int verdict;    /* enum sqd_verdict_on */
+	uint32_t sample;
+	struct sq_opt_strs drop_fields, keep_fields;
 };
 
 /** One entry of a list, filled by one table. */
@@ -74,6 +82,10 @@ struct sqd_config {
 
 	struct sqd_config_list inputs, outputs;
 	struct sqd_config_item dead_letter; /* common NULL: none */
+
+	/** In how many ways records are handed on. Names in them view the outputs' options. */
+	struct sq_view views[SQ_VIEWS];
+	uint32_t n_views;
 };
 
 /** What the command line says in place of the file. */
@@ -102,6 +114,13 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
 
 /** The manual: every key with its sentence, commented out at its default. */
 void sqd_config_help(struct sq_outbuf *out);
+
+/** Number of the way in which an output, which gets records, wants them. */
+uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_output_common *out);
+/** Some output gets records that no rule matches. */
+bool sqd_config_forwards_clean(const struct sqd_config *cfg);
+/** Every record is to be read: that was asked for, or an output cannot do without. */
+bool sqd_config_reads_all(const struct sqd_config *cfg);
 
 unsigned sqd_config_workers(const struct sqd_config *cfg);
 /** With the main one. */

@@ -32,3 +32,16 @@ const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const ch
 /** 1: it speaks TLS, 0: it does not, -EINVAL: keys of TLS miss the one that turns it on. */
 int sqd_config_wants_tls(const struct sqd_config_item *item, bool input,
                          struct sq_err *err) SQ_MUST_CHECK;
+
+/** Where findings go. */
+struct sqd_config_place {
+	const char *file;
+	struct sq_diags *diags;
+};
+
+/** What an output, read from `map`, says of records: findings go to `at`. */
+void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
+                              const struct sqd_output_common *out);
+
+/** Fill cfg->views. @return 0, or -E2BIG: outputs want records in too many ways */
+int sqd_config_make_views(struct sqd_config *cfg) SQ_MUST_CHECK;

@@ -42,6 +42,20 @@ static const struct sq_opt_enum validate[] = {
 	{ 0 },
 };
 
+static const struct sq_opt_enum forwards[] = {
+	{ "alerts", SQD_FORWARD_ALERTS },
+	{ "all", SQD_FORWARD_ALL },
+	{ "matched", SQD_FORWARD_MATCHED },
+	{ "clean", SQD_FORWARD_CLEAN },
+	{ 0 },
+};
+
+static const struct sq_opt_enum verdicts[] = {
+	{ "matched", SQD_VERDICT_MATCHED },
+	{ "all", SQD_VERDICT_ALL },
+	{ 0 },
+};
+
 /* clang-format off */
 static const struct sq_opt general_opts[] = {
 	{ "workers",           SQ_OPT_U32,  SQD_AT(workers), .min = 0, .max = 64, .def = "0",
@@ -140,6 +154,18 @@ const struct sq_opt sqd_output_common_opts[] = {
 	  .doc = "Memory for alerts that wait for this output." },
 	{ "when_full", SQ_OPT_ENUM,  SQD_OUTPUT_AT(when_full), .enums = when_full, .def = "block",
 	  .doc = "When the queue is full: let inputs wait, or drop and count the newest alert." },
+	{ "forward",   SQ_OPT_ENUM,  SQD_OUTPUT_AT(forward), .enums = forwards, .def = "alerts",
+	  .doc = "What is sent here: alerts, or in place of them the records themselves, byte for byte: all, those that "
+		 "a rule of min_level or above matched, or the others (clean)." },
+	{ "verdict",   SQ_OPT_ENUM,  SQD_OUTPUT_AT(verdict), .enums = verdicts, .def = "matched",
+	  .doc = "Which forwarded records get the object \"squibly\" put in, with what rules found in them: matched or all; "
+		 "all has every record read." },
+	{ "sample",    SQ_OPT_U32,   SQD_OUTPUT_AT(sample), .min = 1, .max = 1000000000, .def = "1",
+	  .doc = "Forward one in so many of the records that no rule matched." },
+	{ "drop_fields", SQ_OPT_STRS, SQD_OUTPUT_AT(drop_fields),
+	  .doc = "Members that are left out of forwarded JSON, as in [Message, event.original]." },
+	{ "keep_fields", SQ_OPT_STRS, SQD_OUTPUT_AT(keep_fields),
+	  .doc = "The only members that forwarded JSON keeps." },
 	{ 0 }
 };
 /* clang-format on */

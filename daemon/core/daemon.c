@@ -134,7 +134,8 @@ static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
 	int r = 0;
 
 	d->queues = calloc(list->n + 1, sizeof(struct sqd_outqueue *));
-	if (!d->queues)
+	d->forwarded = calloc(list->n + 1, sizeof(*d->forwarded));
+	if (!d->queues || !d->forwarded)
 		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
 	for (; d->n_outputs < list->n && !r; d->n_outputs += !r)
 		r = start_output(d, &list->items[d->n_outputs],
@@ -183,6 +184,10 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			.min_level = (enum sq_level)c->min_level,
 			.when_full = (enum sqd_when_full)c->when_full,
 			.datagrams = cfg->outputs.items[i].output_ops->datagrams,
+			.forward = (enum sqd_forward)c->forward,
+			.sample = c->sample,
+			.counts = &d->forwarded[i],
+			.view = c->forward ? sqd_config_view(cfg, c) : 0,
 		};
 	}
 	/* What may be dropped when a queue is full holds up nobody's answer. */
@@ -275,7 +280,9 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 		.min_level = SQ_LEVEL_CRITICAL,
 		.dead_letters = cfg->dead_letter.common != NULL,
 		.deduplicate = cfg->dedup_window > 0,
-		.validate_all = cfg->validate == SQD_VALIDATE_ALL,
+		.validate_all = sqd_config_reads_all(cfg),
+		.views = cfg->views,
+		.n_views = cfg->n_views,
 		.check = { .one_in = cfg->check_one_in,
 		           .share = cfg->check_share,
 		           .clock_ns = sqd_thread_ns },
@@ -284,8 +291,9 @@ static struct sq_pipeline_opts pipeline_opts(const struct sqd_config *cfg)
 	for (size_t i = 0; i < cfg->outputs.n; i++) {
 		const struct sqd_output_common *c = cfg->outputs.items[i].output;
 
-		o.formats |= (uint8_t)(1u << c->format);
-		if (cfg->outputs.items[i].output_ops->datagrams)
+		if (!c->forward)
+			o.formats |= (uint8_t)(1u << c->format);
+		if (!c->forward && cfg->outputs.items[i].output_ops->datagrams)
 			o.datagram_formats |= (uint8_t)(1u << c->format);
 		if (c->min_level < (int)o.min_level)
 			o.min_level = (enum sq_level)c->min_level;

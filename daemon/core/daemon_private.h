@@ -55,6 +55,7 @@ struct sqd_daemon {
 	size_t n_inputs;
 	struct sqd_outqueue *
 		*queues; /* of outputs; the dead letters' is the last, if there is one */
+	struct sqd_forward_counts *forwarded; /* by output */
 	size_t n_queues, n_outputs;
 	size_t queues_closing, inputs_closing;
 

@@ -85,6 +85,24 @@ static void print_loops(const struct sqd_daemon *d, struct sq_outbuf *text)
 	}
 }
 
+static void print_forward(const struct sqd_daemon *d, size_t i, struct sq_outbuf *text)
+{
+	const struct sqd_forward_counts *c = &d->forwarded[i];
+	char title[160];
+
+	const struct sqd_metric rows[] = {
+		{ "forwarded", c->forwarded, "Records given to the queue", true },
+		{ "unwanted", c->unwanted, "Records left out: matched, or clean, by `forward`",
+		  true },
+		{ "unsampled", c->unsampled, "Clean records left out by `sample`" },
+		{ "duplicates", c->duplicates,
+		  "Records left out that held only events that were sent again" },
+	};
+
+	snprintf(title, sizeof(title), "forward %s", sqd_outqueue_output(d->queues[i])->name);
+	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+}
+
 static void print_answers(const struct sqd_daemon *d, struct sq_outbuf *text)
 {
 	const struct sqd_metric rows[] = {
@@ -110,6 +128,9 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 	print_loops(d, &text);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_print(d->queues[i], &text);
+	for (size_t i = 0; i < d->n_outputs; i++)
+		if (d->cfg->outputs.items[i].output->forward)
+			print_forward(d, i, &text);
 	print_answers(d, &text);
 	write_all(sq_outbuf_view(&text));
 	sq_outbuf_fini(&text);
@@ -130,7 +151,8 @@ void sqd_daemon_announce(const struct sqd_daemon *d)
 
 		sq_outbuf_printf(&text, "%s%s as %s", i ? ", " : "",
 		                 sqd_outqueue_output(d->queues[i])->name,
-		                 sq_format_name((enum sq_format)c->format));
+		                 c->forward ? "records"
+		                            : sq_format_name((enum sq_format)c->format));
 	}
 	sq_outbuf_putc(&text, '\0');
 	if (!text.failed)

@@ -187,5 +187,6 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);
+	free(d->forwarded);
 	free(d->queues);
 }

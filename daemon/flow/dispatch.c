@@ -143,7 +143,7 @@ static void pop_passed_by(struct sqd_dispatch *d)
 /* Nobody has anything to take from it. */
 static bool bare(const struct sq_batch *b)
 {
-	return !b->n_alerts && !b->n_dead && !b->n_events && !sq_batch_unfinished(b);
+	return !sq_batch_raised(b) && !b->n_events && !sq_batch_unfinished(b);
 }
 
 /* Hand on what is done, as far as order allows. Deliver may call sqd_dispatch_delivered(). */
@@ -172,7 +172,7 @@ static void advance(struct sqd_dispatch *d)
 
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 {
-	bool raised = b->n_alerts || b->n_dead;
+	bool raised = sq_batch_raised(b);
 
 	if (d->halted)
 		return;

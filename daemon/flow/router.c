@@ -8,10 +8,14 @@
 /* Until repeats are tried again that have found no room. */
 enum { FOLD_WAIT_MS = 100 };
 
+/* Of a record and what was added to it. */
+enum { LINE_MAX_BYTES = 1 << 30 };
+
 struct outlet {
 	struct sqd_route route;
 	uint64_t batch; /* number of the batch it takes from next */
-	uint32_t alert; /* index in it */
+	uint32_t next;  /* index of the alert in it; of records, counted from b->from */
+	uint32_t clean; /* clean records since the last one that was taken */
 };
 
 /* Waiting batches are numbered as they come; number `n` lies in held[n % batches]. */
@@ -22,6 +26,7 @@ struct sqd_router {
 	uint64_t first, end; /* numbers of the oldest held batch and of the next to come */
 	struct sq_fold *fold;
 	struct sq_dedup *dedup;
+	struct sq_outbuf line; /* a record that has line ends, without them */
 	bool pumping;
 	bool yielding;     /* nobody blocks any more */
 	bool flushing;     /* repeats are due now, whatever their window */
@@ -51,7 +56,7 @@ static unsigned text_for(const struct sqd_route *to, const struct sq_alert_ref *
 
 static bool wants_folded(const struct sqd_route *to, enum sq_format f, unsigned who, uint8_t level)
 {
-	return to->format == f && level >= to->min_level &&
+	return !to->forward && to->format == f && level >= to->min_level &&
 	       who & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
 }
 
@@ -82,21 +87,108 @@ static struct sqd_message message_of(const struct sq_batch *b, const struct sq_a
 	};
 }
 
+/* Give an output the alerts of a batch. @return false: it is full */
+static bool pump_alerts(const struct sqd_router *r, struct outlet *o, const struct sq_batch *b)
+{
+	for (; o->next < b->n_alerts; o->next++) {
+		const struct sq_alert_ref *al = &b->alerts[o->next];
+		struct sqd_message m = message_of(b, al, text_for(&o->route, al));
+
+		if (wants(&o->route, al) && !give(r, &o->route, &m))
+			return false;
+	}
+	return true;
+}
+
+/* What becomes of a record at an output, as the counter of it that is to be raised. */
+static uint64_t *fate(struct outlet *o, const struct sq_record *rec, const struct sq_pass_ref *p)
+{
+	bool matched = p && p->level > o->route.min_level;
+
+	if (rec->again && !rec->fresh)
+		return &o->route.counts->duplicates;
+	if (matched ? o->route.forward == SQD_FORWARD_CLEAN
+	            : o->route.forward == SQD_FORWARD_MATCHED)
+		return &o->route.counts->unwanted;
+	if (!matched && o->clean)
+		return &o->route.counts->unsampled;
+	return &o->route.counts->forwarded;
+}
+
+/* The record is done with: the next clean one may be sampled. */
+static void count_fate(struct outlet *o, uint64_t *counter, const struct sq_pass_ref *p)
+{
+	bool clean = !p || p->level <= o->route.min_level;
+
+	(*counter)++;
+	if (clean &&
+	    (counter == &o->route.counts->forwarded || counter == &o->route.counts->unsampled))
+		o->clean = (o->clean + 1) % o->route.sample;
+}
+
+/* A line end inside of a record would make two of it. JSON has them between its tokens only, where
+ * a blank says the same. */
+static struct sq_sv one_line(struct sqd_router *r, struct sq_sv text)
+{
+	char *p, *end;
+
+	if (!memchr(text.p, '\n', text.n))
+		return text;
+	sq_outbuf_reset(&r->line);
+	sq_outbuf_put(&r->line, text);
+	end = r->line.p + r->line.len;
+	for (p = r->line.p; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		*p = ' ';
+	return r->line.failed ? text : sq_outbuf_view(&r->line);
+}
+
+static struct sqd_message message_of_record(struct sqd_router *r, const struct outlet *o,
+                                            const struct sq_batch *b, const struct sq_record *rec,
+                                            const struct sq_pass_ref *p)
+{
+	struct sqd_message m = { .text = rec->raw };
+
+	if (p) {
+		m.id[0] = p->id[0];
+		m.id[1] = p->id[1];
+		m.key = (struct sq_sv){ b->out.p + p->host.at, p->host.n };
+	}
+	if (p && p->text[o->route.view].n)
+		m.text = (struct sq_sv){ b->out.p + p->text[o->route.view].at,
+			                 p->text[o->route.view].n };
+	if (sqd_outqueue_output(o->route.queue)->framing == SQD_FRAMING_LF)
+		m.text = one_line(r, m.text);
+	return m;
+}
+
+/* Give an output the records of a batch that have been run. @return false: it is full */
+static bool pump_records(struct sqd_router *r, struct outlet *o, const struct sq_batch *b)
+{
+	for (; b->from + o->next < b->done; o->next++) {
+		const struct sq_record *rec = &b->records[b->from + o->next];
+		const struct sq_pass_ref *p = rec->pass ? &b->passes[rec->pass - 1] : NULL;
+		uint64_t *counter = fate(o, rec, p);
+
+		if (counter == &o->route.counts->forwarded) {
+			struct sqd_message m = message_of_record(r, o, b, rec, p);
+
+			if (!give(r, &o->route, &m))
+				return false;
+		}
+		count_fate(o, counter, p);
+	}
+	return true;
+}
+
 /* Give one output all it can take. */
 static void pump_outlet(struct sqd_router *r, struct outlet *o)
 {
-	for (; o->batch < r->end; o->batch++, o->alert = 0) {
+	for (; o->batch < r->end; o->batch++, o->next = 0) {
 		const struct sq_batch *b = held(r, o->batch);
+		bool taken = o->route.forward ? pump_records(r, o, b) : pump_alerts(r, o, b);
 
-		for (; o->alert < b->n_alerts; o->alert++) {
-			const struct sq_alert_ref *al = &b->alerts[o->alert];
-			unsigned f = text_for(&o->route, al);
-
-			struct sqd_message m = message_of(b, al, f);
-
-			if (wants(&o->route, al) && !give(r, &o->route, &m))
-				return;
-		}
+		if (!taken)
+			return;
 	}
 }
 
@@ -236,10 +328,12 @@ static void drop_duplicates(struct sqd_router *r, struct sq_batch *b)
 
 		if (r->dedup && sq_dedup_seen(r->dedup, e->key)) {
 			c->dropped_duplicate++;
+			b->records[e->record].again = true;
 			for (uint32_t a = e->first_alert; a < e->end_alert; a++)
 				leave_out(&b->alerts[a]);
 			continue;
 		}
+		b->records[e->record].fresh = true;
 		c->alerted += e->alerted;
 		c->clean += !e->alerted;
 		c->alerts += e->alerts;
@@ -310,18 +404,30 @@ bool sqd_router_idle(const struct sqd_router *r)
 	return !behind(r) && !(r->flushing && r->fold_pending);
 }
 
+/* @return how many messages of it the output would have got */
+static uint64_t forget_batch(struct outlet *o, const struct sq_batch *b)
+{
+	uint64_t before = o->route.forward ? o->route.counts->forwarded : 0, n = 0;
+
+	for (; !o->route.forward && o->next < b->n_alerts; o->next++)
+		n += wants(&o->route, &b->alerts[o->next]);
+	for (; o->route.forward && b->from + o->next < b->done; o->next++) {
+		const struct sq_record *rec = &b->records[b->from + o->next];
+		const struct sq_pass_ref *p = rec->pass ? &b->passes[rec->pass - 1] : NULL;
+
+		count_fate(o, fate(o, rec, p), p);
+	}
+	return o->route.forward ? o->route.counts->forwarded - before : n;
+}
+
 void sqd_router_forget(struct sqd_router *r)
 {
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		struct outlet *o = &r->outlets[i];
 		struct sqd_outqueue_counts *c = sqd_outqueue_counts(o->route.queue);
 
-		for (; o->batch < r->end; o->batch++, o->alert = 0) {
-			const struct sq_batch *b = held(r, o->batch);
-
-			for (; o->alert < b->n_alerts; o->alert++)
-				c->dropped_shutdown += wants(&o->route, &b->alerts[o->alert]);
-		}
+		for (; o->batch < r->end; o->batch++, o->next = 0)
+			c->dropped_shutdown += forget_batch(o, held(r, o->batch));
 	}
 	r->first = r->end;
 	if (r->fold)
@@ -332,6 +438,7 @@ static void router_free(struct sqd_router *r)
 {
 	sq_fold_free(r->fold);
 	sq_dedup_free(r->dedup);
+	sq_outbuf_fini(&r->line);
 	free(r->outlets);
 	free(r->held);
 	free(r);
@@ -366,6 +473,7 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
 	if (!r)
 		return NULL;
 	r->opts = *opts;
+	r->line = sq_outbuf_of(LINE_MAX_BYTES);
 	r->outlets = calloc(opts->n_routes + 1, sizeof(*r->outlets));
 	r->held = calloc(opts->batches, sizeof(struct sq_batch *));
 	if (opts->fold)

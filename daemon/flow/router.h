@@ -8,6 +8,11 @@
  * Events that were sent again, when that is looked for, are counted as such and their alerts left
  * out; all others are counted here as the pipeline left them.
  *
+ * An output may get the records themselves instead (struct sqd_route, forward): as they came, views
+ * of the batch's chunk, or as a pipeline has written them anew (lib/engine/verdict.h). Each record
+ * is given once to each such output, in the order in which they came; one that held only events
+ * sent again is not.
+ *
  * Folding, when configured, is before the queues: repeats of an alert are left out for all outputs,
  * and given once with their count when their window ends.
  */
@@ -24,6 +29,17 @@ struct sqd_router;
 
 enum sqd_when_full { SQD_FULL_BLOCK, SQD_FULL_DROP_NEWEST };
 
+/** What of the records an output gets. */
+enum sqd_forward { SQD_FORWARD_ALERTS, SQD_FORWARD_ALL, SQD_FORWARD_MATCHED, SQD_FORWARD_CLEAN };
+
+/** What became of the records at one output that gets them: each is counted once. */
+struct sqd_forward_counts {
+	uint64_t forwarded;  /* given to the queue, or dropped there and counted there */
+	uint64_t unwanted;   /* matched, or clean, when those are not forwarded */
+	uint64_t unsampled;  /* clean, left out by `sample` */
+	uint64_t duplicates; /* held nothing but events that were sent again */
+};
+
 /** One output as the router sees it. */
 struct sqd_route {
 	struct sqd_outqueue *queue; /* kept; outlives the router */
@@ -31,6 +47,10 @@ struct sqd_route {
 	enum sq_level min_level;
 	enum sqd_when_full when_full;
 	bool datagrams; /* gets what is shortened for them */
+	enum sqd_forward forward;
+	uint32_t sample; /* one in so many of the clean records; not 0 when records are forwarded */
+	uint32_t view;   /* which of their texts */
+	struct sqd_forward_counts *counts; /* of them; kept, outlives the router */
 };
 
 struct sqd_router_opts {

@@ -25,6 +25,11 @@
 	X(dropped_chunks,      DROP, "Chunked datagrams of which a part never came, or was wrong")     \
 	X(dropped_duplicate,   DROP, "Events sent again that were remembered; their alerts went out the first time") \
 	X(dropped_shutdown,    DROP, "Records still unread when the deadline for stopping passed")     \
+	X(further,             INFO, "Events beside the first one of their record, each counted as received: arrays, objects back to back") \
+	X(verdicts,            INFO, "Records handed on (forward) with what rules found in them added")    \
+	X(verdicts_wrapped,    INFO, "Of those, records that are no single JSON object, or were cut off, and went as the text of one") \
+	X(verdicts_replaced,   INFO, "Of those, records that had a member of that name already, which was taken out") \
+	X(verdicts_lost,       INFO, "Records handed on as they came because what should be added did not fit into memory") \
 	X(bytes_in,            INFO, "Bytes received from inputs")                                     \
 	X(alerts,              INFO, "Alerts made: one for each rule and event")                       \
 	X(alerts_folded,       INFO, "Alerts counted into an earlier one of the same rule, host and command line") \

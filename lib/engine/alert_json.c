@@ -232,6 +232,32 @@ static void write_threat(struct sq_jsonw *w, const struct sq_rule *rule)
 	close_section(&s);
 }
 
+void sq_alert_write_brief(struct sq_jsonw *w, const struct sq_rule *rule)
+{
+	bool open = false;
+
+	sq_jsonw_object(w);
+	sq_jsonw_member(w, "id", rule->id);
+	sq_jsonw_member(w, "name", sq_alert_cut(rule->title, SQ_ALERT_TITLE_MAX));
+	sq_jsonw_member(w, "level", sq_sv_of(sq_level_name(rule->level)));
+	for (uint32_t i = 0; i < rule->n_tags; i++) {
+		char id[16];
+		size_t n = sq_alert_technique(rule->tags[i], id);
+
+		if (n == 0)
+			continue;
+		if (!open) {
+			sq_jsonw_key(w, "techniques");
+			sq_jsonw_array(w);
+			open = true;
+		}
+		sq_jsonw_string(w, (struct sq_sv){ id, n });
+	}
+	if (open)
+		sq_jsonw_end_array(w);
+	sq_jsonw_end_object(w);
+}
+
 void sq_alert_write_rule(struct sq_jsonw *w, const struct sq_rule *rule)
 {
 	write_rule(w, rule);
@@ -361,7 +387,7 @@ static void write_derived_values(struct sq_jsonw *w, const struct sq_alert *al, 
 
 /* The derived fields under the names that rules know them by: squibly.program and so on. The single
  * arguments are left out, since the command line holds them. */
-static void write_derived(struct sq_jsonw *w, const struct sq_alert *al)
+void sq_alert_write_derived(struct sq_jsonw *w, const struct sq_alert *al)
 {
 	struct sq_sv open = SQ_SV(""), key;
 
@@ -431,7 +457,7 @@ static void write_facts(struct sq_jsonw *w, const struct sq_alert *al,
 	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
 	sq_alert_write_flags(w, al->event->flags);
-	write_derived(w, al);
+	sq_alert_write_derived(w, al);
 }
 
 /* What each alert of an event says alike: number `i` of such parts, which leaves `depth` objects

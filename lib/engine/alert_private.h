@@ -43,6 +43,12 @@ struct sq_sv sq_alert_base_name(struct sq_sv path);
 /** Members "rule" and "threat". */
 void sq_alert_write_rule(struct sq_jsonw *w, const struct sq_rule *rule);
 
+/** The rule as one object: id, name, level, techniques. */
+void sq_alert_write_brief(struct sq_jsonw *w, const struct sq_rule *rule);
+
+/** Members for the derived fields of an event, under the names that rules know them by. */
+void sq_alert_write_derived(struct sq_jsonw *w, const struct sq_alert *al);
+
 /** Members "client" and "tls" of an alert or a dead letter; left out when nothing was proved. */
 void sq_alert_write_sender(struct sq_jsonw *w, const struct sq_identity *id);
 

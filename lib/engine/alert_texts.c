@@ -35,6 +35,10 @@ static struct sq_alert_texts *make(const struct sq_ruleset *rs)
 		t->rules[i].title.n = t->bytes.len - begin;
 		sq_alert_write_rule(&w, rule);
 		t->rules[i].rule.n = t->bytes.len - begin - t->rules[i].title.n;
+		begin = t->bytes.len;
+		w = sq_jsonw_of(&t->bytes);
+		sq_alert_write_brief(&w, rule);
+		t->rules[i].verdict.n = t->bytes.len - begin;
 	}
 	if (!t->rules || t->bytes.failed) {
 		end(t);
@@ -44,7 +48,8 @@ static struct sq_alert_texts *make(const struct sq_ruleset *rs)
 	for (uint32_t i = 0; i < n; i++) {
 		t->rules[i].title.p = at;
 		t->rules[i].rule.p = at + t->rules[i].title.n;
-		at = t->rules[i].rule.p + t->rules[i].rule.n;
+		t->rules[i].verdict.p = t->rules[i].rule.p + t->rules[i].rule.n;
+		at = t->rules[i].verdict.p + t->rules[i].verdict.n;
 	}
 	return t;
 }

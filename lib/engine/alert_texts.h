@@ -8,8 +8,9 @@
 #include "lib/rules/ruleset.h"
 
 struct sq_alert_rule_text {
-	struct sq_sv title; /* inside of a JSON string, as far as a message has room for it */
-	struct sq_sv rule;  /* members "rule" and "threat", with no comma before them */
+	struct sq_sv title;   /* inside of a JSON string, as far as a message has room for it */
+	struct sq_sv rule;    /* members "rule" and "threat", with no comma before them */
+	struct sq_sv verdict; /* an object: id, name, level, techniques */
 };
 
 enum { SQ_ALERT_TITLE_MAX = 512 }; /* bytes of a title in a message */

@@ -22,6 +22,7 @@ struct sq_pipeline {
 	struct sq_oracle *oracle; /* NULL: nothing is checked */
 	uint64_t unchecked;       /* records that go by before the next one that is checked */
 	bool checking;            /* the record that is being run */
+	bool rewrites; /* some record is handed on otherwise than it came though nothing matched */
 	struct sq_event event;
 	struct sq_hits hits;
 };
@@ -46,6 +47,8 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 		sq_pipeline_free(pl);
 		return NULL;
 	}
+	for (uint32_t i = 0; i < opts->n_views; i++)
+		pl->rewrites |= opts->views[i].always || opts->views[i].fields.n;
 	pl->unchecked = pl->oracle ? sq_oracle_stride(pl->oracle) : UINT64_MAX;
 	return pl;
 }
@@ -243,6 +246,34 @@ static uint32_t encode_less(const struct run *r, const struct sq_event *ev,
 	return written;
 }
 
+static struct sq_verdict_source source_of(const struct run *r)
+{
+	return (struct sq_verdict_source){ .rules = r->pl->rules,
+		                           .texts = r->pl->texts,
+		                           .peer = r->origin->peer,
+		                           .identity = r->origin->identity,
+		                           .now = r->now };
+}
+
+/* Keep what was found in an event for when its record is handed on. */
+static void note_verdict(const struct run *r, const struct sq_event *ev, const struct sq_hits *hits)
+{
+	const struct sq_verdict_source from = source_of(r);
+
+	if (r->b->limits.views)
+		sq_verdict_add(&r->b->verdict, &from, ev, hits);
+}
+
+/* The record is through: what is to be handed on of it, if that is not just what came. */
+static void pass_on(const struct run *r)
+{
+	const struct sq_verdict_source from = source_of(r);
+	struct sq_batch *b = r->b;
+
+	if (b->limits.views && (b->verdict.rules || r->pl->rewrites))
+		sq_verdict_pass(b, r->pl->opts.views, &from);
+}
+
 /* Whether the event is one to be counted later, when it is known to be no repeat. Of one whose
  * alerts were lost a repeat is welcome. */
 static bool leave_event(const struct run *r, struct mark before, uint32_t alerts)
@@ -254,7 +285,8 @@ static bool leave_event(const struct run *r, struct mark before, uint32_t alerts
 	if (!pl->opts.deduplicate || alerts < wanted_hits(pl, &pl->hits))
 		return false;
 	sq_assert(b->n_events < b->limits.events);
-	*ref = (struct sq_event_ref){ .first_alert = before.n_alerts,
+	*ref = (struct sq_event_ref){ .record = b->done,
+		                      .first_alert = before.n_alerts,
 		                      .end_alert = b->n_alerts,
 		                      .alerts = alerts,
 		                      .alerted = pl->hits.n > 0 };
@@ -271,6 +303,7 @@ static void count_event(const struct run *r, struct mark before, uint32_t alerts
 	struct sq_counters *c = &r->b->counts;
 
 	if (!leave_event(r, before, alerts)) {
+		r->b->records[r->b->done].fresh = true;
 		c->alerted += pl->hits.n > 0;
 		c->clean += pl->hits.n == 0;
 		c->alerts += alerts;
@@ -317,6 +350,7 @@ static bool run_event(const struct run *r)
 			written = encode_less(r, &pl->event, &pl->hits, before, wanted);
 		if (pl->checking)
 			sq_oracle_note(pl->oracle, &pl->event, &pl->hits);
+		note_verdict(r, &pl->event, &pl->hits);
 	}
 	count_event(r, before, written);
 	if (pl->see)
@@ -378,6 +412,7 @@ static bool run_malformed(const struct run *r, struct sq_sv record, const char *
 			b->counts.dead_letters_lost++;
 	}
 	b->counts.malformed++;
+	b->records[b->done].fresh = true;
 	r->origin->malformed++;
 	(void)snprintf(b->why, sizeof(b->why), "%s%s%s", r->origin->peer,
 	               r->origin->peer[0] ? ": " : "", why);
@@ -446,6 +481,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 		if (!counted)
 			return false;
 		b->counts.received += !first;
+		b->counts.further += !first;
 		r->origin->further += !first;
 		first = false;
 		/* A reader that did not move would hold us here for ever. */
@@ -468,6 +504,7 @@ static void raise_missed(void *ctx, const struct sq_event *ev, const struct sq_h
 		written = encode_less(r, ev, hits, before, wanted);
 	r->b->counts.alerts += written;
 	r->b->counts.oracle_raised += written;
+	note_verdict(r, ev, hits);
 }
 
 /* Tell whoever reads the log, and keep the record where malformed ones are kept. */
@@ -532,6 +569,8 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 		const struct sq_record *rec = &b->records[b->done];
 		const struct run r = { pl, b, &b->origins[rec->origin], now };
 
+		if (pl->rewrites && b->out.len >= b->limits.out)
+			break;
 		pl->checking = pl->oracle && (rec->check || !pl->unchecked) && begin_check(pl, b);
 		if (rec->left_out && !b->rest.p) {
 			b->counts.clean++;
@@ -545,6 +584,7 @@ void sq_pipeline_run(struct sq_pipeline *pl, struct sq_batch *b, struct sq_now n
 		} else if (pl->unchecked) {
 			pl->unchecked--;
 		}
+		pass_on(&r);
 		b->rest = (struct sq_sv){ 0 };
 		b->done++;
 	}

@@ -9,6 +9,7 @@
 #include "lib/engine/dedup.h"
 #include "lib/engine/oracle.h"
 #include "lib/engine/sieve.h"
+#include "lib/engine/verdict.h"
 #include "lib/model/reader.h"
 
 struct sq_pipeline_opts {
@@ -18,7 +19,10 @@ struct sq_pipeline_opts {
 		min_level; /* alerts below are not encoded; the record still counts as alerted */
 	uint8_t formats;   /* bit per enum sq_format to encode */
 	uint8_t datagram_formats; /* of those, the ones that go out as datagrams too */
-	bool dead_letters;        /* write malformed records into the batch */
+	/** In how many ways records are handed on, b->limits.views of them: b->passes. Kept. */
+	const struct sq_view *views;
+	uint32_t n_views;
+	bool dead_letters; /* write malformed records into the batch */
 	/* Leave events that have a key for the caller to count: b->events. b->limits.events > 0. */
 	bool deduplicate;
 	struct sq_siphash_key secret; /* of those keys, and of the records that are checked */

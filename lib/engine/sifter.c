@@ -72,6 +72,12 @@ void sq_sifter_run(struct sq_sifter *s, struct sq_batch *b)
 	    sq_sieve_is_open(s->sieve))
 		return;
 	sq_sieve_run(s->sieve, b, first);
+	if (b->limits.clean) { /* they are handed on, too: whoever runs the batch counts them */
+		for (uint32_t i = first; i < n; i++)
+			b->records[i].check = b->records[i].left_out && is_chosen(s);
+		b->sifted = n;
+		return;
+	}
 	b->n_records = first;
 	b->tail = first ? (uint32_t)(b->records[first - 1].raw.p + b->records[first - 1].raw.n -
 	                             b->chunk)

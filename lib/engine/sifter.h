@@ -5,6 +5,9 @@
  * next bytes are received where the last ones were, and workers get batches that are worth their
  * while. Those that are left out are counted, and their senders owed no less (sq_origin.n stays).
  *
+ * Where records go on that no rule matches (sq_batch_limits.clean), nothing leaves: they are
+ * marked, not read, and counted by whoever runs the batch.
+ *
  * Now and then one of them stays all the same, to be checked the slow way by whoever runs the batch
  * (oracle.h). One sifter for each receiving thread; it is used by that thread alone.
  */

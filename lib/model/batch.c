@@ -6,6 +6,7 @@
 enum {
 	ALERT_MIN =
 		512, /* bytes: no alert is shorter, so `out` is full before the table of alerts */
+	VERDICT_MAX = 4 << 20, /* bytes of what is added to one record */
 	ROWS_MIN = 1024, /* of the tables of alerts and dead letters, however small `out` is */
 };
 
@@ -31,6 +32,9 @@ struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
 	b->cap_alerts = rows_of(limits->out);
 	b->cap_dead = rows_of(limits->out);
 	b->out = sq_outbuf_of(out_max(limits));
+	b->verdict.text = sq_outbuf_of(VERDICT_MAX);
+	if (limits->views)
+		b->passes = calloc(limits->records, sizeof(*b->passes));
 	b->chunk = malloc(limits->chunk ? limits->chunk : 1);
 	b->records = calloc(limits->records, sizeof(*b->records));
 	b->origins = calloc(limits->origins, sizeof(*b->origins));
@@ -38,7 +42,7 @@ struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
 	b->dead = calloc(b->cap_dead, sizeof(*b->dead));
 	b->events = calloc(limits->events + UINT64_C(1), sizeof(*b->events));
 	if (!b->chunk || !b->records || !b->origins || !b->alerts || !b->dead || !b->events ||
-	    sq_arena_init(&b->arena, limits->arena) < 0) {
+	    (limits->views && !b->passes) || sq_arena_init(&b->arena, limits->arena) < 0) {
 		sq_batch_free(b);
 		return NULL;
 	}
@@ -51,6 +55,8 @@ void sq_batch_free(struct sq_batch *b)
 		return;
 	sq_arena_fini(&b->arena);
 	sq_outbuf_fini(&b->out);
+	sq_outbuf_fini(&b->verdict.text);
+	free(b->passes);
 	free(b->events);
 	free(b->dead);
 	free(b->alerts);
@@ -68,6 +74,7 @@ void sq_batch_reset(struct sq_batch *b)
 	b->sifted = 0;
 	b->n_origins = 0;
 	b->done = 0;
+	b->from = 0;
 	b->rest = (struct sq_sv){ 0 };
 	b->counts = (struct sq_counters){ 0 };
 	sq_arena_reset(&b->arena);
@@ -104,6 +111,8 @@ void sq_batch_clear_out(struct sq_batch *b)
 	b->n_alerts = 0;
 	b->n_dead = 0;
 	b->n_events = 0;
+	b->n_passes = 0;
+	b->from = b->done;
 	b->why[0] = '\0';
 	b->doubt[0] = '\0';
 }

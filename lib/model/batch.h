@@ -35,6 +35,10 @@ struct sq_record {
 	uint32_t origin;  /* index in sq_batch.origins */
 	bool left_out;    /* no rule can match it: it need not be read (lib/engine/sieve.h) */
 	bool check;       /* read it all the same, and see that none does (lib/engine/sifter.h) */
+	/* Of events sent again (lib/engine/dedup.h): one of it is new, or cannot be told; one of
+	 * it was remembered. Who hands records on leaves out those that hold nothing new. */
+	bool fresh, again;
+	uint32_t pass; /* 1 + index in sq_batch.passes; 0: nothing is added, it goes on as it is */
 };
 
 enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
@@ -63,6 +67,31 @@ struct sq_alert_ref {
 	} text[SQ_TEXTS];
 };
 
+/** At most so many ways in which a record may be handed on (lib/engine/verdict.h). */
+enum { SQ_VIEWS = 8 };
+
+/** A record that is handed on with something added to it or taken out of it. */
+struct sq_pass_ref {
+	uint64_t id[2]; /* stable: of the event; zero: not known */
+	struct {
+		uint32_t at, n; /* the host's name, in sq_batch.out; n = 0: not known */
+	} host;
+	uint8_t level; /* 1 + the highest enum sq_level of the rules that matched; 0: none did */
+	struct {
+		uint32_t at, n; /* in sq_batch.out; n = 0: as it came */
+	} text[SQ_VIEWS];
+};
+
+/** What rules have found in the record that is being run: all events of it together. */
+struct sq_finding {
+	/** Members of the object "squibly" and the list of rules, which is still open. */
+	struct sq_outbuf text;
+	uint32_t rules; /* that matched; those beyond a maximum are counted only */
+	uint8_t level;  /* as in sq_pass_ref */
+	uint64_t id[2];
+	struct sq_sv host; /* views the record or `text` */
+};
+
 /** One malformed record as a line of JSON for the dead-letter file, in sq_batch.out. */
 struct sq_dead_ref {
 	uint32_t at, n;
@@ -72,6 +101,7 @@ struct sq_dead_ref {
 struct sq_event_ref {
 	uint64_t key[2];
 	uint32_t first_alert, end_alert; /* in sq_batch.alerts */
+	uint32_t record;                 /* in sq_batch.records */
 	uint32_t alerts;                 /* how many to count */
 	bool alerted;                    /* a rule matched; there may be no alert of it */
 };
@@ -82,8 +112,10 @@ struct sq_batch_limits {
 	uint32_t origins;
 	uint32_t events; /* at most so many events with keys; 0: none has one */
 	uint32_t arena;  /* bytes */
-	uint32_t out;    /* bytes of encoded alerts before the batch must be handed on; the buffer
-	                  * may grow past it by 16 chunks, for one event with many alerts */
+	bool clean;     /* records that no rule matches are handed on too: they stay in the batch */
+	uint32_t views; /* in how many ways records are handed on; 0: they are not */
+	uint32_t out;   /* bytes of encoded alerts before the batch must be handed on; the buffer
+	                 * may grow past it by 16 chunks, for one event with many alerts */
 };
 
 struct sq_batch {
@@ -98,6 +130,7 @@ struct sq_batch {
 	uint32_t n_records;
 	uint64_t sieve;    /* generation of the one that has looked at them; 0: none has */
 	uint32_t sifted;   /* records that it has looked at */
+	uint32_t from;     /* the first record whose outcome has not been delivered */
 	uint32_t done;     /* records already run: the pipeline stops early when `out` is full */
 	struct sq_sv rest; /* of records[done], when it holds several events */
 
@@ -113,6 +146,9 @@ struct sq_batch {
 	uint32_t n_dead, cap_dead;
 	struct sq_event_ref *events;
 	uint32_t n_events;
+	struct sq_pass_ref *passes; /* limits.records of them, if there are views */
+	uint32_t n_passes;
+	struct sq_finding verdict; /* of records[done] */
 	char why[160]; /* of the last malformed record: "PEER: reason"; empty when none */
 	/* Of the last record for which the slow way found other alerts (lib/engine/oracle.h):
 	 * "PEER: what differs; record: its beginning", printable; empty when none. */
@@ -143,6 +179,12 @@ int sq_batch_add(struct sq_batch *b, uint32_t origin, struct sq_sv raw) SQ_MUST_
 /** Forget the alerts, dead letters and keys that have been delivered, keep the records still to
  * run. */
 void sq_batch_clear_out(struct sq_batch *b);
+
+/** Something is to be handed on of what is here: outputs have to look at it. */
+static inline bool sq_batch_raised(const struct sq_batch *b)
+{
+	return b->n_alerts || b->n_dead || b->n_passes || (b->limits.clean && b->n_records);
+}
 
 /** Records are left to run: give the batch to a pipeline once more. */
 static inline bool sq_batch_unfinished(const struct sq_batch *b)

@@ -55,6 +55,8 @@ static inline void rig_open(struct rig *g, struct sq_pipeline_opts opts, uint32_
 		                                .origins = 4,
 		                                .events = opts.deduplicate ? 4 : 0,
 		                                .arena = 1 << 20,
+		                                .views = opts.n_views,
+		                                .clean = opts.n_views > 0,
 		                                .out = out };
 	struct sq_ruleset *rs = rig_ruleset(true);
 

@@ -10,6 +10,7 @@ import tempfile
 import attack
 import daemon
 import latency
+import passing
 import receive
 import rules
 import scan
@@ -18,7 +19,7 @@ import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "attack", "rules", "connections", "latency", "udp",
+         "recv", "pass", "attack", "rules", "connections", "latency", "udp",
          "idle10k")
 
 
@@ -51,6 +52,7 @@ def main():
             "bulk": lambda: wire.bulk(corpus, events, folder),
             "skim": lambda: skim.skim(corpus),
             "recv": lambda: receive.recv(corpus, size, events, folder),
+            "pass": lambda: passing.passing(corpus, events, folder),
             "attack": lambda: attack.attack(corpus, folder),
             "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),

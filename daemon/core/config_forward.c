@@ -1,0 +1,118 @@
+/* What outputs that get records, not alerts, say of them: checked, and made into ways of handing
+ * on. */
+#include <errno.h>
+
+#include "daemon/core/config_private.h"
+
+static void complain(const struct sqd_config_place *at, const struct sq_yaml *map, const char *key,
+                     const char *what)
+{
+	const struct sq_yaml *y = sq_yaml_get(map, key);
+
+	if (!y)
+		y = map;
+	sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, y->line, y->col, "%s: %s", key, what);
+}
+
+static void check_names(const struct sqd_config_place *at, const struct sq_yaml *map,
+                        const char *key, const struct sq_opt_strs *names)
+{
+	if (names->n > SQ_FIELDSET_MAX)
+		complain(at, map, key, "there are too many; 32 may be named");
+	for (size_t i = 0; i < names->n; i++) {
+		struct sq_sv rest = sq_sv_of(names->list[i]);
+		unsigned depth = 0;
+
+		for (; rest.n; depth++)
+			(void)sq_sv_cut(&rest, '.');
+		if (!depth)
+			complain(at, map, key, "an empty name");
+		else if (depth > SQ_FIELDSET_DEPTH)
+			complain(at, map, key, "a name of more than 8 parts");
+	}
+}
+
+void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
+                              const struct sqd_output_common *out)
+{
+	if (!out->forward) {
+		if (out->verdict != SQD_VERDICT_MATCHED || out->sample > 1 || out->drop_fields.n ||
+		    out->keep_fields.n)
+			complain(
+				at, map, "forward",
+				"alerts have no verdict, sample, drop_fields and keep_fields; all, "
+				"matched or clean is missing");
+		return;
+	}
+	if (out->format != SQ_FORMAT_JSON)
+		complain(at, map, "format", "is for alerts; records are forwarded as they came");
+	if (out->sample > 1 && out->forward == SQD_FORWARD_MATCHED)
+		complain(at, map, "sample",
+		         "is for records that no rule matched, and none is sent");
+	if (out->drop_fields.n && out->keep_fields.n)
+		complain(at, map, "keep_fields", "either these or drop_fields");
+	check_names(at, map, "drop_fields", &out->drop_fields);
+	check_names(at, map, "keep_fields", &out->keep_fields);
+}
+
+static struct sq_view view_of(const struct sqd_output_common *out)
+{
+	const struct sq_opt_strs *names =
+		out->keep_fields.n ? &out->keep_fields : &out->drop_fields;
+	struct sq_view v = { .min_level = (enum sq_level)out->min_level,
+		             .always = out->verdict == SQD_VERDICT_ALL };
+
+	v.fields.keep = out->keep_fields.n > 0;
+	for (size_t i = 0; i < names->n && i < SQ_FIELDSET_MAX; i++)
+		v.fields.names[v.fields.n++] = sq_sv_of(names->list[i]);
+	return v;
+}
+
+uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_output_common *out)
+{
+	struct sq_view v = view_of(out);
+	uint32_t i = 0;
+
+	while (i < cfg->n_views && !sq_view_eq(&cfg->views[i], &v))
+		i++;
+	return i;
+}
+
+int sqd_config_make_views(struct sqd_config *cfg)
+{
+	cfg->n_views = 0;
+	for (size_t i = 0; i < cfg->outputs.n; i++) {
+		const struct sqd_output_common *out = cfg->outputs.items[i].output;
+
+		if (!out || !out->forward || sqd_config_view(cfg, out) < cfg->n_views)
+			continue;
+		if (cfg->n_views == SQ_VIEWS)
+			return -E2BIG;
+		cfg->views[cfg->n_views++] = view_of(out);
+	}
+	return 0;
+}
+
+bool sqd_config_forwards_clean(const struct sqd_config *cfg)
+{
+	for (size_t i = 0; i < cfg->outputs.n; i++) {
+		int forward = cfg->outputs.items[i].output->forward;
+
+		if (forward == SQD_FORWARD_ALL || forward == SQD_FORWARD_CLEAN)
+			return true;
+	}
+	return false;
+}
+
+/* Of what is not read nobody knows who it is: neither whether it was sent again, nor what else
+ * there is to say of it. */
+bool sqd_config_reads_all(const struct sqd_config *cfg)
+{
+	if (cfg->validate == SQD_VALIDATE_ALL ||
+	    (cfg->dedup_window && sqd_config_forwards_clean(cfg)))
+		return true;
+	for (uint32_t i = 0; i < cfg->n_views; i++)
+		if (cfg->views[i].always && sqd_config_forwards_clean(cfg))
+			return true;
+	return false;
+}
