@@ -271,6 +271,7 @@ int cli_send(int argc, char **argv)
 		.timeout_s = 30,
 		.out = sq_outbuf_of(2 * SEND_MAX_RECORD + SEND_MAX_BATCH + SEND_BLOCK),
 		.wire = sq_outbuf_of(3 * SEND_MAX_RECORD + SEND_MAX_BATCH),
+		.lumber = sq_lumber_out_of(3 * SEND_MAX_RECORD + SEND_MAX_BATCH),
 		.answer = sq_outbuf_of(SEND_MAX_ANSWER),
 		.body = sq_outbuf_of(3 * SEND_MAX_RECORD + SEND_MAX_BATCH),
 	};
@@ -287,6 +288,7 @@ int cli_send(int argc, char **argv)
 	sq_tls_ctx_unref(s.tls_ctx);
 	sq_outbuf_fini(&s.out);
 	sq_outbuf_fini(&s.wire);
+	sq_lumber_out_fini(&s.lumber);
 	sq_outbuf_fini(&s.answer);
 	sq_outbuf_fini(&s.body);
 	free(s.target.http_path);

@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "lib/base/outbuf.h"
 #include "lib/host/tls.h"
+#include "lib/wire/lumber_out.h"
 
 enum {
 	SEND_MAX_RECORD = 16 * 1024 * 1024,
@@ -75,8 +76,9 @@ struct sender {
 	struct sq_tls_client_cfg tls_cfg;
 	struct sq_tls_ctx *tls_ctx;
 
-	struct sq_outbuf out;  /* what is gathered: lines, or the records of a batch */
-	struct sq_outbuf wire; /* a batch as it goes out */
+	struct sq_outbuf out;        /* what is gathered: lines, or the records of a batch */
+	struct sq_outbuf wire;       /* a batch as it goes out */
+	struct sq_lumber_out lumber; /* of --beats, in place of both */
 	struct sq_outbuf answer, body;
 	uint64_t in_batch;       /* records */
 	uint64_t batch_began_ns; /* when its first record came */
@@ -99,7 +101,7 @@ extern const struct send_kind send_plain, send_beats, send_http;
 /** The same for every kind that is answered. */
 int send_batch_flush(struct sender *s);
 int send_batch_finish(struct sender *s);
-/** A record was put into `s->out`. */
+/** A record was put into `s->out` or `s->lumber`. */
 int send_batch_added(struct sender *s);
 
 /** A record as a JSON object in one line: the one that it is or holds behind a syslog header, else

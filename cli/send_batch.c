@@ -89,24 +89,31 @@ static int deliver(struct sender *s)
 	}
 }
 
+/* The records of the batch that is being made. */
+static const struct sq_outbuf *gathered(const struct sender *s)
+{
+	return s->beats ? &s->lumber.plain : &s->out;
+}
+
 int send_batch_flush(struct sender *s)
 {
 	int status = s->in_batch ? deliver(s) : CLI_OK;
 
 	sq_outbuf_reset(&s->out);
+	sq_lumber_out_reset(&s->lumber);
 	s->in_batch = 0;
 	return status;
 }
 
 int send_batch_added(struct sender *s)
 {
-	if (s->out.failed)
+	if (gathered(s)->failed)
 		return cli_fail("out of memory");
 	s->records++;
 	if (s->in_batch++ == 0)
 		s->batch_began_ns = send_mono_ns();
-	return s->in_batch >= s->window || s->out.len >= SEND_MAX_BATCH ? send_batch_flush(s)
-	                                                                : CLI_OK;
+	return s->in_batch >= s->window || gathered(s)->len >= SEND_MAX_BATCH ? send_batch_flush(s)
+	                                                                      : CLI_OK;
 }
 
 int send_batch_finish(struct sender *s)

@@ -4,94 +4,47 @@
  */
 #include <errno.h>
 
-#include <zlib.h>
-
 #include "cli/send.h"
-
-enum { FRAME_HEAD = 10, ACK_BYTES = 6 };
-
-static void put_u32(struct sq_outbuf *b, uint64_t n)
-{
-	const char bytes[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
-
-	sq_outbuf_put(b, (struct sq_sv){ bytes, sizeof(bytes) });
-}
 
 static int beats_add(struct sender *s, struct sq_sv rec)
 {
-	size_t mark = s->out.len, n;
-
-	sq_outbuf_put(&s->out, SQ_SV("2J"));
-	put_u32(&s->out, s->in_batch + 1);
-	put_u32(&s->out, 0);
-	send_put_json(&s->out, rec);
-	if (!s->out.failed) { /* its length is known now */
-		n = s->out.len - mark - FRAME_HEAD;
-		for (int i = 0; i < 4; i++)
-			s->out.p[mark + 6 + (size_t)i] = (char)(n >> (24 - 8 * i));
-	}
+	send_put_json(sq_lumber_out_open(&s->lumber), rec);
+	sq_lumber_out_close(&s->lumber);
 	return send_batch_added(s);
-}
-
-/* The window as it goes out; made anew for each try, which is rare. */
-static int make_window(struct sender *s, struct sq_err *err)
-{
-	struct sq_outbuf *w = &s->wire;
-	uLongf n = compressBound(s->out.len);
-	size_t mark;
-	char *to;
-
-	sq_outbuf_reset(w);
-	sq_outbuf_put(w, SQ_SV("2W"));
-	put_u32(w, s->in_batch);
-	if (!s->compress) {
-		sq_outbuf_put(w, sq_outbuf_view(&s->out));
-		return w->failed ? sq_err_set(err, -ENOMEM, "out of memory") : 0;
-	}
-	sq_outbuf_put(w, SQ_SV("2C"));
-	mark = w->len;
-	put_u32(w, 0);
-	to = sq_outbuf_reserve(w, n);
-	if (!to || compress2((Bytef *)to, &n, (const Bytef *)s->out.p, s->out.len,
-	                     (int)s->compress) != Z_OK)
-		return sq_err_set(err, -ENOMEM, "out of memory");
-	w->len += n;
-	for (int i = 0; i < 4; i++)
-		w->p[mark + (size_t)i] = (char)(n >> (24 - 8 * i));
-	return 0;
 }
 
 static int read_ack(struct sender *s, uint32_t *ret, struct sq_err *err)
 {
-	char ack[ACK_BYTES];
-	size_t have = 0;
+	struct sq_lumber_acked acked = { 0 };
+	int r = 0;
 
-	while (have < sizeof(ack)) {
-		ssize_t n = send_conn_read(s, ack + have, sizeof(ack) - have, err);
+	while (r == 0) {
+		char bytes[sizeof(acked.bytes)];
+		ssize_t n = send_conn_read(s, bytes, sizeof(bytes) - acked.n, err);
+		struct sq_sv in = { bytes, n > 0 ? (size_t)n : 0 };
 
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
 			return sq_err_set(err, -ECONNRESET,
 			                  "the peer closed the connection before it acknowledged");
-		have += (size_t)n;
+		r = sq_lumber_acked_next(&acked, &in, ret);
 	}
-	if (ack[0] != '2' || ack[1] != 'A')
+	if (r < 0)
 		return sq_err_set(err, -EPROTO,
 		                  "the peer's answer is none of Lumberjack; does it speak Beats?");
-	*ret = 0;
-	for (int i = 2; i < ACK_BYTES; i++)
-		*ret = *ret << 8 | (unsigned char)ack[i];
 	return 0;
 }
 
 static int beats_exchange(struct sender *s, uint64_t *ret_taken, struct sq_err *err)
 {
+	struct sq_sv window = { 0 };
 	uint32_t ack = 0;
-	int r = make_window(s, err);
+	int r = sq_lumber_out_end(&s->lumber, (int)s->compress, &window);
 
-	if (!r)
-		r = send_conn_write(s, sq_outbuf_view(&s->wire), err);
+	if (r < 0)
+		return sq_err_set(err, r, "out of memory");
+	r = send_conn_write(s, window, err);
 	while (!r && ack < s->in_batch) {
 		r = read_ack(s, &ack, err);
 		if (!r && ack > s->in_batch)

@@ -6,6 +6,7 @@
 #include "daemon/input/udp.h"
 #include "daemon/output/elasticsearch.h"
 #include "daemon/output/file.h"
+#include "daemon/output/lumberjack.h"
 #include "daemon/output/tcp.h"
 #include "daemon/output/udp.h"
 
@@ -13,8 +14,13 @@ const struct sqd_input_ops *const sqd_input_kinds[] = { &sqd_input_tcp, &sqd_inp
 	                                                &sqd_input_beats, &sqd_input_http, NULL };
 
 const struct sqd_output_ops *const sqd_output_kinds[] = {
-	&sqd_output_stdout, &sqd_output_file,          &sqd_output_tcp,
-	&sqd_output_udp,    &sqd_output_elasticsearch, NULL
+	&sqd_output_stdout,
+	&sqd_output_file,
+	&sqd_output_tcp,
+	&sqd_output_udp,
+	&sqd_output_elasticsearch,
+	&sqd_output_lumberjack,
+	NULL,
 };
 
 const struct sqd_output_ops *const sqd_dead_letter_kind = &sqd_output_file;

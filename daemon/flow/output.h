@@ -35,6 +35,24 @@ struct sqd_message_head {
 	uint32_t n_key; /* bytes of the key */
 };
 
+/** Take the next message off the front of a send with SQD_FRAMING_RECORDS. It views what was given.
+ *  @return false: there is none left */
+static inline bool sqd_message_next(struct sq_sv *left, struct sqd_message *ret)
+{
+	struct sqd_message_head head;
+
+	if (!left->n)
+		return false;
+	sq_assert(left->n >= sizeof(head));
+	memcpy(&head, left->p, sizeof(head));
+	sq_assert(left->n - sizeof(head) >= (size_t)head.n_key + head.n);
+	*ret = (struct sqd_message){ .text = { left->p + sizeof(head) + head.n_key, head.n },
+		                     .id = { head.id[0], head.id[1] },
+		                     .key = { left->p + sizeof(head), head.n_key } };
+	*left = sq_sv_skip(*left, sizeof(head) + head.n_key + head.n);
+	return true;
+}
+
 /**
  * The oldest of the sends that are not answered is safe with the other side (status 0), or not.
  * Exactly once for each accepted send(), in their order, never from inside of it; it may call

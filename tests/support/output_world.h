@@ -99,10 +99,10 @@ static inline void make(struct world *w, const struct sqd_output_ops *ops)
 	w->out->ready = on_ready;
 	w->out->closed = on_closed;
 	w->out->ctx = w;
-	w->listener = bound(ops == &sqd_output_tcp ? SOCK_STREAM : SOCK_DGRAM, &w->port);
-	if (ops == &sqd_output_tcp)
+	w->listener = bound(ops == &sqd_output_udp ? SOCK_DGRAM : SOCK_STREAM, &w->port);
+	if (ops != &sqd_output_udp)
 		assert_int_equal(listen(w->listener, 8), 0);
-	/* Both structs begin with the address. */
+	/* All structs begin with the address. */
 	address = w->cfg;
 	assert_true(asprintf(address, "127.0.0.1:%u", w->port) > 0);
 	if (ops == &sqd_output_tcp) {

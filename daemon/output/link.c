@@ -1,0 +1,267 @@
+/* Getting to the peer, and getting there again. Only sqd_link_fail() closes the socket; only
+ * on_tcp_closed() leaves CLOSING. The picture is in link.h.
+ */
+#include "daemon/output/link.h"
+
+#include <stdio.h>
+
+#include "daemon/base/listen.h"
+#include "daemon/base/log.h"
+#include "daemon/output/link_private.h"
+
+/* A connection older than this has worked: what ends it is something new. */
+enum { LASTING_MS = 10000 };
+
+static void begin_round(struct sqd_link *l);
+static void try_next(struct sqd_link *l);
+
+static void release(struct sqd_link *l)
+{
+	sq_assert(l->open_handles);
+	if (--l->open_handles == 0 && l->closing)
+		l->ops->closed(l); /* last: it frees us */
+}
+
+/* ---- rounds ------------------------------------------------------------------------------ */
+
+static void forget_addrs(struct sqd_link *l)
+{
+	uv_freeaddrinfo(l->addrs);
+	l->addrs = l->next_addr = NULL;
+}
+
+/* xorshift64: chance enough to spread reconnects. */
+static uint64_t any(struct sqd_link *l)
+{
+	l->random ^= l->random << 13;
+	l->random ^= l->random >> 7;
+	l->random ^= l->random << 17;
+	return l->random;
+}
+
+static void on_retry(uv_timer_t *t)
+{
+	begin_round(t->data);
+}
+
+/* This round is over. */
+static void wait_for_next(struct sqd_link *l)
+{
+	const struct sqd_link_cfg *cfg = l->cfg;
+	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
+	uint64_t wait = l->retry_ms / 2 + any(l) % (l->retry_ms / 2 + 1);
+	const char *words = l->words;
+
+	forget_addrs(l);
+	l->state = SQD_LINK_WAITING;
+	if (!*words)
+		words = l->why == UV_EOF ? "closed by the peer" : uv_strerror(l->why);
+	/* One line for an outage, not one for each attempt. */
+	sqd_log(l->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying in %u.%u s",
+	        l->name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
+	l->failing = true;
+	l->retry_ms = l->retry_ms * 2 < max ? l->retry_ms * 2 : max;
+	(void)uv_timer_start(&l->timer, on_retry, wait, 0);
+}
+
+static void on_tcp_closed(uv_handle_t *h)
+{
+	struct sqd_link *l = h->data;
+
+	sqd_link_io_forget(l);
+	if (l->was_up)
+		l->ops->down(l, l->why); /* it may close us */
+	if (l->closing) {
+		release(l);
+		return;
+	}
+	release(l); /* the timer is open: this is not the end */
+	if (l->was_up)
+		wait_for_next(l);
+	else
+		try_next(l);
+}
+
+/* libuv ends pending requests with UV_ECANCELED, then calls on_tcp_closed(). */
+void sqd_link_fail(struct sqd_link *l, int why, const char *words)
+{
+	if (l->state == SQD_LINK_CLOSING)
+		return;
+	sq_assert(l->state == SQD_LINK_CONNECTING || l->state == SQD_LINK_SHAKING ||
+	          l->state == SQD_LINK_UP);
+	l->was_up = l->state == SQD_LINK_UP;
+	if (l->was_up && uv_now(l->loop) - l->up_since_ms >= LASTING_MS)
+		sqd_link_works(l);
+	l->state = SQD_LINK_CLOSING;
+	l->why = why;
+	snprintf(l->words, sizeof(l->words), "%s", words);
+	if (!l->closing)
+		(void)uv_timer_stop(&l->timer);
+	sqd_link_io_end(l);
+	uv_close((uv_handle_t *)&l->tcp, on_tcp_closed);
+}
+
+void sqd_link_works(struct sqd_link *l)
+{
+	l->retry_ms = l->cfg->retry_min;
+}
+
+static void on_timeout(uv_timer_t *t)
+{
+	struct sqd_link *l = t->data;
+
+	sqd_link_fail(l, UV_ETIMEDOUT,
+	              l->state == SQD_LINK_SHAKING ? "no TLS handshake in time" : "");
+}
+
+/* ---- getting there ----------------------------------------------------------------------- */
+
+static void on_connected(uv_connect_t *req, int status)
+{
+	struct sqd_link *l = req->data;
+
+	if (l->state == SQD_LINK_CLOSING)
+		return; /* UV_ECANCELED: it was closed meanwhile */
+	if (status < 0)
+		sqd_link_fail(l, status, "");
+	else
+		sqd_link_io_begin(l); /* last: it may write or close us */
+}
+
+/* Connect to the next address of the name. */
+static void try_next(struct sqd_link *l)
+{
+	const struct sqd_link_cfg *cfg = l->cfg;
+	struct addrinfo *a = l->next_addr;
+	int r;
+
+	if (!a) {
+		wait_for_next(l);
+		return;
+	}
+	l->next_addr = a->ai_next;
+	(void)uv_tcp_init(l->loop, &l->tcp); /* makes no socket, so it cannot fail */
+	l->tcp.data = l;
+	l->open_handles++;
+	l->state = SQD_LINK_CONNECTING;
+	r = uv_tcp_connect(&l->connect, &l->tcp, a->ai_addr, on_connected);
+	if (r < 0) {
+		sqd_link_fail(l, r, "");
+		return;
+	}
+	(void)uv_tcp_nodelay(&l->tcp, 1); /* these two are comforts */
+	if (cfg->keepalive)
+		(void)uv_tcp_keepalive(&l->tcp, 1, (unsigned)((cfg->keepalive + 999) / 1000));
+	(void)uv_timer_start(&l->timer, on_timeout, cfg->connect_timeout, 0);
+}
+
+static void no_names(struct sqd_link *l, int why)
+{
+	l->why = why;
+	l->words[0] = '\0';
+	wait_for_next(l);
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
+{
+	struct sqd_link *l = req->data;
+
+	if (l->closing) {
+		uv_freeaddrinfo(found);
+		release(l);
+		return;
+	}
+	release(l); /* the timer is open: this is not the end */
+	if (status < 0) {
+		no_names(l, status);
+		return;
+	}
+	l->addrs = l->next_addr = found;
+	try_next(l);
+}
+
+static void begin_round(struct sqd_link *l)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	int r = uv_getaddrinfo(l->loop, &l->resolve, on_resolved, l->host, l->port, &hints);
+
+	if (r < 0) {
+		no_names(l, r);
+		return;
+	}
+	l->open_handles++; /* a request keeps us alive like a handle */
+	l->state = SQD_LINK_RESOLVING;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+/* Read the files of TLS. When that fails, all is as before. */
+static int use_tls(struct sqd_link *l, struct sq_err *err)
+{
+	int r = sq_tls_client_wanted(&l->cfg->tls, err);
+	struct sq_tls_ctx *ctx;
+
+	if (r <= 0)
+		return r;
+	ctx = sq_tls_client_new(&l->cfg->tls, err);
+	if (!ctx)
+		return -EINVAL;
+	if (*sq_tls_ctx_warning(ctx))
+		sqd_log(SQD_LOG_WARNING, "%s: %s", l->name, sq_tls_ctx_warning(ctx));
+	sq_tls_ctx_unref(l->tls_ctx);
+	l->tls_ctx = ctx;
+	return 0;
+}
+
+int sqd_link_start(struct sqd_link *l, struct sq_err *err)
+{
+	int r = sqd_addr_split(l->cfg->address, l->host, l->port, err);
+
+	if (r < 0)
+		return r;
+	r = use_tls(l, err);
+	if (r < 0)
+		return r;
+	(void)uv_timer_init(l->loop, &l->timer); /* cannot fail */
+	l->open_handles++;
+	l->timer.data = l->resolve.data = l->connect.data = l->write.data = l;
+	l->retry_ms = l->cfg->retry_min;
+	l->random = uv_hrtime() | 1;
+	l->started = true;
+	begin_round(l);
+	return 0;
+}
+
+void sqd_link_reopen(struct sqd_link *l)
+{
+	struct sq_err err = { 0 };
+
+	if (use_tls(l, &err) < 0)
+		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", l->name, err.text);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	release(h->data);
+}
+
+void sqd_link_close(struct sqd_link *l)
+{
+	if (l->closing)
+		return;
+	l->closing = true;
+	sq_tls_ctx_unref(l->tls_ctx); /* the session has its own reference */
+	l->tls_ctx = NULL;
+	if (!l->started) { /* start() had failed: a handle of no other use calls back later */
+		(void)uv_timer_init(l->loop, &l->timer);
+		l->timer.data = l;
+		l->open_handles++;
+	}
+	uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+	if (l->state == SQD_LINK_RESOLVING)
+		(void)uv_cancel((uv_req_t *)&l->resolve); /* when it runs already, it ends */
+	else if (l->state == SQD_LINK_CONNECTING || l->state == SQD_LINK_SHAKING ||
+	         l->state == SQD_LINK_UP)
+		sqd_link_fail(l, UV_ECANCELED, "");
+	forget_addrs(l);
+}
