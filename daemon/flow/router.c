@@ -54,10 +54,10 @@ static unsigned text_for(const struct sqd_route *to, const struct sq_alert_ref *
 	return to->datagrams && al->text[brief].n ? brief : to->format;
 }
 
-static bool wants_folded(const struct sqd_route *to, enum sq_format f, unsigned who, uint8_t level)
+static bool wants_folded(const struct sqd_route *to, const struct sq_folded *what)
 {
-	return !to->forward && to->format == f && level >= to->min_level &&
-	       who & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
+	return !to->forward && to->format == what->format && what->level >= to->min_level &&
+	       what->to & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
 }
 
 /* @return false: the output is full and wants the batch to wait */
@@ -233,29 +233,30 @@ static bool roomy(const struct sqd_router *r)
 	return true;
 }
 
-static bool emit_folded(void *ctx, enum sq_format f, unsigned who, uint8_t level, struct sq_sv text)
+static bool emit_folded(void *ctx, const struct sq_folded *what)
 {
 	struct sqd_router *r = ctx;
-	struct sqd_message m = { .text = text };
+	struct sqd_message m = { .text = what->text,
+		                 .id = { what->id[0], what->id[1] },
+		                 .key = what->host };
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (wants_folded(to, f, who, level) && !give(r, to, &m))
+		if (wants_folded(to, what) && !give(r, to, &m))
 			sqd_outqueue_counts(to->queue)->dropped_full++;
 	}
 	return roomy(r);
 }
 
-static bool lose_folded(void *ctx, enum sq_format f, unsigned who, uint8_t level,
-                        struct sq_sv text SQ_UNUSED)
+static bool lose_folded(void *ctx, const struct sq_folded *what)
 {
 	struct sqd_router *r = ctx;
 
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (wants_folded(to, f, who, level))
+		if (wants_folded(to, what))
 			sqd_outqueue_counts(to->queue)->dropped_shutdown++;
 	}
 	return true;

@@ -199,28 +199,46 @@ void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct s
 	sq_assert(!"a format");
 }
 
-void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format, struct sq_sv text,
-                            uint64_t n)
+/* The text with the other id. Every format tells an alert's id before anything that its event could
+ * have had it in: what comes first goes into the id. */
+static struct sq_sv put_renamed(struct sq_outbuf *out, const struct sq_alert_repeats *what)
 {
-	unsigned long long count = n;
+	char old[SQ_ID_TEXT], new[SQ_ID_TEXT];
+	size_t at;
+
+	sq_id_format(what->last, old);
+	sq_id_format(what->id, new);
+	at = sq_sv_find(what->text, (struct sq_sv){ old, sizeof(old) });
+	if (!sq_id_known(what->last) || at == SIZE_MAX)
+		return what->text;
+	sq_outbuf_put(out, sq_sv_first(what->text, at));
+	sq_outbuf_put(out, (struct sq_sv){ new, sizeof(new) });
+	return sq_sv_skip(what->text, at + sizeof(old));
+}
+
+void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
+                            const struct sq_alert_repeats *what)
+{
+	unsigned long long count = what->n;
+	struct sq_sv rest = put_renamed(out, what);
 
 	switch (format) {
 	case SQ_FORMAT_JSON:
 	case SQ_FORMAT_SYSLOG:
 		/* "squibly" is the last member of the document and never empty. */
-		if (!sq_sv_ends(text, SQ_SV("}}"))) {
-			sq_outbuf_put(out, text);
+		if (!sq_sv_ends(rest, SQ_SV("}}"))) {
+			sq_outbuf_put(out, rest);
 			return;
 		}
-		sq_outbuf_put(out, sq_sv_first(text, text.n - 2));
+		sq_outbuf_put(out, sq_sv_first(rest, rest.n - 2));
 		sq_outbuf_printf(out, ",\"repeats\":%llu}}", count);
 		return;
 	case SQ_FORMAT_CEF:
-		sq_outbuf_put(out, text);
+		sq_outbuf_put(out, rest);
 		sq_outbuf_printf(out, " cnt=%llu", count);
 		return;
 	case SQ_FORMAT_LEEF:
-		sq_outbuf_put(out, text);
+		sq_outbuf_put(out, rest);
 		sq_outbuf_printf(out, "\tcnt=%llu", count);
 		return;
 	case SQ_FORMATS:

@@ -8,6 +8,7 @@
 #include "lib/base/outbuf.h"
 #include "lib/base/time.h"
 #include "lib/engine/alert_texts.h"
+#include "lib/engine/event_id.h"
 #include "lib/model/batch.h"
 #include "lib/rules/matcher.h"
 
@@ -35,8 +36,9 @@ struct sq_alert {
 	const struct sq_alert_texts *texts; /* of the rule set; NULL: encode the rule anew */
 	struct sq_alert_shared *shared;     /* NULL: of this event there is no more to come */
 	struct sq_now now;
-	bool without_original; /* leave out event.original: the alert would not fit with it */
-	uint32_t value_max;    /* bytes of one value; 0 = SQ_ALERT_VALUE_MAX. Longer ones are cut */
+	uint64_t id[2], event_id[2]; /* see event_id.h; zero: not told */
+	bool without_original;       /* leave out event.original: the alert would not fit with it */
+	uint32_t value_max; /* bytes of one value; 0 = SQ_ALERT_VALUE_MAX. Longer ones are cut */
 };
 
 /* Above what Windows can put into a command line (32,767 UTF-16 units, three bytes each). */
@@ -45,10 +47,18 @@ enum { SQ_ALERT_VALUE_MAX = 128 * 1024 };
 /** Append one encoding to `out` (see outbuf.h for failure). */
 void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct sq_alert *al);
 
-/** `n` repeats of the alert `text`, which sq_alert_write() made: the same with the count in its
- *  place (squibly.repeats, cnt). Appended to `out`. */
-void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format, struct sq_sv text,
-                            uint64_t n);
+/** Repeats of an alert, told by the last of them. */
+struct sq_alert_repeats {
+	struct sq_sv text; /* which sq_alert_write() made of the last */
+	uint64_t last[2];  /* its id */
+	uint64_t id[2];    /* of the message that stands for all */
+	uint64_t n;
+};
+
+/** The same text with the count in its place (squibly.repeats, cnt) and an id of its own, so that
+ *  no receiver takes it for the alert. Appended to `out`. */
+void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
+                            const struct sq_alert_repeats *what);
 
 /** 128 bits over rule id, host and command line: what folding compares. Case of the host does not
  *  count. An event without a command line is told from others by the values that matched. */

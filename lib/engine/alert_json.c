@@ -97,6 +97,19 @@ static void one_string_array(struct sq_jsonw *w, const char *key, const char *v)
 	sq_jsonw_end_array(w);
 }
 
+/* Member `key`: an id, as sq_id_format() writes it. */
+static void write_id(struct sq_jsonw *w, const char *key, const uint64_t id[2])
+{
+	char text[1 + SQ_ID_TEXT + 1] = "\"";
+
+	if (!sq_id_known(id))
+		return;
+	sq_id_format(id, text + 1);
+	text[sizeof(text) - 1] = '"';
+	sq_jsonw_key(w, key);
+	sq_jsonw_raw(w, (struct sq_sv){ text, sizeof(text) });
+}
+
 /* The document up to where the level of the rule has a say. */
 static void write_head(struct sq_jsonw *w, const struct sq_alert *al,
                        const struct sq_alert_facts *f)
@@ -453,6 +466,7 @@ static void write_facts(struct sq_jsonw *w, const struct sq_alert *al,
 	sq_alert_write_sender(w, al->identity);
 	sq_jsonw_key(w, "squibly");
 	sq_jsonw_object(w);
+	write_id(w, "event_id", al->event_id);
 	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
 	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
@@ -495,6 +509,7 @@ void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al)
 	sq_alert_facts(al, &f);
 	write_part(w, al, &f, 0);
 	sq_jsonw_int(w, sq_level_severity(al->rule->level));
+	write_id(w, "id", al->id);
 	write_part(w, al, &f, 1);
 	write_message(w, al, &f);
 	if (al->texts)

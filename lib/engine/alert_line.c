@@ -156,6 +156,17 @@ static void pair_number(struct pairs *p, const char *name, int64_t v)
 	sq_outbuf_printf(p->out, "%lld", (long long)v);
 }
 
+static void pair_id(struct pairs *p, const char *name, const uint64_t id[2])
+{
+	char text[SQ_ID_TEXT];
+
+	if (!sq_id_known(id))
+		return;
+	sq_id_format(id, text);
+	key(p, name);
+	sq_outbuf_put(p->out, (struct sq_sv){ text, sizeof(text) });
+}
+
 static void pair_pid(struct pairs *p, const char *name, struct sq_sv v)
 {
 	uint64_t n;
@@ -243,6 +254,19 @@ static void cef_sender(struct pairs *p, const struct sq_identity *id)
 	pair(p, "squiblydProxy", sq_sv_of(id->proxy), CEF_NAME_MAX);
 }
 
+/* To find the event again. CEF's only fields for numbers of one's own take no text, but a record
+ * id is a number whoever wrote it. */
+static void cef_record(struct pairs *p, const struct sq_alert *al, struct sq_sv record)
+{
+	uint64_t n;
+
+	if (sq_sv_to_u64(record, &n) && n <= INT64_MAX) {
+		pair(p, "cn1Label", SQ_SV("recordId"), CEF_STRING_MAX);
+		pair_number(p, "cn1", (int64_t)n);
+	}
+	pair_id(p, "squiblydEventId", al->event_id);
+}
+
 void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 {
 	struct pairs p = { .out = out, .escape = cef_value, .separator = ' ' };
@@ -260,6 +284,7 @@ void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 	sq_outbuf_printf(out, "|%d|", ten(al->rule->level));
 
 	pair_number(&p, "rt", f.time_us / 1000);
+	pair_id(&p, "externalId", al->id);
 	pair(&p, "dvchost", sq_sv_of(al->observer->hostname), 100);
 	pair(&p, "dhost", f.host, 255);
 	pair(&p, "dntdom", f.domain, 255);
@@ -268,8 +293,8 @@ void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 	pair_pid(&p, "dpid", sq_alert_value(al, SQ_F_PROCESS_ID));
 	pair(&p, "cat", sq_alert_techniques(al->rule, techniques, sizeof(techniques)),
 	     CEF_NAME_MAX);
-	pair(&p, "externalId", f.record_id, 40);
 	pair(&p, "deviceFacility", f.channel, CEF_NAME_MAX);
+	cef_record(&p, al, f.record_id);
 	custom(&p, "cs1Label", "commandLine", "cs1", f.command_line);
 	custom(&p, "cs2Label", "parentProcess", "cs2", f.parent_executable);
 	custom(&p, "cs3Label", "parentCommandLine", "cs3", f.parent_command_line);
@@ -301,6 +326,7 @@ void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
 
 	pair_number(&p, "devTime", f.time_us / 1000);
 	pair_number(&p, "sev", ten(al->rule->level));
+	pair_id(&p, "alertId", al->id);
 	pair(&p, "cat", sq_alert_techniques(al->rule, techniques, sizeof(techniques)), max);
 	pair(&p, "identHostName", f.host, max);
 	pair(&p, "domain", f.domain, max);
@@ -315,6 +341,7 @@ void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
 	pair(&p, "channel", f.channel, max);
 	pair(&p, "eventCode", sq_alert_value(al, SQ_F_EVENT_ID), max);
 	pair(&p, "recordId", f.record_id, max);
+	pair_id(&p, "eventId", al->event_id);
 	if (al->hit->n_matched) {
 		key(&p, "matched");
 		matched(&p, al->hit, max);

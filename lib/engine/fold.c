@@ -17,9 +17,13 @@ struct entry {
 	uint64_t key[2];
 	uint64_t due_ns;
 	uint64_t repeats;
-	char *text; /* of the last repeat, all its formats one after another; NULL before there is
-	               one */
+	char *text; /* of the last repeat, all its formats one after another and its host's name;
+	               NULL before there is one */
 	uint32_t cap;
+	uint64_t id[2]; /* of the last repeat */
+	struct {
+		uint32_t at, n;
+	} host; /* in `text` */
 	struct {
 		uint32_t at, n;
 	} formats[SQ_TEXTS]; /* in `text` */
@@ -163,7 +167,7 @@ static void remember(struct sq_fold *f, const uint64_t key[2], struct sq_now now
 static bool keep_text(struct sq_fold *f, struct entry *e, const struct sq_alert_ref *ref,
                       const char *out)
 {
-	uint64_t n = 0;
+	uint64_t n = ref->host.n;
 	uint32_t at = 0;
 
 	for (unsigned i = 0; i < SQ_TEXTS; i++)
@@ -187,6 +191,12 @@ static bool keep_text(struct sq_fold *f, struct entry *e, const struct sq_alert_
 			memcpy(e->text + at, out + ref->text[i].at, ref->text[i].n);
 		at += ref->text[i].n;
 	}
+	e->host.at = at;
+	e->host.n = ref->host.n;
+	if (ref->host.n)
+		memcpy(e->text + at, out + ref->host.at, ref->host.n);
+	e->id[0] = ref->id[0];
+	e->id[1] = ref->id[1];
 	e->level = ref->level;
 	return true;
 }
@@ -216,24 +226,32 @@ bool sq_fold_pass(struct sq_fold *f, const struct sq_alert_ref *ref, const char 
 
 static bool emit_entry(struct sq_fold *f, const struct entry *e, sq_fold_emit_fn *emit, void *ctx)
 {
+	struct sq_folded what = { .level = e->level, .host = { e->text + e->host.at, e->host.n } };
 	bool go_on = true;
 
+	if (sq_id_known(e->id))
+		sq_repeats_id(e->id, e->repeats, what.id);
 	for (unsigned i = 0; i < SQ_TEXTS; i++) {
-		struct sq_sv text = { e->text + e->formats[i].at, e->formats[i].n };
-		enum sq_format format = (enum sq_format)(i % SQ_FORMATS);
-		unsigned to = SQ_TO_STREAMS | SQ_TO_DATAGRAMS;
+		const struct sq_alert_repeats repeats = {
+			.text = { e->text + e->formats[i].at, e->formats[i].n },
+			.last = { e->id[0], e->id[1] },
+			.id = { what.id[0], what.id[1] },
+			.n = e->repeats,
+		};
 
-		if (text.n == 0)
+		if (!repeats.text.n)
 			continue;
+		what.format = (enum sq_format)(i % SQ_FORMATS);
+		what.to = SQ_TO_STREAMS | SQ_TO_DATAGRAMS;
 		if (i >= SQ_FORMATS)
-			to = SQ_TO_DATAGRAMS;
+			what.to = SQ_TO_DATAGRAMS;
 		else if (e->formats[SQ_FORMATS + i].n)
-			to = SQ_TO_STREAMS;
+			what.to = SQ_TO_STREAMS;
 		sq_outbuf_reset(&f->out);
-		sq_alert_write_repeats(&f->out, format, text, e->repeats);
+		sq_alert_write_repeats(&f->out, what.format, &repeats);
 		/* Out of memory for the count: the alert matters more. */
-		go_on &= emit(ctx, format, to, e->level,
-		              f->out.failed ? text : sq_outbuf_view(&f->out));
+		what.text = f->out.failed ? repeats.text : sq_outbuf_view(&f->out);
+		go_on &= emit(ctx, &what);
 	}
 	return go_on;
 }

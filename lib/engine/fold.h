@@ -24,11 +24,19 @@ void sq_fold_free(struct sq_fold *f);
 bool sq_fold_pass(struct sq_fold *f, const struct sq_alert_ref *ref, const char *out,
                   struct sq_now now);
 
-/** Called for each window that has ended with repeats. `text` is what to send in format f to those
- *  of `to` (SQ_TO_STREAMS, SQ_TO_DATAGRAMS), the count in its place; valid during the call. @return
- * false: give no other for now (the formats of this one are still given) */
-typedef bool sq_fold_emit_fn(void *ctx, enum sq_format f, unsigned to, uint8_t level,
-                             struct sq_sv text);
+/** What to send for repeats. The views are valid during the call that gives them. */
+struct sq_folded {
+	enum sq_format format;
+	unsigned to;       /* whom: SQ_TO_STREAMS, SQ_TO_DATAGRAMS */
+	uint8_t level;     /* enum sq_level */
+	uint64_t id[2];    /* of its own, not of an alert (event_id.h); zero: the alerts had none */
+	struct sq_sv host; /* as sq_alert_ref.host */
+	struct sq_sv text; /* with the count and the id in their places */
+};
+
+/** Called for each window that has ended with repeats, once for each of its texts. @return false:
+ *  give no other window for now (the texts of this one are still given) */
+typedef bool sq_fold_emit_fn(void *ctx, const struct sq_folded *what);
 
 /** Give what is due (all of it when `all`, on the way down). @return ns until the next is due (0
  *  when `emit` stopped it), or UINT64_MAX */

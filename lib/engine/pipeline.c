@@ -5,10 +5,10 @@
 
 #include "lib/derive/derive.h"
 #include "lib/engine/alert_private.h"
+#include "lib/engine/encode.h"
 
 enum {
 	DEAD_RECORD_MAX = 64 * 1024, /* bytes of a malformed record that its dead letter keeps */
-	SMALL_VALUE_MAX = 256,       /* bytes of a value in an alert that hardly fits at all */
 };
 
 struct sq_pipeline {
@@ -111,69 +111,6 @@ static bool is_full(const struct run *r)
 	       (r->pl->opts.deduplicate && b->n_events == b->limits.events);
 }
 
-/* Write the text of slot `slot` of `ref`. @return false: it does not fit */
-static bool write_text(struct sq_batch *b, struct sq_alert_ref *ref, unsigned slot,
-                       const struct sq_alert *al)
-{
-	size_t at = b->out.len;
-
-	sq_alert_write(&b->out, (enum sq_format)(slot % SQ_FORMATS), al);
-	if (b->out.failed || b->out.len > UINT32_MAX)
-		return false;
-	ref->text[slot].at = (uint32_t)at;
-	ref->text[slot].n = (uint32_t)(b->out.len - at);
-	return true;
-}
-
-/* The text is too long for a datagram, and whoever can pad a command line could hide like that: say
- * less, until it fits. @return as write_text() */
-static bool write_short(struct sq_batch *b, struct sq_alert_ref *ref, enum sq_format f,
-                        const struct sq_alert *al)
-{
-	static const uint32_t value_max[] = { 0, 8192, SMALL_VALUE_MAX };
-	struct sq_alert less = *al;
-	size_t at = b->out.len;
-
-	less.without_original = true;
-	less.shared = NULL;
-	for (size_t i = 0; i < SQ_LEN(value_max); i++) {
-		if (value_max[i] && (!al->value_max || value_max[i] < al->value_max))
-			less.value_max = value_max[i];
-		sq_outbuf_cut(&b->out, at);
-		if (!write_text(b, ref, SQ_FORMATS + f, &less))
-			return false;
-		if (ref->text[SQ_FORMATS + f].n <= SQ_DATAGRAM_TEXT)
-			break;
-	}
-	return true;
-}
-
-/* Append one alert in every format that is wanted. @return false: it does not fit */
-static bool encode(const struct run *r, const struct sq_alert *al)
-{
-	struct sq_batch *b = r->b;
-	struct sq_alert_ref *ref;
-
-	if (!r->pl->opts.formats)
-		return true;
-	if (b->n_alerts == b->cap_alerts)
-		return false;
-	ref = &b->alerts[b->n_alerts];
-	*ref = (struct sq_alert_ref){ .level = (uint8_t)al->rule->level };
-	sq_alert_fold_key(al, ref->fold_key);
-	for (unsigned f = 0; f < SQ_FORMATS; f++) {
-		if (!(r->pl->opts.formats & 1u << f))
-			continue;
-		if (!write_text(b, ref, f, al))
-			return false;
-		if (r->pl->opts.datagram_formats & 1u << f && ref->text[f].n > SQ_DATAGRAM_TEXT &&
-		    !write_short(b, ref, (enum sq_format)f, al))
-			return false;
-	}
-	b->n_alerts++;
-	return true;
-}
-
 /* How much of an alert is written, in the order in which it is tried. */
 enum effort {
 	WHOLE,
@@ -183,12 +120,25 @@ enum effort {
 	EFFORTS,
 };
 
+/* `id` is the event's, made with its first alert. */
+static void name_alert(const struct sq_pipeline *pl, struct sq_alert *al, uint64_t id[2])
+{
+	if (!pl->opts.formats)
+		return;
+	if (!sq_id_known(id))
+		sq_event_id(al->event, id);
+	memcpy(al->event_id, id, sizeof(al->event_id));
+	sq_alert_id(id, al->rule, al->event, al->hit, al->id);
+}
+
 /* Write the alerts of an event. @return how many; fewer than wanted when one did not fit */
 static uint32_t encode_hits(const struct run *r, const struct sq_event *ev,
                             const struct sq_hits *hits, enum effort effort)
 {
 	const struct sq_pipeline *pl = r->pl;
 	struct sq_alert_shared shared = { 0 };
+	struct sq_encode_host host = { 0 };
+	uint64_t id[2] = { 0 };
 	uint32_t written = 0;
 
 	for (uint32_t i = 0; i < hits->n; i++) {
@@ -205,13 +155,14 @@ static uint32_t encode_hits(const struct run *r, const struct sq_event *ev,
 			.now = r->now,
 			.without_original =
 				effort >= NO_ORIGINAL || (effort == ORIGINAL_ONCE && written > 0),
-			.value_max = effort == SMALL ? SMALL_VALUE_MAX : 0,
+			.value_max = effort == SMALL ? SQ_ENCODE_SMALL : 0,
 		};
 		struct mark before = mark_of(r->b);
 
 		if (al.rule->level < pl->opts.min_level)
 			continue;
-		if (!encode(r, &al)) {
+		name_alert(pl, &al, id);
+		if (!sq_encode(r->b, &pl->opts, &al, &host)) {
 			cut_to(r->b, before);
 			break;
 		}
@@ -408,7 +359,7 @@ static bool run_malformed(const struct run *r, struct sq_sv record, const char *
 	if (r->pl->opts.dead_letters && !try_dead(r, record, why, DEAD_RECORD_MAX)) {
 		if (!is_empty(mark_of(b)))
 			return false;
-		if (!try_dead(r, record, why, SMALL_VALUE_MAX))
+		if (!try_dead(r, record, why, SQ_ENCODE_SMALL))
 			b->counts.dead_letters_lost++;
 	}
 	b->counts.malformed++;
@@ -516,7 +467,7 @@ static void tell_doubt(const struct run *r, struct sq_sv record)
 	(void)snprintf(reason, sizeof(reason), "oracle: %s", sq_oracle_words(r->pl->oracle));
 	sq_oracle_tell(r->pl->oracle, r->origin->peer, b->doubt, sizeof(b->doubt));
 	if (r->pl->opts.dead_letters && !try_dead(r, record, reason, DEAD_RECORD_MAX) &&
-	    !try_dead(r, record, reason, SMALL_VALUE_MAX))
+	    !try_dead(r, record, reason, SQ_ENCODE_SMALL))
 		b->counts.dead_letters_lost++;
 }
 

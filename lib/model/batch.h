@@ -56,9 +56,11 @@ enum { SQ_TO_STREAMS = 1, SQ_TO_DATAGRAMS = 2 };
 /** One alert, encoded in every format that an output wants; the bytes lie in sq_batch.out. */
 struct sq_alert_ref {
 	uint64_t fold_key[2]; /* of rule, host and command line */
-	uint64_t id[2];       /* stable: of rule and event; zero: not known */
+	uint64_t id[2];       /* stable: of rule and event (lib/engine/event_id.h); zero: none */
 	struct {
-		uint32_t at, n; /* the host's name, in sq_batch.out; n = 0: not known */
+		uint32_t at, n; /* the host's name as the event has it, so of any bytes, at most
+		                 * 255; in sq_batch.out, for all alerts of an event the same. n = 0:
+		                 * not known */
 	} host;
 	uint8_t level; /* enum sq_level */
 	/** From SQ_FORMATS on: the same once more, cut for datagrams; n = 0: there is no need. */

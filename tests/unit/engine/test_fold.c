@@ -1,3 +1,4 @@
+#include "lib/engine/event_id.h"
 #include "lib/engine/fold.h"
 #include "lib/rules/rule.h"
 #include "tests/support/fault_alloc.h"
@@ -8,15 +9,15 @@ enum { WINDOW = 1000 };
 /* What was given at the end of windows, as "level/format:text;" one after another. */
 static char given[4096];
 
-static bool on_emit(void *ctx, enum sq_format f, unsigned to, uint8_t level, struct sq_sv text)
+static bool on_emit(void *ctx, const struct sq_folded *what)
 {
 	size_t len = strlen(given);
 
-	(void)snprintf(given + len, sizeof(given) - len, "%u/%u%s:%.*s;", level, f,
-	               to == SQ_TO_STREAMS     ? "s"
-	               : to == SQ_TO_DATAGRAMS ? "d"
-	                                       : "",
-	               SQ_SV_ARG(text));
+	(void)snprintf(given + len, sizeof(given) - len, "%u/%u%s:%.*s;", what->level, what->format,
+	               what->to == SQ_TO_STREAMS     ? "s"
+	               : what->to == SQ_TO_DATAGRAMS ? "d"
+	                                             : "",
+	               SQ_SV_ARG(what->text));
 	return !ctx;
 }
 
@@ -197,6 +198,42 @@ static void every_format_is_kept_and_given(void **state)
 	sq_fold_free(f);
 }
 
+static bool on_named(void *ctx, const struct sq_folded *what)
+{
+	char *end = given + strlen(given);
+	char id[SQ_ID_TEXT];
+
+	(void)ctx;
+	sq_id_format(what->id, id);
+	(void)snprintf(end, sizeof(given) - (size_t)(end - given), "%.*s %.*s %.*s;", SQ_ID_TEXT,
+	               id, SQ_SV_ARG(what->host), SQ_SV_ARG(what->text));
+	return true;
+}
+
+/* A receiver that drops what it has had must not drop the count. */
+static void the_count_has_an_id_of_its_own_and_the_host(void **state)
+{
+	static const char out[] = "WS5CEF externalId=00000000000000070000000000000008 x";
+	struct sq_alert_ref ref = { .fold_key = { 7, 7 }, .id = { 7, 8 }, .host = { 0, 3 } };
+	struct sq_fold *f = make(8, 1000);
+	char want[200], id[SQ_ID_TEXT];
+	uint64_t own[2];
+
+	(void)state;
+	ref.text[SQ_FORMAT_CEF].at = 3;
+	ref.text[SQ_FORMAT_CEF].n = sizeof(out) - 4;
+	assert_true(sq_fold_pass(f, &ref, out, at(0)));
+	for (int i = 0; i < 3; i++)
+		assert_false(sq_fold_pass(f, &ref, out, at(1)));
+	(void)sq_fold_expire(f, at(2), true, on_named, NULL);
+	sq_repeats_id(ref.id, 3, own);
+	sq_id_format(own, id);
+	(void)snprintf(want, sizeof(want), "%.*s WS5 CEF externalId=%.*s x cnt=3;", SQ_ID_TEXT, id,
+	               SQ_ID_TEXT, id);
+	assert_string_equal(given, want);
+	sq_fold_free(f);
+}
+
 static void many_kinds_come_and_go(void **state)
 {
 	struct sq_fold *f = make(64, 1 << 20);
@@ -290,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_table_of_none_lets_everything_pass),
 		cmocka_unit_test(bytes_are_bounded),
 		cmocka_unit_test(every_format_is_kept_and_given),
+		cmocka_unit_test(the_count_has_an_id_of_its_own_and_the_host),
 		cmocka_unit_test(many_kinds_come_and_go),
 		cmocka_unit_test(a_failed_allocation_lets_alerts_pass_and_the_count_go),
 		cmocka_unit_test(a_text_for_datagrams_is_kept_beside_the_whole_one),
