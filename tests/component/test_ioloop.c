@@ -22,8 +22,8 @@ enum {
 	WINDOW = 7,
 	WINDOWS = 300,
 	RECORDS = WINDOW * WINDOWS,
-	QUEUE_BYTES = 16384,
-	EACH = 1000000, /* numbers of records of loop i begin at i * EACH */
+	QUEUE_BYTES = 20480, /* more than the alerts of one window */
+	EACH = 1000000,      /* numbers of records of loop i begin at i * EACH */
 };
 
 struct window {
