@@ -139,6 +139,24 @@ static void check_path(const struct loader *l, const struct sq_yaml *map,
 		complain(l, sq_yaml_get(map, "path"), "path: is empty", SQ_SV(""));
 }
 
+/* Files that hold next to nothing would be all that a small slip leaves. */
+static void check_rotation(const struct loader *l, const struct sq_yaml *map,
+                           const struct sqd_config_item *item)
+{
+	uint64_t interval = option_ms(item, "rotate_interval");
+	const struct sq_opt *size = sqd_config_row(item, "rotate_size");
+	uint64_t bytes = 0;
+
+	if (size)
+		memcpy(&bytes, (const char *)item->common + size->offset, sizeof(bytes));
+	if (bytes && bytes < 1 << 20)
+		complain(l, sq_yaml_get(map, "rotate_size"), "rotate_size: is less than 1MiB",
+		         SQ_SV(""));
+	if (interval && interval < 60000)
+		complain(l, sq_yaml_get(map, "rotate_interval"),
+		         "rotate_interval: is less than a minute", SQ_SV(""));
+}
+
 /* What can be known of an address before anything is opened. */
 static void check_addresses(const struct loader *l, const struct sq_yaml *map,
                             const struct sqd_config_item *item)
@@ -244,6 +262,7 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 		                         item->output);
 	check_retries(l, map, item);
 	check_path(l, map, item);
+	check_rotation(l, map, item);
 	return 0;
 }
 

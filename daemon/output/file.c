@@ -8,7 +8,13 @@
  *              |  ^
  *              v  |
  *            RESTING                   an error: again after RETRY_MS
- *   IDLE -> OPENING -> IDLE            SIGHUP, between pieces
+ *   IDLE -> OPENING -> IDLE            SIGHUP, or it is too long or too old; between pieces
+ *
+ * A file that would become longer than rotate_size, or has lines of an interval that is over, is
+ * moved aside by file_rotate.c before the next piece is written; when that fails, it is written on.
+ * With `sync` a piece is sent when the disk has it: one fdatasync for all that gathered during the
+ * one before. What fdatasync has failed for may be lost although a second call succeeds, so nothing
+ * is asked twice: the file is opened anew and the whole piece written again.
  *
  * Standard output whose reader has gone (EPIPE) is gone for good.
  */
@@ -21,11 +27,14 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/output/file_rotate.h"
 
 enum {
 	RETRY_MS = 1000,
-	POLL_MS = 200,    /* a reader that does not read holds a thread no longer than this */
-	PIPE_PIECE = 4096 /* poll() promises room for so much in a pipe (PIPE_BUF) */
+	ROTATE_RETRY_MS = 10000,
+	CLOCK_MAX_MS = 30000, /* a file that nothing comes for is moved so late at most */
+	POLL_MS = 200,        /* a reader that does not read holds a thread no longer than this */
+	PIPE_PIECE = 4096     /* poll() promises room for so much in a pipe (PIPE_BUF) */
 };
 
 enum state { FILE_IDLE, FILE_WRITING, FILE_RESTING, FILE_OPENING };
@@ -38,18 +47,28 @@ struct file_output {
 	bool ours;   /* opened by us, not standard output */
 	bool wanted; /* send() said -EAGAIN: call `ready` */
 	bool gone;
-	bool reopen_due;
+	bool reopen_due, rotate_due;
+	uint64_t size;           /* of a regular file */
+	int64_t period;          /* of its lines: which interval since 1970 */
+	uint64_t rotate_from_ms; /* not before, since it failed */
 	bool started, closing;
 	struct sq_sv piece; /* p != NULL: `sent` is owed */
 	size_t done;        /* bytes of it that are written */
 	uv_work_t work;     /* writing, or opening; one at a time */
 	uv_timer_t retry;
+	uv_timer_t clock; /* runs when files are moved by time */
 	/* Between the loop and the thread of `work`: the thread has them while it runs. */
 	struct sq_sv job;
 	int job_fd, job_result;
 	size_t job_written;
+	bool job_rotates, job_moved, job_unsynced;
+	struct stat job_stat; /* of what was opened */
 	struct sqd_log_limit limit;
 };
+
+static const struct sq_opt_enum rotate_names[] = { { "number", SQD_ROTATE_NUMBER },
+	                                           { "time", SQD_ROTATE_TIME },
+	                                           { 0 } };
 
 #define AT(member) .offset = offsetof(struct sqd_output_file_cfg, member)
 
@@ -57,6 +76,18 @@ struct file_output {
 static const struct sq_opt file_opts[] = {
 	{ "path", SQ_OPT_STR, AT(path), .required = true,
 	  .doc = "File to append to; made with mode 0640 when it is not there, opened anew on SIGHUP." },
+	{ "rotate_size", SQ_OPT_BYTES, AT(rotate_size), .min = 0, .max = (uint64_t)1 << 50, .def = "0",
+	  .doc = "Move the file aside before it becomes longer than this, 1MiB or more; 0 means never." },
+	{ "rotate_interval", SQ_OPT_MSEC, AT(rotate_interval), .min = 0, .max = (uint64_t)366 * 86400000, .def = "0",
+	  .doc = "Move it aside when so much time has begun anew, counted in UTC: 1h is at each full hour, 1d at "
+		 "midnight; a minute at least; 0 means never." },
+	{ "rotate_keep", SQ_OPT_U32, AT(rotate_keep), .min = 1, .max = 100000, .def = "10",
+	  .doc = "So many files that were moved aside are kept; the oldest are removed." },
+	{ "rotate_names", SQ_OPT_ENUM, AT(rotate_names), .enums = rotate_names, .def = "number",
+	  .doc = "What they are called: alerts.json.1 is the newest, or alerts.json.20261123T021500Z with the time (UTC)." },
+	{ "sync", SQ_OPT_BOOL, AT(sync), .def = "false",
+	  .doc = "Alerts count as written when the disk has them (fdatasync, once for all that gathered during the "
+		 "one before); else when the system has them, which may lose them with the power." },
 	{ 0 }
 };
 
@@ -91,17 +122,78 @@ static void end_torn_line(const char *path, int fd)
 	close(in);
 }
 
-static int open_file(const char *path)
+static int open_file(const struct sqd_output_file_cfg *cfg)
 {
+	const char *path = cfg->path;
 	/* O_NONBLOCK: a FIFO without a reader is an error and no endless wait. */
 	int fd =
 		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 
 	if (fd < 0)
 		return -errno;
-	if (is_whole(fd))
-		end_torn_line(path, fd);
+	if (!is_whole(fd))
+		return fd;
+	end_torn_line(path, fd);
+	if (cfg->sync) {
+		int r = sqd_rotate_sync_folder(path); /* its name shall last as its lines do */
+
+		if (r < 0 && r != -EINVAL) { /* some file systems know of no such thing */
+			close(fd);
+			return r;
+		}
+	}
 	return fd;
+}
+
+/* ---- when to move it aside --------------------------------------------------------------- */
+
+static const struct sqd_output_file_cfg *cfg_of(const struct file_output *o)
+{
+	return o->base.cfg;
+}
+
+static int64_t wall_us(void)
+{
+	uv_timeval64_t now;
+
+	return uv_gettimeofday(&now) < 0 ? 0 : now.tv_sec * 1000000 + now.tv_usec;
+}
+
+static int64_t period_at(const struct file_output *o, int64_t us)
+{
+	return us / 1000 / (int64_t)cfg_of(o)->rotate_interval;
+}
+
+/* What is known of a file that was just opened. Its last line tells how old it is; a date that is
+ * still to come is nobody's. */
+static void take_stock(struct file_output *o, const struct stat *st)
+{
+	int64_t now = wall_us(), last = (int64_t)st->st_mtim.tv_sec * 1000000;
+
+	o->whole = S_ISREG(st->st_mode);
+	o->size = o->whole ? (uint64_t)st->st_size : 0;
+	if (o->ours && cfg_of(o)->rotate_interval)
+		o->period = period_at(o, last < now ? last : now);
+}
+
+/* Before `n` bytes are written. */
+static bool should_rotate(const struct file_output *o, size_t n)
+{
+	if (!o->ours || !o->whole || !o->size || uv_now(o->base.loop) < o->rotate_from_ms)
+		return false;
+	if (cfg_of(o)->rotate_size && o->size + n > cfg_of(o)->rotate_size)
+		return true;
+	return cfg_of(o)->rotate_interval && period_at(o, wall_us()) > o->period;
+}
+
+static void on_clock(uv_timer_t *t)
+{
+	struct file_output *o = t->data;
+
+	if (o->state != FILE_IDLE || o->piece.p || !should_rotate(o, 0))
+		return;
+	o->rotate_due = true;
+	next_step(o);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -113,6 +205,7 @@ static void write_job(uv_work_t *w)
 
 	o->job_written = 0;
 	o->job_result = 0;
+	o->job_unsynced = false;
 	while (o->job_written < o->job.n) {
 		struct sq_sv left = sq_sv_skip(o->job, o->job_written);
 		struct pollfd pfd = { .fd = o->job_fd, .events = POLLOUT };
@@ -134,14 +227,29 @@ static void write_job(uv_work_t *w)
 			return;
 		}
 	}
+	if (o->ours && o->whole && cfg_of(o)->sync && fdatasync(o->job_fd) < 0) {
+		o->job_result = -errno;
+		o->job_unsynced = true;
+	}
 }
 
 static void open_job(uv_work_t *w)
 {
 	struct file_output *o = w->data;
-	const struct sqd_output_file_cfg *cfg = o->base.cfg;
+	const struct sqd_output_file_cfg *cfg = cfg_of(o);
+	const struct sqd_rotate rotate = { .path = cfg->path,
+		                           .keep = cfg->rotate_keep,
+		                           .names = cfg->rotate_names };
 
-	o->job_result = open_file(cfg->path);
+	o->job_result = o->job_rotates ? sqd_rotate_move(&rotate, o->job_fd, wall_us()) : 0;
+	o->job_moved = o->job_result == 1;
+	if (o->job_result < 0)
+		return;
+	o->job_result = open_file(cfg);
+	if (o->job_result >= 0 && fstat(o->job_result, &o->job_stat) < 0) {
+		close(o->job_result);
+		o->job_result = -errno;
+	}
 }
 
 static void finish(struct file_output *o, int status)
@@ -204,14 +312,19 @@ static void on_written(uv_work_t *w, int status)
 		o->job_result = status;
 	}
 	o->done += o->job_written;
+	o->size += o->job_written;
 	o->state = FILE_IDLE;
 	if (o->closing) {
-		wind_up(o, o->done == o->piece.n ? 0 : -ECANCELED);
+		wind_up(o, o->done == o->piece.n && !o->job_unsynced ? 0 : -ECANCELED);
 		release(o);
 		return;
 	}
 	release(o);
 	if (o->job_result < 0) {
+		if (o->job_unsynced) { /* nobody knows what of it there is */
+			o->done = 0;
+			o->reopen_due = true;
+		}
 		write_failed(o, o->job_result);
 		return;
 	}
@@ -244,7 +357,7 @@ static void on_opened(uv_work_t *w, int status)
 	if (r >= 0) {
 		close(o->fd);
 		o->fd = r;
-		o->whole = is_whole(r);
+		take_stock(o, &o->job_stat);
 		/* What was begun in the old file is written anew, as a whole, into this one. */
 		o->done = 0;
 	}
@@ -254,11 +367,16 @@ static void on_opened(uv_work_t *w, int status)
 		return;
 	}
 	release(o);
-	if (r < 0)
-		sqd_log(SQD_LOG_ERROR, "%s: cannot open it anew: %s; keeping the old one",
-		        o->base.name, sq_strerror(r));
-	else
-		sqd_log(SQD_LOG_INFO, "%s: opened anew", o->base.name);
+	if (r < 0) {
+		sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: cannot %s: %s; keeping the old one",
+		                o->base.name,
+		                o->job_rotates && !o->job_moved ? "move it aside" : "open it anew",
+		                sq_strerror(r));
+		o->rotate_from_ms = uv_now(o->base.loop) + ROTATE_RETRY_MS;
+	} else {
+		sqd_log(SQD_LOG_INFO, "%s: %s", o->base.name,
+		        o->job_moved ? "moved aside, and a new one begun" : "opened anew");
+	}
 	next_step(o);
 }
 
@@ -266,14 +384,20 @@ static void on_opened(uv_work_t *w, int status)
 static void next_step(struct file_output *o)
 {
 	sq_assert(o->state == FILE_IDLE && !o->closing);
-	if (o->reopen_due) {
-		o->reopen_due = false;
+	if (o->piece.p && !o->done && should_rotate(o, o->piece.n))
+		o->rotate_due = true;
+	if (o->reopen_due || o->rotate_due) {
+		o->job_rotates = !o->reopen_due; /* who sent SIGHUP has moved it himself */
+		o->job_fd = o->fd;
+		o->reopen_due = o->rotate_due = false;
 		o->state = FILE_OPENING;
 		o->base.open_handles++; /* a request keeps us alive like a handle */
 		(void)uv_queue_work(o->base.loop, &o->work, open_job, on_opened);
 		return;
 	}
 	if (o->piece.p) {
+		if (o->ours && !o->size && cfg_of(o)->rotate_interval)
+			o->period = period_at(o, wall_us());
 		o->state = FILE_WRITING;
 		o->job = sq_sv_skip(o->piece, o->done);
 		o->job_fd = o->fd;
@@ -328,14 +452,29 @@ static void stdout_reopen(struct sqd_output *out SQ_UNUSED)
 {
 }
 
-static int begin(struct file_output *o)
+static void make_timers(struct file_output *o)
 {
 	(void)uv_timer_init(o->base.loop, &o->retry); /* cannot fail */
-	o->retry.data = o;
+	(void)uv_timer_init(o->base.loop, &o->clock);
+	o->retry.data = o->clock.data = o;
+	o->base.open_handles += 2;
+}
+
+static int begin(struct file_output *o)
+{
+	struct stat st = { 0 };
+
+	make_timers(o);
 	o->work.data = o;
-	o->base.open_handles++;
 	o->base.framing = SQD_FRAMING_LF;
-	o->whole = is_whole(o->fd);
+	if (fstat(o->fd, &st) == 0)
+		take_stock(o, &st);
+	if (o->ours && cfg_of(o)->rotate_interval) {
+		uint64_t each = cfg_of(o)->rotate_interval / 10;
+
+		each = each < CLOCK_MAX_MS ? each : CLOCK_MAX_MS;
+		(void)uv_timer_start(&o->clock, on_clock, each, each);
+	}
 	o->started = true;
 	return 0;
 }
@@ -346,7 +485,7 @@ static int file_start(struct sqd_output *out, struct sq_err *err)
 	const struct sqd_output_file_cfg *cfg = out->cfg;
 
 	snprintf(out->name, sizeof(out->name), "file %s", cfg->path);
-	o->fd = open_file(cfg->path);
+	o->fd = open_file(cfg);
 	if (o->fd < 0)
 		return sq_err_set(err, o->fd, "output %s: %s", out->name, sq_strerror(o->fd));
 	o->ours = true;
@@ -371,6 +510,11 @@ static void on_timer_closed(uv_handle_t *h)
 	release(o);
 }
 
+static void on_clock_closed(uv_handle_t *h)
+{
+	release(h->data);
+}
+
 static void file_close(struct sqd_output *out)
 {
 	struct file_output *o = self(out);
@@ -379,12 +523,11 @@ static void file_close(struct sqd_output *out)
 		return;
 	o->closing = true;
 	if (!o->started) { /* start() had failed: nothing is open but the promise to call back */
-		(void)uv_timer_init(out->loop, &o->retry);
-		o->retry.data = o;
-		out->open_handles++;
+		make_timers(o);
 		o->fd = -1;
 	}
 	uv_close((uv_handle_t *)&o->retry, on_timer_closed);
+	uv_close((uv_handle_t *)&o->clock, on_clock_closed);
 	if (o->state == FILE_WRITING || o->state == FILE_OPENING)
 		(void)uv_cancel((uv_req_t *)&o->work); /* when it runs already, it soon ends */
 }

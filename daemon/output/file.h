@@ -9,6 +9,11 @@ extern const struct sqd_output_ops sqd_output_stdout;
 /** What the option table of "file" fills. */
 struct sqd_output_file_cfg {
 	char *path;
+	uint64_t rotate_size;     /* bytes; 0: any */
+	uint64_t rotate_interval; /* milliseconds; 0: for ever */
+	uint32_t rotate_keep;     /* files */
+	int rotate_names;         /* enum sqd_rotate_names */
+	bool sync;
 };
 
 /** "stdout" has nothing to configure. */
