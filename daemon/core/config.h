@@ -16,6 +16,9 @@ enum sqd_validate { SQD_VALIDATE_NEEDED, SQD_VALIDATE_ALL };
 /** Which of the records that are forwarded say what was found in them. */
 enum sqd_verdict_on { SQD_VERDICT_MATCHED, SQD_VERDICT_ALL };
 
+/** How a forwarded record is written. */
+enum sqd_record { SQD_RECORD_ORIGINAL, SQD_RECORD_JSON };
+
 /** Options that every input has. */
 struct sqd_input_common {
 	char *type;
@@ -30,6 +33,7 @@ struct sqd_output_common {
 	uint64_t queue; /* bytes */
 	int forward;    /* enum sqd_forward */
 	int verdict;    /* enum sqd_verdict_on */
+	int record;     /* enum sqd_record */
 	uint32_t sample;
 	struct sq_opt_strs drop_fields, keep_fields;
 };
@@ -116,7 +120,7 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
 void sqd_config_help(struct sq_outbuf *out);
 
 /** Number of the way in which an output, which gets records, wants them. */
-uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_output_common *out);
+uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_config_item *item);
 /** Some output gets records that no rule matches. */
 bool sqd_config_forwards_clean(const struct sqd_config *cfg);
 /** Every record is to be read: that was asked for, or an output cannot do without. */

@@ -36,8 +36,8 @@ void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq
                               const struct sqd_output_common *out)
 {
 	if (!out->forward) {
-		if (out->verdict != SQD_VERDICT_MATCHED || out->sample > 1 || out->drop_fields.n ||
-		    out->keep_fields.n)
+		if (out->verdict != SQD_VERDICT_MATCHED || out->sample > 1 || out->record ||
+		    out->drop_fields.n || out->keep_fields.n)
 			complain(
 				at, map, "forward",
 				"alerts have no verdict, sample, drop_fields and keep_fields; all, "
@@ -55,12 +55,15 @@ void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq
 	check_names(at, map, "keep_fields", &out->keep_fields);
 }
 
-static struct sq_view view_of(const struct sqd_output_common *out)
+static struct sq_view view_of(const struct sqd_config_item *item)
 {
+	const struct sqd_output_common *out = item->output;
 	const struct sq_opt_strs *names =
 		out->keep_fields.n ? &out->keep_fields : &out->drop_fields;
 	struct sq_view v = { .min_level = (enum sq_level)out->min_level,
-		             .always = out->verdict == SQD_VERDICT_ALL };
+		             .always = out->verdict == SQD_VERDICT_ALL,
+		             .json = item->output_ops->json || out->record == SQD_RECORD_JSON,
+		             .identify = item->output_ops->ids };
 
 	v.fields.keep = out->keep_fields.n > 0;
 	for (size_t i = 0; i < names->n && i < SQ_FIELDSET_MAX; i++)
@@ -68,9 +71,9 @@ static struct sq_view view_of(const struct sqd_output_common *out)
 	return v;
 }
 
-uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_output_common *out)
+uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_config_item *item)
 {
-	struct sq_view v = view_of(out);
+	struct sq_view v = view_of(item);
 	uint32_t i = 0;
 
 	while (i < cfg->n_views && !sq_view_eq(&cfg->views[i], &v))
@@ -82,13 +85,14 @@ int sqd_config_make_views(struct sqd_config *cfg)
 {
 	cfg->n_views = 0;
 	for (size_t i = 0; i < cfg->outputs.n; i++) {
-		const struct sqd_output_common *out = cfg->outputs.items[i].output;
+		const struct sqd_config_item *item = &cfg->outputs.items[i];
 
-		if (!out || !out->forward || sqd_config_view(cfg, out) < cfg->n_views)
+		if (!item->output || !item->output->forward ||
+		    sqd_config_view(cfg, item) < cfg->n_views)
 			continue;
 		if (cfg->n_views == SQ_VIEWS)
 			return -E2BIG;
-		cfg->views[cfg->n_views++] = view_of(out);
+		cfg->views[cfg->n_views++] = view_of(item);
 	}
 	return 0;
 }
@@ -112,7 +116,8 @@ bool sqd_config_reads_all(const struct sqd_config *cfg)
 	    (cfg->dedup_window && sqd_config_forwards_clean(cfg)))
 		return true;
 	for (uint32_t i = 0; i < cfg->n_views; i++)
-		if (cfg->views[i].always && sqd_config_forwards_clean(cfg))
+		if ((cfg->views[i].always || cfg->views[i].identify) &&
+		    sqd_config_forwards_clean(cfg))
 			return true;
 	return false;
 }

@@ -56,6 +56,12 @@ static const struct sq_opt_enum verdicts[] = {
 	{ 0 },
 };
 
+static const struct sq_opt_enum records[] = {
+	{ "original", SQD_RECORD_ORIGINAL },
+	{ "json", SQD_RECORD_JSON },
+	{ 0 },
+};
+
 /* clang-format off */
 static const struct sq_opt general_opts[] = {
 	{ "workers",           SQ_OPT_U32,  SQD_AT(workers), .min = 0, .max = 64, .def = "0",
@@ -160,6 +166,9 @@ const struct sq_opt sqd_output_common_opts[] = {
 	{ "verdict",   SQ_OPT_ENUM,  SQD_OUTPUT_AT(verdict), .enums = verdicts, .def = "matched",
 	  .doc = "Which forwarded records get the object \"squibly\" put in, with what rules found in them: matched or all; "
 		 "all has every record read." },
+	{ "record",    SQ_OPT_ENUM,  SQD_OUTPUT_AT(record), .enums = records, .def = "original",
+	  .doc = "How a forwarded record is written: as it came, or as one JSON object, without a syslog header in front of it, "
+		 "and as the text of a new object when it is none. Outputs that take JSON alone always have the latter." },
 	{ "sample",    SQ_OPT_U32,   SQD_OUTPUT_AT(sample), .min = 1, .max = 1000000000, .def = "1",
 	  .doc = "Forward one in so many of the records that no rule matched." },
 	{ "drop_fields", SQ_OPT_STRS, SQD_OUTPUT_AT(drop_fields),

@@ -187,7 +187,7 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			.forward = (enum sqd_forward)c->forward,
 			.sample = c->sample,
 			.counts = &d->forwarded[i],
-			.view = c->forward ? sqd_config_view(cfg, c) : 0,
+			.view = c->forward ? sqd_config_view(cfg, &cfg->outputs.items[i]) : 0,
 		};
 	}
 	/* What may be dropped when a queue is full holds up nobody's answer. */

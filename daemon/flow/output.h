@@ -89,6 +89,7 @@ struct sqd_output_ops {
 	const char *kind; /* as written in the configuration: "tcp" */
 	bool datagrams;   /* a message may have SQ_DATAGRAM_TEXT bytes, not more */
 	bool json;        /* messages must be JSON: another format is a mistake */
+	bool ids;         /* messages come with their ids and keys: SQD_FRAMING_RECORDS */
 	size_t size;      /* of the struct that begins with struct sqd_output */
 	size_t cfg_size;
 	const struct sq_opt *opts; /* its own configuration keys, beside those of every output */

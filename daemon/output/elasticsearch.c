@@ -272,6 +272,7 @@ static int elastic_start(struct sqd_output *out, struct sq_err *err)
 const struct sqd_output_ops sqd_output_elasticsearch = {
 	.kind = "elasticsearch",
 	.json = true,
+	.ids = true,
 	.size = sizeof(struct elastic),
 	.cfg_size = sizeof(struct elastic_cfg),
 	.opts = elastic_opts,

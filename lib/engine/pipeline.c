@@ -22,6 +22,7 @@ struct sq_pipeline {
 	struct sq_oracle *oracle; /* NULL: nothing is checked */
 	uint64_t unchecked;       /* records that go by before the next one that is checked */
 	bool checking;            /* the record that is being run */
+	bool identifies;          /* some output wants to know what tells each record from others */
 	bool rewrites; /* some record is handed on otherwise than it came though nothing matched */
 	struct sq_event event;
 	struct sq_hits hits;
@@ -47,8 +48,12 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 		sq_pipeline_free(pl);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < opts->n_views; i++)
-		pl->rewrites |= opts->views[i].always || opts->views[i].fields.n;
+	for (uint32_t i = 0; i < opts->n_views; i++) {
+		const struct sq_view *v = &opts->views[i];
+
+		pl->identifies |= v->identify;
+		pl->rewrites |= v->identify || v->json || v->always || v->fields.n;
+	}
 	pl->unchecked = pl->oracle ? sq_oracle_stride(pl->oracle) : UINT64_MAX;
 	return pl;
 }
@@ -211,7 +216,9 @@ static void note_verdict(const struct run *r, const struct sq_event *ev, const s
 {
 	const struct sq_verdict_source from = source_of(r);
 
-	if (r->b->limits.views)
+	if (r->pl->identifies)
+		sq_verdict_identify(&r->b->verdict, ev);
+	if (r->b->limits.views && hits->n)
 		sq_verdict_add(&r->b->verdict, &from, ev, hits);
 }
 
@@ -301,8 +308,8 @@ static bool run_event(const struct run *r)
 			written = encode_less(r, &pl->event, &pl->hits, before, wanted);
 		if (pl->checking)
 			sq_oracle_note(pl->oracle, &pl->event, &pl->hits);
-		note_verdict(r, &pl->event, &pl->hits);
 	}
+	note_verdict(r, &pl->event, &pl->hits);
 	count_event(r, before, written);
 	if (pl->see)
 		pl->see(pl->see_ctx, &pl->event, &pl->hits, pl->event.raw, NULL);

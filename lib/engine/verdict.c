@@ -1,6 +1,7 @@
 #include "lib/engine/verdict.h"
 
 #include "lib/engine/alert_private.h"
+#include "lib/engine/event_id.h"
 #include "lib/wire/syslog.h"
 
 enum {
@@ -12,7 +13,8 @@ static const struct sq_sv name_of_ours = { "squibly", sizeof("squibly") - 1 };
 
 bool sq_view_eq(const struct sq_view *a, const struct sq_view *b)
 {
-	if (a->min_level != b->min_level || a->always != b->always || a->fields.n != b->fields.n ||
+	if (a->min_level != b->min_level || a->always != b->always || a->json != b->json ||
+	    a->identify != b->identify || a->fields.n != b->fields.n ||
 	    a->fields.keep != b->fields.keep)
 		return false;
 	for (uint32_t i = 0; i < a->fields.n; i++)
@@ -29,18 +31,46 @@ void sq_verdict_begin(struct sq_finding *v)
 	v->rules = 0;
 	v->level = 0;
 	v->id[0] = v->id[1] = 0;
-	v->host = (struct sq_sv){ 0 };
+	v->n_host = 0;
 }
 
-static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from)
+void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev)
 {
-	char time[SQ_TIME_TEXT];
+	struct sq_sv host = sq_event_get(ev, SQ_F_COMPUTER);
+
+	if (sq_id_known(v->id))
+		return;
+	sq_event_id(ev, v->id);
+	v->n_host = (uint32_t)sq_sv_first(host, sizeof(v->host)).n;
+	if (v->n_host)
+		memcpy(v->host, host.p, v->n_host);
+}
+
+/* Of a record that nobody has read, or could read. */
+static void identify_bytes(struct sq_finding *v, struct sq_sv raw)
+{
+	struct sq_syslog header;
+
+	if (sq_id_known(v->id))
+		return;
+	sq_syslog_strip(raw, &header);
+	sq_event_id_of_bytes(header.host, header.payload.n ? header.payload : raw, v->id);
+}
+
+static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from,
+                       const uint64_t id[2])
+{
+	char time[SQ_TIME_TEXT], text[SQ_ID_TEXT];
 
 	sq_jsonw_member(w, "received",
 	                (struct sq_sv){ time, sq_time_format(from->now.wall_us, time) });
 	sq_jsonw_member(w, "peer", sq_sv_of(from->peer));
 	sq_jsonw_member(w, "proxy", sq_sv_of(from->identity ? from->identity->proxy : ""));
 	sq_alert_write_sender(w, from->identity);
+	if (!sq_id_known(id))
+		return;
+	sq_id_format(id, text);
+	sq_jsonw_member(w, "event_id", (struct sq_sv){ text, sizeof(text) });
 }
 
 static void write_event(struct sq_jsonw *w, const struct sq_event *ev)
@@ -61,8 +91,9 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 
 	if (!hits->n)
 		return;
+	sq_verdict_identify(v, ev);
 	if (!v->rules) {
-		write_head(&w, from);
+		write_head(&w, from, v->id);
 		write_event(&w, ev);
 	}
 	for (uint32_t i = 0; i < hits->n; i++) {
@@ -83,7 +114,7 @@ void sq_verdict_end(struct sq_finding *v, const struct sq_verdict_source *from)
 	struct sq_jsonw w = sq_jsonw_of(&v->text);
 
 	if (!v->rules) {
-		write_head(&w, from);
+		write_head(&w, from, v->id);
 		return;
 	}
 	w.depth = 1;
@@ -142,7 +173,8 @@ static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const 
 	bool replace = v && s->has_ours;
 	uint32_t n = s->members;
 
-	sq_outbuf_put(out, s->head);
+	if (!view->json)
+		sq_outbuf_put(out, s->head);
 	if (view->fields.n || replace) {
 		sq_outbuf_putc(out, '{');
 		if (!sq_fieldset_write(&view->fields, s->object, replace ? name_of_ours : SQ_SV(""),
@@ -157,16 +189,32 @@ static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const 
 		put_ours(out, v);
 	}
 	sq_outbuf_putc(out, '}');
-	sq_outbuf_put(out, s->tail);
+	if (!view->json)
+		sq_outbuf_put(out, s->tail);
 	return true;
+}
+
+/* As far as can be seen without reading it. */
+static bool looks_whole(struct sq_sv raw)
+{
+	return raw.n > 1 && raw.p[0] == '{' && raw.p[raw.n - 1] == '}';
+}
+
+/* Nothing is to be said of the record: does it go on as it came? */
+static bool stays(const struct sq_view *view, struct sq_sv raw)
+{
+	return !view->always && !view->fields.n && (!view->json || looks_whole(raw));
 }
 
 static void put_wrapped(struct sq_outbuf *out, struct sq_sv raw, const struct sq_finding *v)
 {
 	sq_outbuf_put(out, SQ_SV("{\"message\":\""));
 	sq_json_escape(out, raw);
-	sq_outbuf_put(out, SQ_SV("\","));
-	put_ours(out, v);
+	sq_outbuf_putc(out, '"');
+	if (v) {
+		sq_outbuf_putc(out, ',');
+		put_ours(out, v);
+	}
 	sq_outbuf_putc(out, '}');
 }
 
@@ -177,7 +225,7 @@ enum sq_verdict_shape sq_verdict_write(struct sq_outbuf *out, const struct sq_vi
 	struct split s;
 	size_t before = out->len;
 
-	if (!said && !view->fields.n)
+	if (!said && stays(view, raw))
 		return SQ_VERDICT_AS_IT_CAME;
 	if (said && v->text.failed)
 		return SQ_VERDICT_FAILED;
@@ -191,10 +239,12 @@ enum sq_verdict_shape sq_verdict_write(struct sq_outbuf *out, const struct sq_vi
 	if (out->failed)
 		return SQ_VERDICT_FAILED;
 	sq_outbuf_cut(out, before);
-	if (!said)
+	if (!said && !view->json)
 		return SQ_VERDICT_AS_IT_CAME;
 	put_wrapped(out, raw, said);
-	return out->failed ? SQ_VERDICT_FAILED : SQ_VERDICT_WRAPPED;
+	if (out->failed)
+		return SQ_VERDICT_FAILED;
+	return said ? SQ_VERDICT_WRAPPED : SQ_VERDICT_ENCLOSED;
 }
 
 /* Once for a record, however many ways there are. */
@@ -211,6 +261,41 @@ static bool is_said(enum sq_verdict_shape shape)
 	       shape == SQ_VERDICT_WRAPPED;
 }
 
+/* Some output wants more of a record without a verdict than its bytes, or less. */
+static bool changes(const struct sq_batch *b, const struct sq_view *views, struct sq_sv raw)
+{
+	for (uint32_t i = 0; i < b->limits.views; i++)
+		if (views[i].identify || !stays(&views[i], raw))
+			return true;
+	return false;
+}
+
+static bool identifies(const struct sq_batch *b, const struct sq_view *views)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < b->limits.views; i++)
+		any |= views[i].identify;
+	return any;
+}
+
+static struct sq_pass_ref *new_row(struct sq_batch *b)
+{
+	struct sq_pass_ref *ref = &b->passes[b->n_passes++];
+	const struct sq_finding *v = &b->verdict;
+
+	sq_assert(b->n_passes <= b->limits.records);
+	*ref = (struct sq_pass_ref){ .id = { v->id[0], v->id[1] }, .level = v->level };
+	ref->host.at = (uint32_t)b->out.len;
+	ref->host.n = v->n_host;
+	sq_outbuf_put(&b->out, (struct sq_sv){ v->host, v->n_host });
+	if (b->out.failed || b->out.len > UINT32_MAX) {
+		sq_outbuf_cut(&b->out, ref->host.at);
+		ref->host.n = 0;
+	}
+	return ref;
+}
+
 void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
                      const struct sq_verdict_source *from)
 {
@@ -218,10 +303,14 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 	struct sq_pass_ref *ref;
 	bool counted = false;
 
-	sq_assert(b->n_passes < b->limits.records);
-	ref = &b->passes[b->n_passes++];
+	if (!b->verdict.rules && !changes(b, views, rec->raw)) {
+		sq_verdict_begin(&b->verdict);
+		return;
+	}
+	if (identifies(b, views))
+		identify_bytes(&b->verdict, rec->raw);
+	ref = new_row(b);
 	rec->pass = b->n_passes;
-	*ref = (struct sq_pass_ref){ .level = b->verdict.level };
 	sq_verdict_end(&b->verdict, from);
 	for (uint32_t i = 0; i < b->limits.views; i++) {
 		size_t at = b->out.len;

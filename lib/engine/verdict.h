@@ -18,6 +18,8 @@
 struct sq_view {
 	enum sq_level min_level;   /* a record is matched when a rule of this level or above did */
 	bool always;               /* records that are not matched say so too */
+	bool json;                 /* each is to be one JSON object, nothing in front of it */
+	bool identify;             /* each has its id and its host told beside it */
 	struct sq_fieldset fields; /* what of the record is left out; n = 0: nothing */
 };
 
@@ -35,6 +37,10 @@ struct sq_verdict_source {
 /** A new record begins. */
 void sq_verdict_begin(struct sq_finding *v);
 
+/** What tells the record's first event from others, and its host; of a record that holds none, its
+ * bytes alone. Nothing when that is known already. */
+void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev);
+
 /** Add what was found in an event of the record. Of the first such event its derived fields are
  * told. */
 void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
@@ -43,8 +49,8 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 /** The record has no more events: `v->text` becomes the members of the object. */
 void sq_verdict_end(struct sq_finding *v, const struct sq_verdict_source *from);
 
-/** Record `b->done` has been run: make its row of b->passes, in each of the b->limits.views ways,
- * and count it. Begins the next verdict. */
+/** Record `b->done` has been run: when it goes on otherwise than it came, make its row of
+ * b->passes, in each of the b->limits.views ways, and count it. Begins the next verdict. */
 void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
                      const struct sq_verdict_source *from);
 
@@ -53,7 +59,8 @@ enum sq_verdict_shape {
 	SQ_VERDICT_SPLICED,
 	SQ_VERDICT_REPLACED, /* spliced, in place of a member that was there */
 	SQ_VERDICT_WRAPPED,
-	SQ_VERDICT_LEFT_OUT, /* nothing is added, but fields were left out */
+	SQ_VERDICT_LEFT_OUT, /* nothing is added, but fields were left out, or what is in front */
+	SQ_VERDICT_ENCLOSED, /* nothing is added, but it is the text of an object now */
 	SQ_VERDICT_FAILED,   /* no memory: out->failed */
 };
 

@@ -75,6 +75,8 @@ void sq_batch_reset(struct sq_batch *b)
 	b->n_origins = 0;
 	b->done = 0;
 	b->from = 0;
+	sq_outbuf_reset(&b->verdict.text);
+	b->verdict = (struct sq_finding){ .text = b->verdict.text };
 	b->rest = (struct sq_sv){ 0 };
 	b->counts = (struct sq_counters){ 0 };
 	sq_arena_reset(&b->arena);

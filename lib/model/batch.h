@@ -91,7 +91,8 @@ struct sq_finding {
 	uint32_t rules; /* that matched; those beyond a maximum are counted only */
 	uint8_t level;  /* as in sq_pass_ref */
 	uint64_t id[2];
-	struct sq_sv host; /* views the record or `text` */
+	char host[256];  /* the name of its first event's, cut when longer */
+	uint32_t n_host; /* bytes of it */
 };
 
 /** One malformed record as a line of JSON for the dead-letter file, in sq_batch.out. */

@@ -5,6 +5,7 @@ import os
 import re
 
 import harness
+from http_receiver import Elastic, Receiver
 
 def without_ours(line):
     """The line with what we put in taken out. The events here have no such member of their own."""
@@ -141,6 +142,27 @@ class Forward(harness.Case):
         json.loads(lines[1])
         self.assert_stops(d, 2)
 
+    def test_documents_have_ids_and_are_there_once(self):
+        script = Elastic()
+        receiver = Receiver(script)
+        self.addCleanup(lambda: receiver.running and receiver.stop())
+        d = self.daemon("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\noutputs:\n  - type: elasticsearch\n"
+                        f"    url: http://127.0.0.1:{receiver.port}\n    index: alerts\n    forward: all\n", inputs=False)
+        event = harness.ordinary(1).rstrip(b"\n")
+        sent = [harness.ordinary(0), harness.attack(1), b"<13>1 2026-01-01T00:00:00Z h a - - - " + event + b"\n", b"a line\n"]
+        d.send(b"".join(sent + sent))
+        harness.eventually(lambda: f"8 documents {receiver.wrong}", lambda: receiver.wrong or d.wait_received(8)
+                           and self.queue_is_empty(d, receiver, "output elasticsearch"))
+        self.assertEqual(receiver.wrong, [])
+        docs = script.docs
+        self.assertEqual(len(docs), 4)
+        found = [x if isinstance(x, dict) else json.loads(x) for x in (docs.values() if isinstance(docs, dict) else docs)]
+        self.assertIn(json.loads(sent[0]), found)
+        self.assertIn(json.loads(event), found)
+        self.assertIn({"message": "a line"}, found)
+        self.assertEqual(sum("squibly" in x for x in found), 1)
+        self.assert_stops(d, 8)
+
     def test_fields_sample_and_verdict(self):
         ups = [self.upstream() for _ in range(4)]
         d = self.start([(["forward: all", "drop_fields: [Channel, NewProcessName]"], ups[0]),
@@ -205,11 +227,11 @@ class Forward(harness.Case):
         self.assertGreater(dropped, 0)
         self.assertEqual(len(slow.lines) + dropped, n)
 
-    def queue_is_empty(self, d, upstream):
+    def queue_is_empty(self, d, upstream, title="output tcp"):
         before = len(d.err)
         d.counters()
         text = "\n".join(d.err[before:])
-        at = text.find(f"output tcp 127.0.0.1:{upstream.port}")
+        at = text.find(f"127.0.0.1:{upstream.port}", max(0, text.find(title)))
         queued, sent = (re.search(rf"{k}\s+(\d+)", text[at:]) for k in ("queued", "sent"))
         return at >= 0 and queued and sent and queued.group(1) == sent.group(1)
 

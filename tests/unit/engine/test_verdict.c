@@ -119,6 +119,44 @@ static void fields_are_left_out_of_what_matched_and_of_what_did_not(void **state
 	sq_outbuf_fini(&none.text);
 }
 
+struct json_case {
+	const char *name, *raw, *clean, *matched; /* clean NULL: as it came */
+};
+
+/* clang-format off */
+static struct json_case jsons[] = {
+	{ "an object", "{\"a\":1}", NULL, "{\"a\":1," OURS "}" },
+	{ "a header", "<13>1 2026-01-01T00:00:00Z h a - - - {\"a\":1}", "{\"a\":1}", "{\"a\":1," OURS "}" },
+	{ "blanks around it", "\xef\xbb\xbf {\"a\":1} ", "{\"a\":1}", "{\"a\":1," OURS "}" },
+	{ "text", "<13>Jan  1 00:00:00 h a: hello", "{\"message\":\"<13>Jan  1 00:00:00 h a: hello\"}",
+	  "{\"message\":\"<13>Jan  1 00:00:00 h a: hello\"," OURS "}" },
+	{ "an array", "[1]", "{\"message\":\"[1]\"}", "{\"message\":\"[1]\"," OURS "}" },
+	{ "cut off", "{\"a\":1", "{\"message\":\"{\\\"a\\\":1\"}", "{\"message\":\"{\\\"a\\\":1\"," OURS "}" },
+	{ "nothing", "", "{\"message\":\"\"}", "{\"message\":\"\"," OURS "}" },
+};
+/* clang-format on */
+
+static void check_json(void **state)
+{
+	const struct json_case *tc = *state;
+	struct sq_view view = { .json = true };
+	struct sq_finding v = found(), none = { .level = 0 };
+	struct sq_outbuf out = sq_outbuf_of(4096);
+	size_t n = strlen(tc->raw);
+	char *raw = exact(tc->raw, n);
+	enum sq_verdict_shape shape =
+		sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &none);
+
+	assert_int_equal(shape == SQ_VERDICT_AS_IT_CAME, !tc->clean);
+	assert_sv_equal(sq_outbuf_view(&out), sq_sv_of(tc->clean ? tc->clean : ""));
+	sq_outbuf_reset(&out);
+	(void)sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &v);
+	assert_sv_equal(sq_outbuf_view(&out), sq_sv_of(tc->matched));
+	free(raw);
+	sq_outbuf_fini(&out);
+	sq_outbuf_fini(&v.text);
+}
+
 static void what_does_not_fit_says_so(void **state)
 {
 	struct sq_view view = { .min_level = SQ_LEVEL_INFORMATIONAL };
@@ -176,7 +214,7 @@ static void a_verdict_names_rules_levels_and_who_sent_it(void **state)
 	assert_true(sq_sv_starts(got, sq_sv_first(raw, raw.n - 1)));
 	assert_true(sq_sv_starts(sq_sv_skip(got, raw.n - 1),
 	                         SQ_SV(",\"squibly\":{\"received\":\"2020-07-22T03:28:00.000Z\","
-	                               "\"peer\":\"192.0.2.7:51234\",\"shape\":")));
+	                               "\"peer\":\"192.0.2.7:51234\",\"event_id\":\"")));
 	assert_true(sq_sv_find(got, SQ_SV("\"program\":\"regsvr32.exe\"")) != SIZE_MAX);
 	assert_true(sq_sv_ends(got, SQ_SV("\"rules\":["
 	                                  "{\"id\":\"11111111-1111-4111-8111-111111111111\","
@@ -236,6 +274,42 @@ static void a_record_that_is_run_in_parts_has_one_verdict(void **state)
 	assert_true(parts > 2);
 	assert_int_equal(b->records[1].pass, 0);
 	assert_int_equal(b->counts.verdicts, 1);
+	rig_run(&g);
+	rig_close(&g);
+}
+
+static void ids_and_hosts_are_told_of_every_record(void **state)
+{
+	static const char *const records[] = {
+		"{\"EventID\":1,\"Hostname\":\"ws-1\",\"Channel\":\"S\",\"RecordNumber\":1}",
+		"{\"EventID\":1,\"Hostname\":\"ws-1\",\"Channel\":\"S\",\"RecordNumber\":2}",
+		EVENT("scrobj"),
+		"no event",
+		"no event either",
+	};
+	const struct sq_view view = { .identify = true };
+	struct sq_pipeline_opts opts = { .views = &view, .n_views = 1 };
+	struct sq_batch *b;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, opts, 1 << 20);
+	b = g.batch;
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < SQ_LEN(records); i++)
+			rig_add(&g, sq_sv_of(records[i]));
+	sq_pipeline_run(g.pipeline, b, rig_now);
+	assert_int_equal(b->n_passes, 2 * SQ_LEN(records));
+	for (size_t i = 0; i < SQ_LEN(records); i++) {
+		assert_true(b->passes[i].id[0] | b->passes[i].id[1]);
+		assert_memory_equal(b->passes[i].id, b->passes[i + SQ_LEN(records)].id, 16);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(b->passes[i].id, b->passes[k].id, 16);
+		assert_sv_equal(((struct sq_sv){ b->out.p + b->passes[i].host.at,
+		                                 b->passes[i].host.n }),
+		                i < 2 ? SQ_SV("ws-1") : SQ_SV(""));
+		assert_int_equal(b->passes[i].text[0].n > 0, i == 2);
+	}
 	rig_run(&g);
 	rig_close(&g);
 }
@@ -333,9 +407,11 @@ int main(void)
 		cmocka_unit_test(a_verdict_names_rules_levels_and_who_sent_it),
 		cmocka_unit_test(a_record_of_several_events_has_one_verdict_of_all),
 		cmocka_unit_test(a_record_that_is_run_in_parts_has_one_verdict),
+		cmocka_unit_test(ids_and_hosts_are_told_of_every_record),
 		cmocka_unit_test(real_events_stay_byte_for_byte),
 	};
-	int failed = RUN_TABLE("verdict/splice", splices, check_splice);
+	int failed = RUN_TABLE("verdict/splice", splices, check_splice) +
+	             RUN_TABLE("verdict/json", jsons, check_json);
 
 	return failed + cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
 }
