@@ -10,19 +10,24 @@ static uint64_t dropped(const struct sq_counters *c)
 	return sum;
 }
 
+/* A cause without what all of their names begin with. */
+static const char *cause(const char *name)
+{
+	struct sq_sv dropped = SQ_SV("dropped_");
+
+	return sq_sv_starts(sq_sv_of(name), dropped) ? name + dropped.n : name;
+}
+
 static void put_causes(struct sq_outbuf *out, const struct sq_counters *c)
 {
 	const char *before = " (";
 
 	for (const struct sq_counter_info *i = sq_counter_infos; i->name; i++) {
 		uint64_t v = sq_counter_get(c, i);
-		const char *name = i->name;
 
 		if (i->kind != SQ_COUNTER_DROP || !v)
 			continue;
-		if (sq_sv_starts(sq_sv_of(name), SQ_SV("dropped_")))
-			name += strlen("dropped_");
-		sq_outbuf_printf(out, "%s%s %llu", before, name, (unsigned long long)v);
+		sq_outbuf_printf(out, "%s%s %llu", before, cause(i->name), (unsigned long long)v);
 		before = ", ";
 	}
 	sq_outbuf_putc(out, ')');
@@ -76,4 +81,65 @@ void sqd_metrics_table(struct sq_outbuf *out, const char *title, const struct sq
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].value || rows[i].always)
 			put_row(out, rows[i].name, rows[i].value, rows[i].help);
+}
+
+void sqd_metrics_add(struct sqd_metrics *m, const struct sqd_metric *rows, size_t n)
+{
+	sq_assert(n <= SQ_LEN(m->rows) - m->n);
+	for (size_t i = 0; i < n; i++)
+		m->rows[m->n++] = rows[i];
+}
+
+uint64_t sqd_metrics_sum(const struct sqd_metrics *m, enum sqd_side side)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->rows[i].side == side)
+			sum += m->rows[i].value;
+	return sum;
+}
+
+int64_t sqd_metrics_missing(const struct sqd_metrics *m)
+{
+	uint64_t right = 0;
+
+	for (int side = SQD_CAME + 1; side < SQD_SIDES; side++)
+		right += sqd_metrics_sum(m, (enum sqd_side)side);
+	return (int64_t)(sqd_metrics_sum(m, SQD_CAME) - right);
+}
+
+/* The terms of one side that are not zero, or are always told. @return what stands before the next
+ */
+static const char *put_terms(struct sq_outbuf *out, const struct sqd_metrics *m, enum sqd_side side,
+                             const char *before)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct sqd_metric *r = &m->rows[i];
+
+		if (r->side != side || (!r->value && !r->always))
+			continue;
+		sq_outbuf_printf(out, "%s%s %llu", before, cause(r->name),
+		                 (unsigned long long)r->value);
+		before = side == SQD_DROPPED ? ", " : " + ";
+	}
+	return before;
+}
+
+void sqd_metrics_account(struct sq_outbuf *out, const struct sqd_metrics *m)
+{
+	uint64_t drops = sqd_metrics_sum(m, SQD_DROPPED);
+	int64_t missing = sqd_metrics_missing(m);
+	const char *before = " = ";
+
+	(void)put_terms(out, m, SQD_CAME, "");
+	for (int side = SQD_DELIVERED; side < SQD_DROPPED; side++)
+		before = put_terms(out, m, (enum sqd_side)side, before);
+	sq_outbuf_printf(out, "%sdropped %llu", before, (unsigned long long)drops);
+	if (drops) {
+		(void)put_terms(out, m, SQD_DROPPED, " (");
+		sq_outbuf_putc(out, ')');
+	}
+	if (missing)
+		sq_outbuf_printf(out, ", MISCOUNTED by %lld", (long long)-missing);
 }

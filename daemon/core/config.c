@@ -43,8 +43,9 @@ static bool absent(const struct sq_yaml *y)
 /* The sections that are there once. */
 static int read_sections(const struct loader *l, const struct sq_yaml *root)
 {
-	static const char *const lists[] = { "rules",  "fold",    "deduplicate", "limits",
-		                             "inputs", "outputs", "dead_letter", NULL };
+	static const char *const lists[] = { "rules",   "fold",        "deduplicate",
+		                             "limits",  "control",     "inputs",
+		                             "outputs", "dead_letter", NULL };
 
 	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
 		const struct sq_yaml *map = s->key ? sq_yaml_get(root, s->key) : root;
@@ -276,6 +277,27 @@ static bool share_address(const struct sqd_config_item *a, const struct sqd_conf
 	return udp_a != udp_b && !sq_sv_starts(sq_sv_of(listen), SQ_SV("unix:/"));
 }
 
+/* The file of the control socket. */
+static void check_control(const struct loader *l, const struct sq_yaml *map)
+{
+	const struct sq_yaml *path = sq_yaml_get(map, "path"), *mode = sq_yaml_get(map, "mode");
+	struct sq_err err = { 0 };
+	char where[256];
+	struct sqd_addr addr;
+	mode_t bits;
+
+	if (l->cfg->control_mode && sqd_socket_mode_parse(l->cfg->control_mode, &bits, &err) < 0)
+		complain(l, mode, "control: mode: ", sq_sv_of(err.text));
+	if (!l->cfg->control_path || !l->cfg->control_path[0])
+		return;
+	(void)snprintf(where, sizeof(where), "unix:%s", l->cfg->control_path);
+	if (l->cfg->control_path[0] != '/')
+		complain(l, path,
+		         "control: path: a path begins with /: ", sq_sv_of(l->cfg->control_path));
+	else if (sqd_addr_parse(where, &addr, &err) < 0)
+		complain(l, path, "control: path: ", sq_sv_of(err.text));
+}
+
 /* Two listeners cannot have one address. */
 static void check_twice(const struct loader *l, const struct sq_yaml *map,
                         const struct sqd_config_item *item)
@@ -385,6 +407,7 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 	}
 	r = l->lists_only ? 0 : read_sections(l, root);
 	check_rule_paths(l, sq_yaml_get(sq_yaml_get(root, "rules"), "paths"));
+	check_control(l, sq_yaml_get(root, "control"));
 	inputs = sq_yaml_get(root, "inputs");
 	outputs = sq_yaml_get(root, "outputs");
 	if (!r && !absent(inputs) && !l->cfg->inputs.items)

@@ -84,6 +84,11 @@ struct sqd_config {
 	uint32_t batch_records;
 	uint64_t batch_alerts; /* bytes */
 
+	char *control_path; /* NULL: where systemd has a folder for it; "": none */
+	char *control_mode;
+	uint32_t control_connections;
+	uint64_t control_timeout_ms;
+
 	struct sqd_config_list inputs, outputs;
 	struct sqd_config_item dead_letter; /* common NULL: none */
 

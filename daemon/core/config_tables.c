@@ -131,12 +131,26 @@ static const struct sq_opt limits_opts[] = {
 	{ 0 }
 };
 
+static const struct sq_opt control_opts[] = {
+	{ "path",        SQ_OPT_STR,  SQD_AT(control_path),
+	  .doc = "File of the socket on which `squibly status` asks; \"\" means none; without it, control.sock in the "
+		 "runtime folder that systemd gives (/run/squiblyd), and none without such a folder." },
+	{ "mode",        SQ_OPT_STR,  SQD_AT(control_mode), .def = "0660",
+	  .doc = "Permissions of that file, in octal: who may connect may also have the rules loaded anew." },
+	{ "connections", SQ_OPT_U32,  SQD_AT(control_connections), .min = 1, .max = 64, .def = "8",
+	  .doc = "Connections that are served at one time; others wait." },
+	{ "timeout",     SQ_OPT_MSEC, SQD_AT(control_timeout_ms), .min = 100, .max = 60000, .def = "2s",
+	  .doc = "A connection whose request does not come within this time, or whose answer is not taken, is closed." },
+	{ 0 }
+};
+
 const struct sqd_config_section sqd_config_sections[] = {
 	{ NULL, NULL, general_opts },
 	{ "rules", "What is looked for.", rules_opts },
 	{ "fold", "Repeated alerts.", fold_opts },
 	{ "deduplicate", "Events that are sent again.", deduplicate_opts },
 	{ "limits", "Bounds of what one record or batch may cost.", limits_opts },
+	{ "control", "Who may ask how we are.", control_opts },
 	{ 0 }
 };
 

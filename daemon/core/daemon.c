@@ -7,7 +7,7 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
-#include "daemon/core/daemon_private.h"
+#include "daemon/core/status.h"
 
 enum {
 	PULSE_MS = 10000,
@@ -59,13 +59,36 @@ static void on_reloaded(void *ctx, int result, const struct sqd_rules_info *info
 {
 	struct sqd_daemon *d = ctx;
 
-	if (!result) {
+	if (result < 0) {
+		d->refused_at = sqd_now().wall_us;
+		(void)snprintf(d->refused_why, sizeof(d->refused_why), "%s",
+		               sqd_reload_why(d->reload));
+	} else {
 		d->rules = *info;
+		d->rules_at = sqd_now().wall_us;
+		d->refused_at = 0;
 		sqd_log(SQD_LOG_INFO, "reloaded: %u rule%s%s", info->rules,
 		        info->rules == 1 ? "" : "s", info->cached ? " (cached)" : "");
 	}
 	sqd_notify("READY=1");
 	sqd_daemon_tell(d, SQD_TELL_PULSE);
+}
+
+bool sqd_daemon_reload(struct sqd_daemon *d)
+{
+	if (d->phase != SQD_RUNNING)
+		return false;
+	sqd_notify_reloading();
+	for (size_t i = 0; i < d->n_queues; i++) {
+		struct sqd_output *out = sqd_outqueue_output(d->queues[i]);
+
+		out->ops->reopen(out);
+	}
+	for (size_t i = 0; i < d->n_inputs; i++)
+		d->inputs[i].in->ops->reload(d->inputs[i].in);
+	sqd_ioloops_reload(d->ioloops);
+	sqd_reload_request(d->reload);
+	return true;
 }
 
 static void on_signal(void *ctx, enum sqd_signal what)
@@ -77,18 +100,7 @@ static void on_signal(void *ctx, enum sqd_signal what)
 		sqd_daemon_stop(d);
 		return;
 	case SQD_SIGNAL_RELOAD:
-		if (d->phase != SQD_RUNNING)
-			return;
-		sqd_notify_reloading();
-		for (size_t i = 0; i < d->n_queues; i++) {
-			struct sqd_output *out = sqd_outqueue_output(d->queues[i]);
-
-			out->ops->reopen(out);
-		}
-		for (size_t i = 0; i < d->n_inputs; i++)
-			d->inputs[i].in->ops->reload(d->inputs[i].in);
-		sqd_ioloops_reload(d->ioloops);
-		sqd_reload_request(d->reload);
+		(void)sqd_daemon_reload(d);
 		return;
 	case SQD_SIGNAL_COUNTERS:
 		sqd_daemon_tell(d, SQD_TELL_COUNTERS);
@@ -323,6 +335,45 @@ static int start_rules(struct sqd_daemon *d, struct sq_err *err)
 	return sqd_reload_first(d->reload, &d->rules, err);
 }
 
+static void on_asked(void *ctx)
+{
+	sqd_daemon_tell(ctx, SQD_TELL_STATUS);
+}
+
+static void on_answer(void *ctx, enum sqd_request what, bool complete, struct sq_outbuf *out)
+{
+	sqd_status_answer(ctx, what, complete, out);
+}
+
+/* Where nobody has said where it is to be, a daemon runs without one rather than not at all. */
+static int start_control(struct sqd_daemon *d, struct sq_err *err)
+{
+	const char *folder = getenv("RUNTIME_DIRECTORY"), *path = d->cfg->control_path;
+	struct sqd_control_opts opts = { .loop = &d->loop,
+		                         .path = path,
+		                         .mode = d->cfg->control_mode,
+		                         .connections = d->cfg->control_connections,
+		                         .timeout_ms = d->cfg->control_timeout_ms,
+		                         .asked = on_asked,
+		                         .answer = on_answer,
+		                         .ctx = d };
+	char own[128];
+
+	if (path ? !path[0] : !folder || !folder[0])
+		return 0;
+	if (!path) {
+		(void)snprintf(own, sizeof(own), "%.*s/control.sock", (int)strcspn(folder, ":"),
+		               folder);
+		opts.path = own;
+	}
+	d->control = sqd_control_new(&opts, err);
+	if (d->control || path)
+		return d->control ? 0 : -EINVAL;
+	sqd_log(SQD_LOG_WARNING, "%s; going on without it", err->text);
+	*err = (struct sq_err){ 0 };
+	return 0;
+}
+
 static int start(struct sqd_daemon *d, struct sq_err *err)
 {
 	int r;
@@ -344,13 +395,15 @@ static int start(struct sqd_daemon *d, struct sq_err *err)
 	if (!r)
 		r = sqd_daemon_start_inputs(d, err);
 	if (!r)
+		r = start_control(d, err);
+	if (!r)
 		r = sqd_ioloops_run(d->ioloops, err);
 	return r;
 }
 
 int sqd_daemon_run(const struct sqd_config *cfg)
 {
-	struct sqd_daemon d = { .cfg = cfg };
+	struct sqd_daemon d = { .cfg = cfg, .began = sqd_now() };
 	struct sq_err err = { 0 };
 	uint64_t pulse_ms = PULSE_MS;
 	int r = uv_loop_init(&d.loop);
@@ -363,6 +416,7 @@ int sqd_daemon_run(const struct sqd_config *cfg)
 	(void)uv_timer_init(&d.loop, &d.deadline); /* these cannot fail */
 	(void)uv_timer_init(&d.loop, &d.pulse);
 	d.deadline.data = d.pulse.data = &d;
+	d.rules_at = d.began.wall_us;
 	r = start(&d, &err);
 	if (r < 0) {
 		sqd_log(SQD_LOG_ERROR, "cannot start: %s", err.text[0] ? err.text : sq_strerror(r));

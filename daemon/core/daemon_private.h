@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/signals.h"
 #include "daemon/core/config.h"
+#include "daemon/core/control.h"
 #include "daemon/core/reload.h"
 #include "daemon/flow/ioloop.h"
 
@@ -31,6 +32,7 @@ struct sqd_daemon_input {
 enum {
 	SQD_TELL_COUNTERS = 1, /* all of them, to standard error */
 	SQD_TELL_PULSE = 2,    /* to systemd: how we are */
+	SQD_TELL_STATUS = 4,   /* to whoever asks on the control socket */
 };
 
 struct sqd_daemon {
@@ -41,6 +43,7 @@ struct sqd_daemon {
 
 	struct sq_counters counts; /* what batches and rules counted; inputs have their own */
 	struct sq_counters asked;  /* the same when the further loops were asked last */
+	uint64_t asked_raised;     /* sqd_router_raised() then */
 	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
 	struct sqd_ioloops *ioloops;  /* NULL: the main loop is all */
@@ -50,6 +53,10 @@ struct sqd_daemon {
 	struct sqd_router *router;
 	struct sqd_reload *reload;
 	struct sqd_rules_info rules;
+	int64_t rules_at, refused_at; /* when they were taken up, others refused; 0: never */
+	char refused_why[SQ_ERR_TEXT];
+	struct sqd_control *control; /* NULL: there is none */
+	struct sq_now began;
 
 	struct sqd_daemon_input *inputs;
 	size_t n_inputs;
@@ -78,10 +85,25 @@ void sqd_daemon_answered(void *ctx);
 void sqd_daemon_beat(struct sqd_daemon *d);
 /** Counters of inputs, batches and rules added up; those of further loops as they answered last. */
 struct sq_counters sqd_daemon_counts(const struct sqd_daemon *d);
+/** Bring the counters of a snapshot together: of input `i`, */
+void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m);
+/** of output `i`, or of the dead letters behind them. */
+void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m);
+/** "output NAME" */
+void sqd_daemon_output_title(const struct sqd_daemon *d, size_t i, char *to, size_t size);
+/** Records whose senders are answered when the outputs have sent. */
+uint64_t sqd_daemon_unanswered(const struct sqd_daemon *d);
+/** Some batch is being filled, run or handed over: what is not accounted for may be in it. */
+bool sqd_daemon_under_way(const struct sqd_daemon *d);
+/** "running" */
+const char *sqd_daemon_phase(const struct sqd_daemon *d);
 /** All counters, to standard error. */
 void sqd_daemon_print(const struct sqd_daemon *d, const char *title);
 /** The line that says what we listen on, what we look for and where alerts go. */
 void sqd_daemon_announce(const struct sqd_daemon *d);
+
+/** Load rules, open files and certificates anew. @return false: we are stopping */
+bool sqd_daemon_reload(struct sqd_daemon *d);
 
 /** stop.c: told to stop; again: at once. */
 void sqd_daemon_stop(struct sqd_daemon *d);

@@ -24,6 +24,7 @@ struct sqd_reload {
 	bool again, closing;
 	uint64_t generation; /* of the rules loaded last */
 	struct attempt try;
+	struct sq_err why; /* the last one was refused */
 	uv_work_t work;
 	void (*closed)(void *ctx);
 	void *closed_ctx;
@@ -96,6 +97,7 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t)
 
 	if (e < 0)
 		return e;
+	t->info.generation = r->generation;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
 	if (!opts.validate_all) {
 		opts.sieve = sq_sieve_new(rs, r->generation);
@@ -170,8 +172,10 @@ static void on_worked(uv_work_t *work, int status)
 	sqd_diags_log(&r->try.diags);
 	if (status < 0 || r->try.result < 0) {
 		r->opts.totals->reloads_failed++;
-		sqd_log(SQD_LOG_ERROR, "new rules refused, the old ones stay: %s",
-		        r->try.err.text[0] ? r->try.err.text : sq_strerror(r->try.result));
+		r->why = r->try.err;
+		if (!r->why.text[0])
+			sq_err_set(&r->why, r->try.result, "%s", sq_strerror(r->try.result));
+		sqd_log(SQD_LOG_ERROR, "new rules refused, the old ones stay: %s", r->why.text);
 		finish(r, -EINVAL);
 		return;
 	}
@@ -200,6 +204,11 @@ void sqd_reload_request(struct sqd_reload *r)
 		next_attempt(r);
 	else
 		r->again = true;
+}
+
+const char *sqd_reload_why(const struct sqd_reload *r)
+{
+	return r->why.text;
 }
 
 void sqd_reload_taken_up(struct sqd_reload *r)

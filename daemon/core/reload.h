@@ -17,7 +17,8 @@
 
 struct sqd_rules_info {
 	uint32_t rules;
-	bool cached; /* compiled databases came from the cache */
+	bool cached;         /* compiled databases came from the cache */
+	uint64_t generation; /* 1: the first; refused ones are counted */
 };
 
 /**
@@ -58,6 +59,9 @@ void sqd_reload_request(struct sqd_reload *r);
 
 /** A worker has taken up rules: look whether it was the last. Main loop. */
 void sqd_reload_taken_up(struct sqd_reload *r);
+
+/** In `done` with an error: why. One line. */
+const char *sqd_reload_why(const struct sqd_reload *r);
 
 /** `closed` is called once, later (after a load that is going on), and `r` is gone by then. The
  *  workers may be gone already. */

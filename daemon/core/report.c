@@ -33,12 +33,11 @@ static void write_all(struct sq_sv v)
 	}
 }
 
-static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf *text)
+void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m)
 {
-	const struct sqd_daemon_input *in = &d->inputs[row];
-	struct sq_counters c = in->counts;
+	struct sq_counters c = d->inputs[i].counts;
 
-	sqd_ioloops_row_counts(d->ioloops, row, &c);
+	sqd_ioloops_row_counts(d->ioloops, i, &c);
 
 	const struct sqd_metric rows[] = {
 		{ "received", c.received, "Records taken in here", true },
@@ -47,10 +46,19 @@ static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf
 		{ "kernel_dropped", c.kernel_dropped,
 		  "Datagrams the kernel dropped before we could read them" },
 	};
+
+	*m = (struct sqd_metrics){ 0 };
+	sqd_metrics_add(m, rows, SQ_LEN(rows));
+}
+
+static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf *text)
+{
+	struct sqd_metrics m;
 	char title[160];
 
-	snprintf(title, sizeof(title), "input %s", in->in->name);
-	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+	sqd_daemon_input_metrics(d, row, &m);
+	snprintf(title, sizeof(title), "input %s", d->inputs[row].in->name);
+	sqd_metrics_table(text, title, m.rows, m.n);
 }
 
 static void print_loop(const struct sq_counters *c, unsigned number, struct sq_outbuf *text)
@@ -85,35 +93,97 @@ static void print_loops(const struct sqd_daemon *d, struct sq_outbuf *text)
 	}
 }
 
-static void print_forward(const struct sqd_daemon *d, size_t i, struct sq_outbuf *text)
+/* What an output got that gets the records themselves. */
+static void add_forward(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m)
 {
 	const struct sqd_forward_counts *c = &d->forwarded[i];
-	char title[160];
-
 	const struct sqd_metric rows[] = {
-		{ "forwarded", c->forwarded, "Records given to the queue", true },
+		{ "records", c->records, "Records that came by", true, SQD_CAME },
 		{ "unwanted", c->unwanted, "Records left out: matched, or clean, by `forward`",
-		  true },
-		{ "unsampled", c->unsampled, "Clean records left out by `sample`" },
+		  true, SQD_SPARED },
+		{ "unsampled", c->unsampled, "Clean records left out by `sample`", false,
+		  SQD_SPARED },
 		{ "duplicates", c->duplicates,
-		  "Records left out that held only events that were sent again" },
+		  "Records left out that held only events that were sent again", false,
+		  SQD_SPARED },
+		{ "forwarded", c->forwarded, "Records given to the queue", true },
 	};
 
-	snprintf(title, sizeof(title), "forward %s", sqd_outqueue_output(d->queues[i])->name);
-	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+	m->rows[0].always = false; /* it gets no alerts */
+	sqd_metrics_add(m, rows, SQ_LEN(rows));
+}
+
+void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m)
+{
+	const struct sqd_outqueue *q = d->queues[i];
+
+	*m = (struct sqd_metrics){ 0 };
+	sqd_outqueue_metrics(q, sqd_router_held(d->router, q), m);
+	if (i < d->n_outputs && d->cfg->outputs.items[i].output->forward)
+		add_forward(d, i, m);
+}
+
+void sqd_daemon_output_title(const struct sqd_daemon *d, size_t i, char *to, size_t size)
+{
+	(void)snprintf(to, size, "output %s%s", i < d->n_outputs ? "" : "dead letters, ",
+	               sqd_outqueue_output(d->queues[i])->name);
+}
+
+static void print_output(const struct sqd_daemon *d, size_t i, struct sq_outbuf *text)
+{
+	struct sqd_metrics m;
+	char title[160];
+
+	sqd_daemon_output_metrics(d, i, &m);
+	sqd_daemon_output_title(d, i, title, sizeof(title));
+	sqd_metrics_table(text, title, m.rows, m.n);
+	sq_outbuf_put(text, SQ_SV("  "));
+	sqd_metrics_account(text, &m);
+	sq_outbuf_putc(text, '\n');
+}
+
+uint64_t sqd_daemon_unanswered(const struct sqd_daemon *d)
+{
+	return (d->settling ? sqd_settling_waiting(d->settling) : 0) +
+	       sqd_ioloops_waiting(d->ioloops);
 }
 
 static void print_answers(const struct sqd_daemon *d, struct sq_outbuf *text)
 {
 	const struct sqd_metric rows[] = {
-		{ "unanswered",
-		  (d->settling ? sqd_settling_waiting(d->settling) : 0) +
-		          sqd_ioloops_waiting(d->ioloops),
+		{ "unanswered", sqd_daemon_unanswered(d),
 		  "Records whose senders are answered when the outputs have sent" },
 	};
 
 	if (rows[0].value)
 		sqd_metrics_table(text, "answers", rows, SQ_LEN(rows));
+}
+
+/* Further loops were asked before, and what the router has counted since is not in what they have
+ * shown: it was under way then. */
+bool sqd_daemon_under_way(const struct sqd_daemon *d)
+{
+	return (d->dispatch && sqd_dispatch_under_way(d->dispatch)) ||
+	       sqd_ioloops_under_way(d->ioloops) ||
+	       (d->answering && (memcmp(&d->asked, &d->counts, sizeof(d->asked)) != 0 ||
+	                         d->asked_raised != sqd_router_raised(d->router)));
+}
+
+const char *sqd_daemon_phase(const struct sqd_daemon *d)
+{
+	switch (d->phase) {
+	case SQD_STARTING:
+		return "starting";
+	case SQD_RUNNING:
+		return "running";
+	case SQD_DRAINING:
+		return "stopping, working off what was received,";
+	case SQD_FLUSHING:
+		return "stopping, waiting for outputs,";
+	case SQD_CLOSING:
+		return "closing";
+	}
+	return "";
 }
 
 void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
@@ -127,10 +197,7 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 		print_input(d, i, &text);
 	print_loops(d, &text);
 	for (size_t i = 0; i < d->n_queues; i++)
-		sqd_outqueue_print(d->queues[i], &text);
-	for (size_t i = 0; i < d->n_outputs; i++)
-		if (d->cfg->outputs.items[i].output->forward)
-			print_forward(d, i, &text);
+		print_output(d, i, &text);
 	print_answers(d, &text);
 	write_all(sq_outbuf_view(&text));
 	sq_outbuf_fini(&text);
@@ -187,12 +254,15 @@ static void tell(struct sqd_daemon *d)
 		sqd_daemon_print(d, "counters");
 	if (what & SQD_TELL_PULSE)
 		pulse(d);
+	if (what & SQD_TELL_STATUS)
+		sqd_control_answer(d->control);
 }
 
 void sqd_daemon_tell(struct sqd_daemon *d, unsigned what)
 {
 	d->to_tell |= what;
 	d->asked = d->counts;
+	d->asked_raised = sqd_router_raised(d->router);
 	if (!sqd_ioloops_ask(d->ioloops))
 		tell(d);
 }

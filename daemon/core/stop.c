@@ -160,6 +160,7 @@ void sqd_daemon_close(struct sqd_daemon *d)
 	size_t n = d->n_inputs;
 
 	d->phase = SQD_CLOSING;
+	sqd_control_close(d->control);
 	sqd_signals_close(&d->signals);
 	uv_close((uv_handle_t *)&d->deadline, NULL);
 	uv_close((uv_handle_t *)&d->pulse, NULL);
@@ -183,6 +184,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	}
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
+	sqd_control_free(d->control);
 	sqd_settling_free(d->settling);
 	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);

@@ -374,6 +374,15 @@ bool sqd_dispatch_short(const struct sqd_dispatch *d)
 	return d->short_turn == d->turn;
 }
 
+bool sqd_dispatch_under_way(const struct sqd_dispatch *d)
+{
+	static const struct sq_counters none;
+	const struct sq_batch *b = d->open;
+
+	return d->n_order || (b && (b->n_records || b->n_origins ||
+	                            memcmp(&b->counts, &none, sizeof(none)) != 0));
+}
+
 uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d)
 {
 	return d->turn;

@@ -95,6 +95,9 @@ struct sq_batch *sqd_dispatch_open(struct sqd_dispatch *d, size_t room);
  * the next turn, finds those that workers have done meanwhile; who reads on runs into NULL. */
 bool sqd_dispatch_short(const struct sqd_dispatch *d);
 
+/** Some batch holds records, or what was counted of some. */
+bool sqd_dispatch_under_way(const struct sqd_dispatch *d);
+
 /** Which turn of the loop this is. */
 uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d);
 

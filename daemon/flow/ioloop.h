@@ -108,5 +108,7 @@ void sqd_ioloops_counts(struct sqd_ioloops *a, struct sq_counters *to);
 void sqd_ioloops_loop_counts(struct sqd_ioloops *a, unsigned i, struct sq_counters *to);
 /** The same of the inputs of `row` alone. */
 void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counters *to);
+/** Some loop had batches under way; see sqd_dispatch_under_way(). */
+bool sqd_ioloops_under_way(struct sqd_ioloops *a);
 /** Records whose receipts wait for outputs, of all loops. */
 uint64_t sqd_ioloops_waiting(struct sqd_ioloops *a);

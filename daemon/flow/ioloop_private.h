@@ -43,6 +43,7 @@ struct sqd_ioloop {
 	bool drained, answered;           /* news for the main loop */
 	struct sq_counters shown;
 	uint64_t shown_waiting;
+	bool shown_under_way;
 };
 
 struct sqd_ioloop_awaited {

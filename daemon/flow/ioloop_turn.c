@@ -52,6 +52,7 @@ static void show(struct sqd_ioloop *l)
 	pthread_mutex_lock(&l->lock);
 	l->shown = l->totals;
 	l->shown_waiting = sqd_settling_waiting(l->settling);
+	l->shown_under_way = sqd_dispatch_under_way(l->dispatch);
 	for (size_t i = 0; i < l->n_inputs; i++)
 		l->inputs[i].shown = l->inputs[i].counts;
 	l->answered = true;
@@ -274,6 +275,20 @@ void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counter
 				                               : &l->inputs[k].counts);
 		pthread_mutex_unlock(&l->lock);
 	}
+}
+
+bool sqd_ioloops_under_way(struct sqd_ioloops *a)
+{
+	bool any = false;
+
+	for (unsigned i = 0; a && i < a->n; i++) {
+		struct sqd_ioloop *l = &a->list[i];
+
+		pthread_mutex_lock(&l->lock);
+		any |= l->running ? l->shown_under_way : sqd_dispatch_under_way(l->dispatch);
+		pthread_mutex_unlock(&l->lock);
+	}
+	return any;
 }
 
 uint64_t sqd_ioloops_waiting(struct sqd_ioloops *a)

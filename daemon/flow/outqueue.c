@@ -141,6 +141,16 @@ int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
 	return 0;
 }
 
+bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m)
+{
+	int r = sqd_outqueue_push(q, m);
+
+	q->counts.raised++;
+	if (r == -ENOSPC || r == -ENOMEM)
+		q->counts.dropped_full++;
+	return r == 0;
+}
+
 struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max)
 {
 	struct sqd_outqueue *q = calloc(1, sizeof(*q));
@@ -220,12 +230,22 @@ uint64_t sqd_outqueue_passed(const struct sqd_outqueue *q)
 	return q->taken - q->bytes;
 }
 
+uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q)
+{
+	uint64_t sum = 0;
+
+	if (q->closed)
+		return 0; /* they are counted as dropped */
+	for (const struct sqd_piece *p = q->first; p; p = p->next)
+		sum += p->n - p->n_sent;
+	return sum;
+}
+
 static void part_closed(struct sqd_outqueue *q)
 {
 	if (--q->open)
 		return;
-	for (const struct sqd_piece *p = q->first; p; p = p->next)
-		q->counts.dropped_shutdown += p->n - p->n_sent;
+	q->counts.dropped_shutdown += sqd_outqueue_waiting(q);
 	q->closed = true;
 	q->on_closed(q->closed_ctx); /* last: it may free us */
 }
@@ -267,32 +287,42 @@ void sqd_outqueue_free(struct sqd_outqueue *q)
 	free(q);
 }
 
-void sqd_outqueue_print(const struct sqd_outqueue *q, struct sq_outbuf *text)
+void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sqd_metrics *m)
 {
 	const struct sqd_outqueue_counts *c = &q->counts;
 	const struct sqd_metric rows[] = {
+		{ "raised", c->raised, "Alerts that were raised", true, SQD_CAME },
+		{ "summaries", c->summaries, "Summaries of folded alerts, one for each window",
+		  false, SQD_CAME },
+		{ "sent", c->sent, "Alerts written", true, SQD_DELIVERED },
+		{ "waiting", held + sqd_outqueue_waiting(q),
+		  "Alerts that wait for this output, in its queue or before it", true,
+		  SQD_WAITING },
+		{ "folded", c->folded, "Alerts counted into an earlier one", false, SQD_SPARED },
+		{ "below_level", c->below_level, "Alerts below the min_level of this output", false,
+		  SQD_SPARED },
+		{ "dropped_full", c->dropped_full, "Alerts dropped because the queue was full",
+		  false, SQD_DROPPED },
+		{ "dropped_too_long", c->dropped_too_long,
+		  "Alerts dropped because they fit into no datagram, or not into the queue", false,
+		  SQD_DROPPED },
+		{ "dropped_gone", c->dropped_gone,
+		  "Alerts dropped because nobody reads this output any more", false, SQD_DROPPED },
+		{ "dropped_refused", c->dropped_refused,
+		  "Alerts dropped because the receiver will never take them", false, SQD_DROPPED },
+		{ "dropped_shutdown", c->dropped_shutdown,
+		  "Alerts still in the queue when the deadline for stopping passed", false,
+		  SQD_DROPPED },
 		{ "queued", c->queued, "Alerts taken into the queue", true },
-		{ "sent", c->sent, "Alerts written", true },
 		{ "waiting_bytes", q->bytes, "Bytes in the queue now" },
 		{ "high_water_bytes", c->high_water, "Most bytes in the queue at one time" },
 		{ "bytes_sent", c->bytes_sent, "Bytes written" },
-		{ "dropped_full", c->dropped_full, "Alerts dropped because the queue was full" },
-		{ "dropped_too_long", c->dropped_too_long,
-		  "Alerts dropped because they fit into no datagram, or not into the queue" },
-		{ "dropped_gone", c->dropped_gone,
-		  "Alerts dropped because nobody reads this output any more" },
-		{ "dropped_refused", c->dropped_refused,
-		  "Alerts dropped because the receiver will never take them" },
-		{ "dropped_shutdown", c->dropped_shutdown,
-		  "Alerts still in the queue when the deadline for stopping passed" },
 		{ "rate_held", c->rate_held, "Times that rate_limit made alerts wait" },
 		{ "rate_held_ms", c->rate_held_ms,
 		  "Milliseconds for which rate_limit made alerts wait" },
 		{ "retries", c->retries, "Writes that failed and were given again" },
 		{ "reconnects", q->out->reconnects, "Connections made after the first" },
 	};
-	char title[160];
 
-	snprintf(title, sizeof(title), "output %s", q->out->name);
-	sqd_metrics_table(text, title, rows, SQ_LEN(rows));
+	sqd_metrics_add(m, rows, SQ_LEN(rows));
 }

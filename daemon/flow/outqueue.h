@@ -12,7 +12,13 @@
 
 struct sqd_outqueue;
 
+/** How many, since the beginning. Whoever gives to the queue counts what was to be given to it and
+ *  what of that it never saw, so that all that was raised has one place in the account. */
 struct sqd_outqueue_counts {
+	uint64_t raised;           /* alerts that came by (counted by who gives) */
+	uint64_t summaries;        /* of folded alerts, which came by beside them (the same) */
+	uint64_t folded;           /* of those raised, counted into an earlier one (the same) */
+	uint64_t below_level;      /* of those raised, not wanted here (the same) */
 	uint64_t queued;           /* alerts taken */
 	uint64_t sent;             /* alerts written */
 	uint64_t dropped_full;     /* not taken, the queue was full (counted by who gave up) */
@@ -55,6 +61,10 @@ void sqd_outqueue_on_refused(struct sqd_outqueue *q, sqd_outqueue_refused_fn *on
  *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */
 int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
 
+/** The same, by who has nothing else to do with what is refused: it is counted, as raised and, when
+ *  there was no room for it, as dropped. @return false: there was none */
+bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m);
+
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q);
@@ -76,5 +86,8 @@ void sqd_outqueue_close(struct sqd_outqueue *q, void (*closed)(void *ctx), void 
 /** Free a closed queue and its output. */
 void sqd_outqueue_free(struct sqd_outqueue *q);
 
-/** The counters as a table on `text`. */
-void sqd_outqueue_print(const struct sqd_outqueue *q, struct sq_outbuf *text);
+/** Messages that are here now. */
+uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q);
+
+/** Add the counters to `m`. `held`: how many are still with who gives to the queue. */
+void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sqd_metrics *m);

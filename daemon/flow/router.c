@@ -27,6 +27,7 @@ struct sqd_router {
 	struct sq_fold *fold;
 	struct sq_dedup *dedup;
 	struct sq_outbuf line; /* a record that has line ends, without them */
+	uint64_t raised;       /* alerts, since the beginning */
 	bool pumping;
 	bool yielding;     /* nobody blocks any more */
 	bool flushing;     /* repeats are due now, whatever their window */
@@ -243,7 +244,10 @@ static bool emit_folded(void *ctx, const struct sq_folded *what)
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (wants_folded(to, what) && !give(r, to, &m))
+		if (!wants_folded(to, what))
+			continue;
+		sqd_outqueue_counts(to->queue)->summaries++;
+		if (!give(r, to, &m))
 			sqd_outqueue_counts(to->queue)->dropped_full++;
 	}
 	return roomy(r);
@@ -256,8 +260,10 @@ static bool lose_folded(void *ctx, const struct sq_folded *what)
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (wants_folded(to, what))
-			sqd_outqueue_counts(to->queue)->dropped_shutdown++;
+		if (!wants_folded(to, what))
+			continue;
+		sqd_outqueue_counts(to->queue)->summaries++;
+		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
 	}
 	return true;
 }
@@ -363,22 +369,83 @@ static void bury(struct sqd_router *r, const struct sq_batch *b)
 	for (uint32_t i = 0; i < b->n_dead && r->opts.dead_letters; i++) {
 		struct sqd_message m = { .text = { b->out.p + b->dead[i].at, b->dead[i].n } };
 
-		if (sqd_outqueue_push(r->opts.dead_letters, &m) < 0)
-			r->opts.totals->dead_letters_lost++;
-		else
+		if (sqd_outqueue_offer(r->opts.dead_letters, &m))
 			r->opts.totals->dead_letters++;
+		else
+			r->opts.totals->dead_letters_lost++;
+	}
+}
+
+/* Alerts that somebody may want. */
+static uint64_t count_raised(const struct sq_batch *b)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < b->n_alerts; i++)
+		n += !left_out(&b->alerts[i]);
+	return n;
+}
+
+/* Everything that is raised, and every record, has a place in the account of every output, from
+ * here on. */
+static void enter(struct sqd_router *r, const struct sq_batch *b, uint64_t raised, uint64_t folded)
+{
+	for (size_t i = 0; i < r->opts.n_routes; i++) {
+		const struct sqd_route *to = &r->outlets[i].route;
+		struct sqd_outqueue_counts *c = sqd_outqueue_counts(to->queue);
+
+		if (to->forward) {
+			to->counts->records += b->done - b->from;
+			continue;
+		}
+		c->raised += raised;
+		c->folded += folded;
+		for (uint32_t a = 0; a < b->n_alerts; a++)
+			c->below_level += !left_out(&b->alerts[a]) && !wants(to, &b->alerts[a]);
 	}
 }
 
 void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b)
 {
+	uint64_t raised, folded = r->opts.totals->alerts_folded;
+
 	sq_assert(r->end - r->first < r->opts.batches);
 	bury(r, b);
 	drop_duplicates(r, b);
+	raised = count_raised(b);
+	r->raised += raised;
 	if (r->fold)
 		fold(r, b);
+	enter(r, b, raised, r->opts.totals->alerts_folded - folded);
 	r->held[r->end++ % r->opts.batches] = b;
 	pump(r);
+}
+
+uint64_t sqd_router_raised(const struct sqd_router *r)
+{
+	return r ? r->raised : 0;
+}
+
+uint64_t sqd_router_held(const struct sqd_router *r, const struct sqd_outqueue *q)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; r && i < r->opts.n_routes; i++) {
+		const struct outlet *o = &r->outlets[i];
+		uint32_t from = o->next;
+
+		if (o->route.queue != q)
+			continue;
+		for (uint64_t number = o->batch; number < r->end; number++, from = 0) {
+			const struct sq_batch *b = held(r, number);
+
+			if (o->route.forward)
+				n += b->done - b->from - from;
+			for (uint32_t a = from; !o->route.forward && a < b->n_alerts; a++)
+				n += wants(&o->route, &b->alerts[a]);
+		}
+	}
+	return n;
 }
 
 void sqd_router_flush(struct sqd_router *r)

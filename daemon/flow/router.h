@@ -34,6 +34,7 @@ enum sqd_forward { SQD_FORWARD_ALERTS, SQD_FORWARD_ALL, SQD_FORWARD_MATCHED, SQD
 
 /** What became of the records at one output that gets them: each is counted once. */
 struct sqd_forward_counts {
+	uint64_t records;    /* that came by */
 	uint64_t forwarded;  /* given to the queue, or dropped there and counted there */
 	uint64_t unwanted;   /* matched, or clean, when those are not forwarded */
 	uint64_t unsampled;  /* clean, left out by `sample` */
@@ -74,6 +75,13 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts);
 
 /** Takes `b` until `released`, which may be called from inside. */
 void sqd_router_deliver(struct sqd_router *r, struct sq_batch *b);
+
+/** Alerts that came since the beginning, repeats of events left out. */
+uint64_t sqd_router_raised(const struct sqd_router *r);
+
+/** Alerts of waiting batches that `q` wants and has not taken; or records of them that have not
+ *  come to their fate. NULL `r`: none. */
+uint64_t sqd_router_held(const struct sqd_router *r, const struct sqd_outqueue *q);
 
 /** On the way down: give the folded repeats now, as far as there is room, and the rest as it comes.
  */

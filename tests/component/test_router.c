@@ -62,8 +62,20 @@ static void setup(struct fixture *f, enum sqd_when_full second, const struct sq_
 	assert_non_null(f->router);
 }
 
+/* Whatever a test has done: all that was raised has one place in the account of each output. */
+static void check_accounts(const struct fixture *f)
+{
+	for (int i = 0; i < 2; i++) {
+		struct sqd_metrics m = { 0 };
+
+		sqd_outqueue_metrics(f->queue[i], sqd_router_held(f->router, f->queue[i]), &m);
+		assert_int_equal(sqd_metrics_missing(&m), 0);
+	}
+}
+
 static void teardown(struct fixture *f)
 {
+	check_accounts(f);
 	sqd_router_close(f->router, fake_noted, &f->closed);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_true(f->closed);
@@ -113,6 +125,9 @@ static void each_output_gets_its_format_from_its_level_on(void **state)
 	assert_true(sqd_router_idle(f.router));
 	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("lo\nhi\n"));
 	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:hi\n"));
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->raised, 3);
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->below_level, 1);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->below_level, 2);
 	teardown(&f);
 }
 
@@ -154,6 +169,7 @@ static void drop_newest_counts_and_lets_the_batch_go(void **state)
 	for (int i = 0; i < 5; i++)
 		add(f.batch[0], "axx", SQ_LEVEL_HIGH);
 	sqd_router_deliver(f.router, f.batch[0]);
+	check_accounts(&f); /* while some wait */
 	fake_drain(f.out[0]);
 	assert_int_equal(f.n_released, 1);
 	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_full, 3);
@@ -175,8 +191,12 @@ static void forgotten_batches_are_counted_where_they_were_missed(void **state)
 	sqd_router_deliver(f.router, f.batch[0]);
 	fake_drain(f.out[0]);
 	assert_int_equal(f.n_released, 0);
+	assert_int_equal(sqd_router_held(f.router, f.queue[0]), 0);
+	assert_int_equal(sqd_router_held(f.router, f.queue[1]), 3);
+	check_accounts(&f);
 	sqd_router_forget(f.router);
 	assert_int_equal(f.n_released, 0);
+	check_accounts(&f);
 	assert_int_equal(sqd_outqueue_counts(f.queue[0])->dropped_shutdown, 0);
 	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_shutdown, 3);
 	teardown(&f);
@@ -200,6 +220,7 @@ static void repeats_are_folded_for_all_outputs(void **state)
 	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\n"));
 	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:a\nc:b\n"));
 	assert_int_equal(f.totals.alerts_folded, 1);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->folded, 1);
 	teardown(&f);
 }
 
@@ -231,6 +252,7 @@ static void repeats_wait_for_an_output_that_blocks(void **state)
 	assert_sv_equal(sq_outbuf_view(&f.out[1]->got),
 	                SQ_SV("c:a\nc:b\nc:c\nc:a cnt=1\nc:b cnt=1\n"));
 	assert_true(sqd_router_idle(f.router));
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->summaries, 2);
 	teardown(&f);
 }
 

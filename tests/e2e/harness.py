@@ -292,14 +292,31 @@ class Case(unittest.TestCase):
         self.addCleanup(lambda: u.running and u.stop())
         return u
 
+    def assert_accounts(self, lines, alerts):
+        """What was raised has one place in the account of each output, to the last alert."""
+        name = None
+        for line in lines:
+            name = line[len("output "):] if line.startswith("output ") else name
+            account = re.match(r"  ((?:raised|records) .*) = (.*)$", line)
+            if not account:
+                continue
+            left, right = ([int(n) for n in re.findall(r" (\d+)", re.sub(r"\([^)]*\)", "", " " + side))]
+                           for side in account.groups())
+            self.assertEqual(sum(left), sum(right), f"{name}: {line}")
+            if account.group(1).startswith("raised") and not name.startswith("dead letters"):
+                self.assertEqual(left[0], alerts, f"{name}: {line}")
+            name = None
+
     def assert_stops(self, daemon, received=None):
-        """It ends with status 0, and what it received is accounted for to the last record."""
+        """It ends with status 0, and what it received, and what was made of it, is accounted for to the last record."""
+        before = len(daemon.err)
         status, c = daemon.stop()
         self.assertEqual(status, 0, "\n".join(daemon.err))
         self.assertIn("received", c, "\n".join(daemon.err))
         self.assertEqual(c["received"], c["alerted"] + c["clean"] + c["malformed"] + c["oversized"]
                          + c["dropped"], c)
         self.assertNotIn("MISCOUNTED", "\n".join(daemon.err))
+        self.assert_accounts(daemon.err[before:], c.get("alerts", 0))
         if received is not None:
             self.assertEqual(c["received"], received, c)
         return c

@@ -69,8 +69,8 @@ class Forward(harness.Case):
         """(forwarded, unwanted) of each output that gets records, as printed last."""
         text = "\n".join(daemon.err)
         text = text[text.rindex("squiblyd stopped"):]
-        return [(int(a), int(b)) for a, b in
-                re.findall(r"forward tcp [^\n]*\n\s+forwarded\s+(\d+)[^\n]*\n\s+unwanted\s+(\d+)", text)]
+        return [(int(forwarded), int(unwanted)) for unwanted, forwarded in
+                re.findall(r"\n\s+unwanted\s+(\d+)[^\n]*\n(?:\s+(?:unsampled|duplicates) [^\n]*\n)*\s+forwarded\s+(\d+)", text)]
 
     def test_records_go_through_in_order_however_they_are_read(self):
         sieved = self.through()

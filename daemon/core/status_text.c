@@ -1,0 +1,126 @@
+/* For somebody who is woken up at night: first whether all is well, then every number with what it
+ * means, each account as a sum that can be checked by hand. */
+#include "daemon/base/loop.h"
+#include "daemon/core/status.h"
+
+static void put_since(struct sq_outbuf *out, uint64_t ms)
+{
+	unsigned long long s = ms / 1000, days = s / 86400;
+
+	if (days)
+		sq_outbuf_printf(out, "%llu day%s ", days, days == 1 ? "" : "s");
+	sq_outbuf_printf(out, "%02llu:%02llu:%02llu", s / 3600 % 24, s / 60 % 60, s % 60);
+}
+
+static void put_date(struct sq_outbuf *out, int64_t wall_us)
+{
+	char text[SQ_TIME_TEXT];
+
+	(void)sq_time_format(wall_us, text);
+	text[10] = ' ';
+	sq_outbuf_printf(out, "%.19s UTC", text);
+}
+
+static void put_row(struct sq_outbuf *out, char sign, const struct sqd_metric *r)
+{
+	sq_outbuf_printf(out, "  %c %14llu  %-18s %s\n", sign, (unsigned long long)r->value,
+	                 r->name, r->help);
+}
+
+static void put_account(struct sq_outbuf *out, const struct sqd_account *a)
+{
+	int64_t missing = sqd_metrics_missing(&a->m);
+	char sign = ' ';
+
+	sq_outbuf_printf(out, "\n%s\n", a->name);
+	for (int side = SQD_CAME; side < SQD_SIDES; side++) {
+		if (side == SQD_DELIVERED)
+			sign = '=';
+		for (size_t i = 0; i < a->m.n; i++) {
+			const struct sqd_metric *r = &a->m.rows[i];
+
+			if ((int)r->side != side || (!r->value && !r->always))
+				continue;
+			put_row(out, sign, r);
+			sign = '+';
+		}
+	}
+	if (missing > 0)
+		sq_outbuf_printf(out, "  !! THIS DOES NOT HOLD: %lld came that are nowhere below\n",
+		                 (long long)missing);
+	else if (missing < 0)
+		sq_outbuf_printf(out, "  !! THIS DOES NOT HOLD: %lld more are told than came\n",
+		                 (long long)-missing);
+	for (size_t i = 0; i < a->m.n; i++)
+		if (a->m.rows[i].side == SQD_ASIDE && (a->m.rows[i].value || a->m.rows[i].always))
+			put_row(out, ' ', &a->m.rows[i]);
+}
+
+static void put_verdict(const struct sqd_daemon *d, bool complete, struct sq_outbuf *out)
+{
+	if (!complete)
+		sq_outbuf_put(out,
+		              SQ_SV("!! An I/O loop does not answer. The numbers below are "
+		                    "the last that are known of it,\n"
+		                    "!! and sums may not hold for that alone. See the log.\n"));
+	else if (sqd_status_holds(d))
+		sq_outbuf_put(out, SQ_SV("All is accounted for: every record that came in, and "
+		                         "every alert at every output.\n"));
+	else
+		sq_outbuf_put(out, SQ_SV("!! NOT ALL IS ACCOUNTED FOR; look for !! below. This is "
+		                         "a fault of squiblyd:\n"
+		                         "!! please report it with this text and the log.\n"));
+}
+
+void sqd_status_rules(const struct sqd_daemon *d, struct sq_outbuf *out)
+{
+	sq_outbuf_printf(out, "%u rule%s in force%s, generation %llu, loaded ", d->rules.rules,
+	                 d->rules.rules == 1 ? "" : "s", d->rules.cached ? " (cached)" : "",
+	                 (unsigned long long)d->rules.generation);
+	put_date(out, d->rules_at);
+	sq_outbuf_putc(out, '\n');
+	if (!d->refused_at)
+		return;
+	sq_outbuf_put(out, SQ_SV("!! newer rules were refused "));
+	put_date(out, d->refused_at);
+	sq_outbuf_printf(out, ": %s\n", d->refused_why);
+}
+
+static void put_inputs(const struct sqd_daemon *d, struct sq_outbuf *out)
+{
+	for (size_t i = 0; i < d->n_inputs; i++) {
+		struct sqd_metrics m;
+
+		sqd_daemon_input_metrics(d, i, &m);
+		sq_outbuf_printf(out, "\ninput %s\n", d->inputs[i].in->name);
+		for (size_t r = 0; r < m.n; r++)
+			if (m.rows[r].value || m.rows[r].always)
+				put_row(out, ' ', &m.rows[r]);
+	}
+}
+
+void sqd_status_report(const struct sqd_daemon *d, bool complete, struct sq_outbuf *out)
+{
+	struct sq_now now = sqd_now();
+	uint64_t unanswered = sqd_daemon_unanswered(d);
+
+	sq_outbuf_printf(out, "squiblyd %s, %s for ", SQD_VERSION, sqd_daemon_phase(d));
+	put_since(out, (now.mono_ns - d->began.mono_ns) / 1000000);
+	sq_outbuf_put(out, SQ_SV(" since "));
+	put_date(out, d->began.wall_us);
+	sq_outbuf_putc(out, '\n');
+	put_verdict(d, complete, out);
+	sqd_status_rules(d, out);
+	put_inputs(d, out);
+	for (size_t i = 0; i < sqd_status_accounts(d); i++) {
+		struct sqd_account a;
+
+		sqd_status_account(d, i, &a);
+		put_account(out, &a);
+	}
+	if (unanswered)
+		sq_outbuf_printf(out,
+		                 "\n%llu records wait for their answer until an output has sent "
+		                 "their alerts\n",
+		                 (unsigned long long)unanswered);
+}
