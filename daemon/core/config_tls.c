@@ -41,9 +41,15 @@ static int client_wants(const struct sqd_config_item *item, struct sq_err *err)
 	return tls.on;
 }
 
+/* Does it accept connections? An input that connects (kafka) has the options of a client. */
+static bool serves(const struct sqd_config_item *item, bool input)
+{
+	return input && !sqd_config_row(item, "tls");
+}
+
 int sqd_config_wants_tls(const struct sqd_config_item *item, bool input, struct sq_err *err)
 {
-	if (input)
+	if (serves(item, input))
 		return server_of(item) ? sq_tls_server_wanted(server_of(item), err) : 0;
 	return client_wants(item, err);
 }
@@ -63,8 +69,8 @@ static void check_item(const struct sqd_config *cfg, const struct sqd_config_ite
 		where = parts.shown; /* the rest may be a secret */
 	if (sqd_config_wants_tls(item, input, &err) <= 0)
 		return; /* what is wrong with its keys was said when they were read */
-	ctx = input ? sq_tls_server_new(server_of(item), &err)
-	            : sq_tls_client_new(client_of(item), &err);
+	ctx = serves(item, input) ? sq_tls_server_new(server_of(item), &err)
+	                          : sq_tls_client_new(client_of(item), &err);
 	if (!ctx)
 		sq_diag_add(diags, SQ_DIAG_ERROR, file, 0, 0, "%s %s: %s", kind, where ? where : "",
 		            err.text);

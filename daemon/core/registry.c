@@ -6,6 +6,7 @@
 #include "daemon/input/udp.h"
 #include "daemon/output/elasticsearch.h"
 #include "daemon/output/file.h"
+#include "daemon/output/kafka.h"
 #include "daemon/output/lumberjack.h"
 #include "daemon/output/tcp.h"
 #include "daemon/output/udp.h"
@@ -19,6 +20,7 @@ const struct sqd_output_ops *const sqd_output_kinds[] = {
 	&sqd_output_tcp,
 	&sqd_output_udp,
 	&sqd_output_elasticsearch,
+	&sqd_output_kafka,
 	&sqd_output_lumberjack,
 	NULL,
 };

@@ -16,7 +16,8 @@ ONLY = {"uv.h": ("daemon/",), "hs.h": ("lib/rules/hsdb.c",), "hs/": ("lib/rules/
         "yajl/": ("lib/text/json.c",), "yaml.h": ("lib/text/yaml.c",), "pcre2.h": ("lib/rules/regex.c",),
         "zlib.h": ("lib/wire/gelf.c", "lib/wire/lumber_out.c", "lib/wire/unpack.c", "cli/"), "zstd.h": ("lib/wire/unpack.c", "cli/"),
         "isa-l": ("lib/wire/gzip.c", "lib/wire/unpack.c"), "http_parser.h": ("lib/wire/http.c",), "llhttp.h": ("lib/wire/http.c",), "openssl/": ("lib/host/tls",), "uthash.h": ("lib/", "daemon/"),
-        "curl/": ("daemon/output/http_client.c",)}
+        "curl/": ("daemon/output/http_client.c",),
+        "librdkafka/": ("daemon/base/kafka.c", "daemon/input/kafka", "daemon/output/kafka")}
 
 # lib/ below lib/host is pure: no I/O, no threads, no clock.
 IMPURE = {"unistd.h", "fcntl.h", "pthread.h", "threads.h", "sys/socket.h", "sys/stat.h", "dirent.h",

@@ -1,0 +1,74 @@
+/* What the two files of the Kafka output share: kafka.c has a client of the cluster, kafka_send.c
+ * gives it messages and hears what became of them. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "daemon/output/kafka.h"
+
+enum {
+	SQD_KAFKA_SENDS = 64, /* that are not answered, at one time */
+};
+
+enum sqd_kafka_out_state { KAFKA_IDLE, KAFKA_UP, KAFKA_ENDING };
+
+struct sqd_kafka_given {
+	struct sq_sv bytes;
+	size_t at;     /* so many of them are with librdkafka, or parked */
+	uint32_t open; /* messages that are not done with */
+};
+
+enum sqd_kafka_fate {
+	KAFKA_AGAIN,
+	KAFKA_ALONE,  /* nothing else under way */
+	KAFKA_REFUSED /* to be told when its send is the oldest */
+};
+
+/* A message that came back. */
+struct sqd_kafka_parked {
+	const char *head;
+	enum sqd_kafka_fate what;
+	rd_kafka_resp_err_t why;
+};
+
+struct sqd_kafka_output {
+	struct sqd_output base;
+	struct sqd_kafka client;
+	enum sqd_kafka_out_state state;
+	bool started, closing;
+	bool wanted;     /* send() said -EAGAIN */
+	bool reopen_due; /* begin anew when nothing is under way */
+	bool broken;     /* nothing will work any more: begin anew */
+	struct rd_kafka_topic_s *topic;
+	struct sqd_kafka_given sends[SQD_KAFKA_SENDS];
+	uint32_t first, n;  /* of sends: a ring */
+	uint32_t in_flight; /* messages that librdkafka has */
+	struct sqd_kafka_parked *parked;
+	uint32_t n_parked, cap_parked;
+	const char *alone; /* the message that is tried by itself */
+	uv_timer_t timer;  /* until the next attempt */
+	uint64_t retry_ms, random;
+	struct sqd_log_limit limit;
+};
+
+static inline const struct sqd_output_kafka_cfg *sqd_kafka_out_cfg(const struct sqd_kafka_output *o)
+{
+	return o->base.cfg;
+}
+
+/** In a while; longer each time, until something is delivered. */
+void sqd_kafka_out_later(struct sqd_kafka_output *o);
+
+/** All that can be done now. Calls out: the last thing that is done. */
+void sqd_kafka_out_go_on(struct sqd_kafka_output *o);
+
+/** Take what librdkafka has to say. */
+void sqd_kafka_out_take(struct sqd_kafka_output *o);
+
+int sqd_kafka_out_send(struct sqd_kafka_output *o, struct sq_sv bytes) SQ_MUST_CHECK;
+
+/** Begin to end the client; all sends that are not answered are void once it has ended. */
+void sqd_kafka_out_end(struct sqd_kafka_output *o);
+
+/** The timer of sqd_kafka_out_later(). */
+void sqd_kafka_out_on_timer(uv_timer_t *t);

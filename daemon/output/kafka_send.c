@@ -1,0 +1,351 @@
+/* Messages of the Kafka output: given, reported, tried again, refused. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/output/kafka_private.h"
+
+enum { ID_TEXT = 32 };
+
+static struct sqd_kafka_given *send_at(struct sqd_kafka_output *o, uint32_t i)
+{
+	return &o->sends[(o->first + i) % SQD_KAFKA_SENDS];
+}
+
+/* The send that a message belongs to. Reports come nearly in order: it is among the first. */
+static struct sqd_kafka_given *send_of(struct sqd_kafka_output *o, const char *head)
+{
+	for (uint32_t i = 0; i < o->n; i++) {
+		struct sqd_kafka_given *g = send_at(o, i);
+
+		if (head >= g->bytes.p && head < g->bytes.p + g->bytes.n)
+			return g;
+	}
+	sq_assert(!"a message of a send");
+	return NULL;
+}
+
+static struct sqd_message message_at(const char *at)
+{
+	struct sqd_message_head head;
+
+	memcpy(&head, at, sizeof(head)); /* it is not aligned */
+	at += sizeof(head);
+	return (struct sqd_message){ .key = { at, head.n_key },
+		                     .text = { at + head.n_key, head.n },
+		                     .id = { head.id[0], head.id[1] } };
+}
+
+static size_t bytes_of(const struct sqd_message *m)
+{
+	return sizeof(struct sqd_message_head) + m->key.n + m->text.n;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------- */
+
+/* xorshift64: chance enough that many of us do not come again at the same moment. */
+static uint64_t any(struct sqd_kafka_output *o)
+{
+	o->random ^= o->random << 13;
+	o->random ^= o->random >> 7;
+	o->random ^= o->random << 17;
+	return o->random;
+}
+
+void sqd_kafka_out_later(struct sqd_kafka_output *o)
+{
+	uint64_t max = sqd_kafka_out_cfg(o)->kafka.retry_max;
+	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
+
+	if (uv_is_active((uv_handle_t *)&o->timer))
+		return;
+	(void)uv_timer_start(&o->timer, sqd_kafka_out_on_timer, wait, 0);
+	o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
+}
+
+static void hold_up(struct sqd_kafka_output *o, rd_kafka_resp_err_t why)
+{
+	if (why == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_fatal_error(o->client.rk, NULL, 0)) {
+		o->broken = true;
+		return;
+	}
+	sqd_log_limited(&o->limit, SQD_LOG_WARNING, "%s: %s; retrying", o->base.name,
+	                rd_kafka_err2str(why));
+	o->client.failing = true; /* so that the end of it is told */
+	sqd_kafka_out_later(o);
+}
+
+/* ---- messages that came back ------------------------------------------------------------- */
+
+static void park(struct sqd_kafka_output *o, const char *head, enum sqd_kafka_fate what,
+                 rd_kafka_resp_err_t why)
+{
+	if (o->n_parked == o->cap_parked) {
+		uint32_t cap = o->cap_parked ? 2 * o->cap_parked : 64;
+		struct sqd_kafka_parked *more = reallocarray(o->parked, cap, sizeof(*more));
+
+		if (!more) {
+			sqd_log(SQD_LOG_ERROR, "%s: out of memory; beginning anew", o->base.name);
+			o->broken = true;
+			return;
+		}
+		o->parked = more;
+		o->cap_parked = cap;
+	}
+	o->parked[o->n_parked++] =
+		(struct sqd_kafka_parked){ .head = head, .what = what, .why = why };
+	sqd_kafka_again(&o->client); /* we may be inside of send(), which answers nothing */
+}
+
+static void unpark(struct sqd_kafka_output *o, uint32_t i)
+{
+	o->n_parked--;
+	memmove(o->parked + i, o->parked + i + 1, (o->n_parked - i) * sizeof(*o->parked));
+}
+
+static bool any_parked(const struct sqd_kafka_output *o, enum sqd_kafka_fate what)
+{
+	for (uint32_t i = 0; i < o->n_parked; i++)
+		if (o->parked[i].what == what)
+			return true;
+	return false;
+}
+
+/* Is it the message, or one of its batch, that a broker will never take? */
+static bool fault_of_message(rd_kafka_resp_err_t why)
+{
+	return why == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+	       why == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+	       why == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
+	       why == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
+	       why == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ||
+	       why == RD_KAFKA_RESP_ERR_POLICY_VIOLATION;
+}
+
+static void came_back(struct sqd_kafka_output *o, const char *head, rd_kafka_resp_err_t why,
+                      bool was_alone)
+{
+	if (fault_of_message(why)) {
+		park(o, head, was_alone ? KAFKA_REFUSED : KAFKA_ALONE, why);
+		return;
+	}
+	hold_up(o, why);
+	park(o, head, KAFKA_AGAIN, why);
+}
+
+/* A report: the message is delivered, or will not be by itself. */
+static void report(struct sqd_kafka_output *o, const rd_kafka_message_t *m)
+{
+	const char *head = m->_private;
+	bool was_alone = o->alone == head;
+
+	o->in_flight--;
+	if (was_alone)
+		o->alone = NULL;
+	if (m->err) {
+		came_back(o, head, m->err, was_alone);
+		return;
+	}
+	send_of(o, head)->open--;
+	o->retry_ms = sqd_kafka_out_cfg(o)->kafka.retry_min;
+	sqd_kafka_mended(&o->client);
+}
+
+/* ---- giving ------------------------------------------------------------------------------ */
+
+/* librdkafka only reads what it is given without RD_KAFKA_MSG_F_FREE; its types do not say so. */
+static void *unconst(const char *p)
+{
+	void *q;
+
+	memcpy(&q, &p, sizeof(q));
+	return q;
+}
+
+static void format_id(const uint64_t id[2], char to[ID_TEXT + 1])
+{
+	snprintf(to, ID_TEXT + 1, "%016" PRIx64 "%016" PRIx64, id[0], id[1]);
+}
+
+static rd_kafka_resp_err_t produce(struct sqd_kafka_output *o, const char *head)
+{
+	struct sqd_message m = message_at(head);
+	char id[ID_TEXT + 1];
+	rd_kafka_vu_t vus[6] = {
+		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = o->topic },
+		{ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0 },
+		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = unconst(head) },
+		{ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { unconst(m.text.p), m.text.n } },
+	};
+	size_t n = 4;
+	rd_kafka_error_t *error;
+	rd_kafka_resp_err_t err;
+
+	if (m.key.n)
+		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
+			                    .u.mem = { unconst(m.key.p), m.key.n } };
+	if (m.id[0] | m.id[1]) {
+		format_id(m.id, id);
+		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADER,
+			                    .u.header = { "squibly-id", id, ID_TEXT } };
+	}
+	error = rd_kafka_produceva(o->client.rk, vus, n);
+	if (!error) {
+		o->in_flight++;
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
+	err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return err;
+}
+
+/* What has come back and waited. Alone means that nothing else is under way. */
+static void give_parked(struct sqd_kafka_output *o)
+{
+	uint32_t i = 0;
+
+	while (i < o->n_parked && !o->alone) {
+		struct sqd_kafka_parked p = o->parked[i];
+		rd_kafka_resp_err_t err;
+
+		if (p.what == KAFKA_REFUSED || (p.what == KAFKA_ALONE && o->in_flight)) {
+			i++;
+			continue;
+		}
+		err = produce(o, p.head);
+		if (fault_of_message(err)) {
+			o->parked[i++].what = KAFKA_REFUSED;
+			continue;
+		}
+		if (err && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			hold_up(o, err);
+		if (err)
+			return;
+		unpark(o, i);
+		if (p.what == KAFKA_ALONE)
+			o->alone = p.head;
+	}
+}
+
+/* On in the newest send. Not past what has to be tried again, so that order is kept as far as that
+ * goes. */
+static void give(struct sqd_kafka_output *o)
+{
+	struct sqd_kafka_given *g = o->n ? send_at(o, o->n - 1) : NULL;
+
+	if (uv_is_active((uv_handle_t *)&o->timer))
+		return;
+	if (o->n_parked)
+		give_parked(o);
+	if (o->alone || any_parked(o, KAFKA_AGAIN) || any_parked(o, KAFKA_ALONE))
+		return;
+	while (g && g->at < g->bytes.n && !o->broken) {
+		const char *head = g->bytes.p + g->at;
+		struct sqd_message m = message_at(head);
+		rd_kafka_resp_err_t err = produce(o, head);
+
+		if (fault_of_message(err))
+			park(o, head, KAFKA_REFUSED, err);
+		else if (err && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			hold_up(o, err);
+		if (err && !fault_of_message(err))
+			return;
+		g->open++;
+		g->at += bytes_of(&m);
+	}
+}
+
+/* ---- answering --------------------------------------------------------------------------- */
+
+static void refuse(struct sqd_kafka_output *o, struct sqd_kafka_given *g)
+{
+	uint32_t i = 0;
+
+	while (i < o->n_parked) {
+		struct sqd_kafka_parked p = o->parked[i];
+		struct sqd_message m;
+
+		if (p.what != KAFKA_REFUSED || p.head < g->bytes.p ||
+		    p.head >= g->bytes.p + g->bytes.n) {
+			i++;
+			continue;
+		}
+		unpark(o, i);
+		g->open--;
+		m = message_at(p.head);
+		o->base.refused(&o->base, &m, rd_kafka_err2str(p.why));
+	}
+}
+
+static bool can_take(const struct sqd_kafka_output *o)
+{
+	const struct sqd_kafka_given *g =
+		o->n ? &o->sends[(o->first + o->n - 1) % SQD_KAFKA_SENDS] : NULL;
+
+	return o->state == KAFKA_UP && !o->closing && !o->reopen_due && !o->broken &&
+	       o->n < SQD_KAFKA_SENDS && (!g || g->at == g->bytes.n);
+}
+
+void sqd_kafka_out_end(struct sqd_kafka_output *o)
+{
+	o->state = KAFKA_ENDING;
+	rd_kafka_topic_destroy(o->topic);
+	o->topic = NULL;
+	sqd_kafka_end(&o->client, true);
+}
+
+/* All that can be done now. Calls out: nothing is done after it. */
+void sqd_kafka_out_go_on(struct sqd_kafka_output *o)
+{
+	if (o->state == KAFKA_UP && !o->broken && !o->closing)
+		give(o);
+	while (o->n && o->state == KAFKA_UP) {
+		struct sqd_kafka_given *g = send_at(o, 0);
+
+		refuse(o, g);
+		if (g->at < g->bytes.n || g->open)
+			break;
+		o->first = (o->first + 1) % SQD_KAFKA_SENDS;
+		o->n--;
+		o->base.sent(&o->base, 0); /* it may call send() or close() */
+	}
+	if (o->state != KAFKA_UP || o->closing)
+		return;
+	if (o->broken || (o->reopen_due && !o->n)) {
+		sqd_kafka_out_end(o);
+		return;
+	}
+	if (o->wanted && can_take(o)) {
+		o->wanted = false;
+		o->base.ready(&o->base);
+	}
+}
+
+void sqd_kafka_out_take(struct sqd_kafka_output *o)
+{
+	rd_kafka_event_t *ev;
+
+	while ((ev = sqd_kafka_next(&o->client))) {
+		const rd_kafka_message_t *m;
+
+		if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
+			o->broken = true;
+		while ((m = rd_kafka_event_message_next(ev)))
+			report(o, m);
+		rd_kafka_event_destroy(ev);
+	}
+}
+
+int sqd_kafka_out_send(struct sqd_kafka_output *o, struct sq_sv bytes)
+{
+	if (!can_take(o)) {
+		o->wanted = true;
+		return -EAGAIN;
+	}
+	*send_at(o, o->n++) = (struct sqd_kafka_given){ .bytes = bytes };
+	give(o);
+	if (o->broken)
+		sqd_kafka_again(&o->client);
+	return 0;
+}
