@@ -36,6 +36,7 @@ struct sqd_output_common {
 	int record;     /* enum sqd_record */
 	uint32_t sample;
 	struct sq_opt_strs drop_fields, keep_fields;
+	uint32_t rate_limit; /* messages a second; 0: none */
 };
 
 /** One entry of a list, filled by one table. */

@@ -64,7 +64,7 @@ void sqd_config_help(struct sq_outbuf *out)
 		help_kind(sqd_output_kinds[i]->kind, sqd_output_common_opts,
 		          sqd_output_kinds[i]->opts, out);
 	sq_outbuf_put(out, SQ_SV("\n# Where malformed records are kept, with their peer and the "
-	                         "reason: one file of\n# JSON lines. Without a path they are only "
-	                         "counted.\n#dead_letter:\n"));
+	                         "reason, and what receivers\n# refuse for good: one file of JSON "
+	                         "lines. Without a path they are only counted.\n#dead_letter:\n"));
 	sq_opt_help(sqd_dead_letter_kind->opts, 2, out);
 }

@@ -174,6 +174,8 @@ const struct sq_opt sqd_output_common_opts[] = {
 	  .doc = "Memory for alerts that wait for this output." },
 	{ "when_full", SQ_OPT_ENUM,  SQD_OUTPUT_AT(when_full), .enums = when_full, .def = "block",
 	  .doc = "When the queue is full: let inputs wait, or drop and count the newest alert." },
+	{ "rate_limit", SQ_OPT_U32,  SQD_OUTPUT_AT(rate_limit), .min = 0, .max = 10000000, .def = "0",
+	  .doc = "Messages a second that this output is given at most; the rest waits in the queue. 0 means no limit." },
 	{ "forward",   SQ_OPT_ENUM,  SQD_OUTPUT_AT(forward), .enums = forwards, .def = "alerts",
 	  .doc = "What is sent here: alerts, or in place of them the records themselves, byte for byte: all, those that "
 		 "a rule of min_level or above matched, or the others (clean)." },

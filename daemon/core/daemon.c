@@ -149,9 +149,13 @@ static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
 	d->forwarded = calloc(list->n + 1, sizeof(*d->forwarded));
 	if (!d->queues || !d->forwarded)
 		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
-	for (; d->n_outputs < list->n && !r; d->n_outputs += !r)
-		r = start_output(d, &list->items[d->n_outputs],
-		                 list->items[d->n_outputs].output->queue, err);
+	for (; d->n_outputs < list->n && !r; d->n_outputs += !r) {
+		const struct sqd_output_common *c = list->items[d->n_outputs].output;
+
+		r = start_output(d, &list->items[d->n_outputs], c->queue, err);
+		if (!r)
+			sqd_outqueue_limit(d->queues[d->n_outputs], c->rate_limit);
+	}
 	if (!r && d->cfg->dead_letter.common)
 		r = sq_err_wrap(err,
 		                start_output(d, &d->cfg->dead_letter,
@@ -208,6 +212,9 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			await(d, routes[i].queue, true);
 	if (opts.dead_letters)
 		await(d, opts.dead_letters, false);
+	sqd_refusals_init(&d->refusals, opts.dead_letters);
+	for (size_t i = 0; i < d->n_outputs; i++)
+		sqd_refusals_watch(&d->refusals, d->queues[i]);
 	d->router = routes ? sqd_router_new(&opts) : NULL;
 	free(routes);
 	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");

@@ -13,6 +13,7 @@
 #include "daemon/core/control.h"
 #include "daemon/core/reload.h"
 #include "daemon/flow/ioloop.h"
+#include "daemon/flow/refusals.h"
 
 enum sqd_phase {
 	SQD_STARTING,
@@ -51,6 +52,7 @@ struct sqd_daemon {
 	struct sqd_sievebox sieves;   /* of the newest rules */
 	struct sq_siphash_key secret; /* what senders must not foresee depends on it */
 	struct sqd_router *router;
+	struct sqd_refusals refusals;
 	struct sqd_reload *reload;
 	struct sqd_rules_info rules;
 	int64_t rules_at, refused_at; /* when they were taken up, others refused; 0: never */

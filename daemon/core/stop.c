@@ -185,6 +185,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_free(d->queues[i]);
 	sqd_control_free(d->control);
+	sqd_refusals_fini(&d->refusals);
 	sqd_settling_free(d->settling);
 	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);

@@ -243,8 +243,12 @@ static void on_refused(struct sqd_output *out, const struct sqd_message *m, cons
 	struct sqd_outqueue *q = out->ctx;
 
 	oldest(q)->refused++;
-	if (q->on_refused)
-		q->on_refused(q->refused_ctx, out, m, why);
+	if (!q->on_refused)
+		return;
+	if (q->on_refused(q->refused_ctx, out, m, why))
+		q->counts.refused_kept++;
+	else
+		q->counts.refused_lost++;
 }
 
 static void on_ready(struct sqd_output *out)

@@ -279,7 +279,7 @@ struct refusals {
 	char last[64];
 };
 
-static void note_refusal(void *ctx, const struct sqd_output *out, const struct sqd_message *m,
+static bool note_refusal(void *ctx, const struct sqd_output *out, const struct sqd_message *m,
                          const char *why)
 {
 	struct refusals *r = ctx;
@@ -287,6 +287,7 @@ static void note_refusal(void *ctx, const struct sqd_output *out, const struct s
 	assert_string_equal(out->name, "fake");
 	r->n++;
 	snprintf(r->last, sizeof(r->last), "%.*s: %s", (int)m->text.n, m->text.p, why);
+	return r->n > 1;
 }
 
 static void what_is_refused_is_counted_once_and_told(void **state)
@@ -309,6 +310,8 @@ static void what_is_refused_is_counted_once_and_told(void **state)
 	fake_drain(f);
 	assert_int_equal(told.n, 2);
 	assert_int_equal(sqd_outqueue_counts(q)->dropped_refused, 1);
+	assert_int_equal(sqd_outqueue_counts(q)->refused_kept, 1);
+	assert_int_equal(sqd_outqueue_counts(q)->refused_lost, 1);
 	assert_int_equal(sqd_outqueue_counts(q)->sent, 1);
 	fake_end(f, q);
 }
