@@ -2,7 +2,9 @@
 import json
 import os
 import socket
+import struct
 import tempfile
+import threading
 import time
 
 from harness import LONG, Case, attack, eventually, main, ordinary
@@ -49,6 +51,70 @@ class Away(Case):
         eventually("all alerts at the other", lambda: len(up.lines) == 200)
         self.assertEqual(hosts(up.alerts()), wanted(range(200)))
         d.stop()
+
+
+class Burst(Case):
+    """Many alerts at once: more than one piece of the queue, and more than what is given at one time."""
+    ALERTS = 100_000 if LONG else 5_000
+
+    @staticmethod
+    def burst(d, begin, end):
+        d.send(b"".join(attack(n) for n in range(begin, end)))
+
+    def test_all_alerts_of_a_burst_arrive_once_and_in_order(self):
+        up = self.upstream()
+        d = self.daemon(upstream=up)
+        self.burst(d, 0, self.ALERTS)
+        eventually(lambda: f"{self.ALERTS} alerts, {len(up.lines)} are there",
+                   lambda: len(up.lines) >= self.ALERTS)
+        self.assertEqual(hosts(up.alerts()), wanted(range(self.ALERTS)))
+        self.assert_stops(d, self.ALERTS)
+
+    def test_a_connection_that_breaks_loses_none_and_repeats_only_what_it_had_not_acknowledged(self):
+        third = self.ALERTS // 3
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            d = self.daemon(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{port}\n    retry_min: 10ms\n")
+            sender = threading.Thread(target=self.burst, args=(d, 0, third))
+            sender.start()
+            first = self.take(server, third)
+            sender.join()
+            sender = threading.Thread(target=self.burst, args=(d, third, self.ALERTS))
+            sender.start()
+            up = self.take_all(server, self.ALERTS)
+            sender.join()
+        self.assertEqual(first, wanted(range(third)))
+        begin = int(up[0].partition("-")[2].partition(".")[0])
+        self.assertLessEqual(begin, third)
+        self.assertEqual(up, wanted(range(begin, self.ALERTS)))
+        self.assert_stops(d, self.ALERTS)
+
+    @staticmethod
+    def names(data):
+        return [json.loads(line)["host"]["name"] for line in data.split(b"\n")[:-1]]
+
+    def take(self, server, lines):
+        """So many alerts, all that there are, of one connection; then a reset."""
+        server.settimeout(60)
+        s, data = server.accept()[0], b""
+        with s:
+            s.settimeout(60)
+            while data.count(b"\n") < lines:
+                data += s.recv(1 << 16)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return self.names(data)
+
+    def take_all(self, server, last):
+        """The alerts of the next connection until the last one is there; it stays open."""
+        s, data, tail = server.accept()[0], [], b""
+        self.addCleanup(s.close)
+        s.settimeout(60)
+        end = f'"ws-{last - 1}.corp.example"'.encode()
+        while end not in tail or not tail.endswith(b"\n"):
+            data.append(s.recv(1 << 20))
+            self.assertTrue(data[-1], "closed before the end")
+            tail = tail[-8192:] + data[-1]
+        return self.names(b"".join(data))
 
 
 class Full(Case):

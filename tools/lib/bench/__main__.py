@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 
+import alerts
 import attack
 import daemon
 import latency
@@ -19,7 +20,7 @@ import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "pass", "attack", "rules", "connections", "latency", "udp",
+         "recv", "pass", "attack", "alerts", "rules", "connections", "latency", "udp",
          "idle10k")
 
 
@@ -54,6 +55,7 @@ def main():
             "recv": lambda: receive.recv(corpus, size, events, folder),
             "pass": lambda: passing.passing(corpus, events, folder),
             "attack": lambda: attack.attack(corpus, folder),
+            "alerts": lambda: alerts.alerts(folder),
             "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
             "latency": lambda: latency.latency(corpus, folder),
