@@ -32,10 +32,7 @@ static bool on_refused(void *ctx, const struct sqd_output *out, const struct sqd
 {
 	struct sqd_refusals *r = ctx;
 	struct sqd_message line;
-	char text[512];
 
-	sqd_log_limited(&r->limit, SQD_LOG_WARNING, "%s: refused for good: %s; dropped", out->name,
-	                sqd_log_text(sq_sv_of(why), text));
 	if (!r->dead_letters)
 		return false;
 	sq_outbuf_reset(&r->line);

@@ -7,13 +7,11 @@
  */
 #pragma once
 
-#include "daemon/base/log.h"
 #include "daemon/flow/outqueue.h"
 
 struct sqd_refusals {
-	struct sqd_outqueue *dead_letters; /* NULL: none; what is refused is counted and logged */
+	struct sqd_outqueue *dead_letters; /* NULL: none; what is refused is only counted */
 	struct sq_outbuf line;
-	struct sqd_log_limit limit;
 };
 
 /** Keeps `dead_letters`. */
