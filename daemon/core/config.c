@@ -44,9 +44,9 @@ static bool absent(const struct sq_yaml *y)
 /* The sections that are there once. */
 static int read_sections(const struct loader *l, const struct sq_yaml *root)
 {
-	static const char *const lists[] = { "rules",   "fold",        "deduplicate",
-		                             "limits",  "control",     "inputs",
-		                             "outputs", "dead_letter", NULL };
+	static const char *const lists[] = { "rules",   "fold",   "deduplicate", "limits",
+		                             "control", "inputs", "outputs",     "dead_letter",
+		                             "lookups", NULL };
 
 	for (const struct sqd_config_section *s = sqd_config_sections; s->table; s++) {
 		const struct sq_yaml *map = s->key ? sq_yaml_get(root, s->key) : root;
@@ -428,6 +428,9 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 		r = read_list(l, inputs, true);
 	if (!r && !absent(outputs) && !l->cfg->outputs.items)
 		r = read_list(l, outputs, false);
+	if (!r && !absent(sq_yaml_get(root, "lookups")))
+		r = sqd_config_read_lookups(l->cfg, &(struct sqd_config_place){ l->file, l->diags },
+		                            sq_yaml_get(root, "lookups"));
 	if (!r)
 		r = read_dead_letter(l, sq_yaml_get(root, "dead_letter"));
 	return r;
@@ -527,6 +530,9 @@ void sqd_config_fini(struct sqd_config *cfg)
 		sqd_config_item_fini(&cfg->inputs.items[i]);
 	for (size_t i = 0; i < cfg->outputs.n; i++)
 		sqd_config_item_fini(&cfg->outputs.items[i]);
+	for (size_t i = 0; i < cfg->lookups.n; i++)
+		sqd_config_item_fini(&cfg->lookups.items[i]);
+	free(cfg->lookups.items);
 	sqd_config_item_fini(&cfg->dead_letter);
 	free(cfg->inputs.items);
 	free(cfg->outputs.items);

@@ -8,6 +8,7 @@
 
 #include "daemon/core/registry.h"
 #include "daemon/flow/router.h"
+#include "lib/engine/lookup.h"
 #include "lib/engine/verdict.h"
 
 /** Which records are read. */
@@ -90,6 +91,7 @@ struct sqd_config {
 	uint32_t control_connections;
 	uint64_t control_timeout_ms;
 
+	struct sqd_config_list lookups; /* struct sqd_lookup_cfg */
 	struct sqd_config_list inputs, outputs;
 	struct sqd_config_item dead_letter; /* common NULL: none */
 
@@ -97,6 +99,20 @@ struct sqd_config {
 	struct sq_view views[SQ_VIEWS];
 	uint32_t n_views;
 };
+
+/** A table of what the site knows. */
+struct sqd_lookup_cfg {
+	char *name, *path, *column;
+	struct sq_opt_strs columns;
+	int key; /* enum sq_lookup_key */
+	uint32_t rows;
+	uint64_t memory;
+};
+
+/** Read the files of all tables. Any thread. @return 0 and one reference in `*ret`; -EINVAL and
+ *  others: see `diags`, which has every mistake of every file's first bad row */
+int sqd_lookups_load(const struct sqd_config *cfg, struct sq_lookups **ret,
+                     struct sq_diags *diags) SQ_MUST_CHECK;
 
 /** What the command line says in place of the file. */
 struct sqd_config_override {

@@ -17,6 +17,10 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out)
 			sq_outbuf_printf(out, "%s:\n", s->key);
 		sq_opt_print(s->table, cfg, s->key ? 2 : 0, out);
 	}
+	if (cfg->lookups.n)
+		sq_outbuf_put(out, SQ_SV("lookups:\n"));
+	for (size_t i = 0; i < cfg->lookups.n; i++)
+		print_item(&cfg->lookups.items[i], out);
 	sq_outbuf_put(out, SQ_SV("inputs:\n"));
 	for (size_t i = 0; i < cfg->inputs.n; i++)
 		print_item(&cfg->inputs.items[i], out);
@@ -63,6 +67,9 @@ void sqd_config_help(struct sq_outbuf *out)
 	for (size_t i = 0; sqd_output_kinds[i]; i++)
 		help_kind(sqd_output_kinds[i]->kind, sqd_output_common_opts,
 		          sqd_output_kinds[i]->opts, out);
+	sq_outbuf_put(out, SQ_SV("\n# What the site knows of its hosts and networks, added to "
+	                         "alerts: at most 16 tables.\n#lookups:\n  #- name: assets\n"));
+	sq_opt_help(sqd_lookup_opts + 1, 4, out);
 	sq_outbuf_put(out, SQ_SV("\n# Where malformed records are kept, with their peer and the "
 	                         "reason, and what receivers\n# refuse for good: one file of JSON "
 	                         "lines. Without a path they are only counted.\n#dead_letter:\n"));

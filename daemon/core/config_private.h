@@ -43,5 +43,11 @@ struct sqd_config_place {
 void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_output_common *out);
 
+extern const struct sq_opt sqd_lookup_opts[];
+
+/** Fill cfg->lookups. @return 0, also with findings; -ENOMEM */
+int sqd_config_read_lookups(struct sqd_config *cfg, const struct sqd_config_place *at,
+                            const struct sq_yaml *list) SQ_MUST_CHECK;
+
 /** Fill cfg->views. @return 0, or -E2BIG: outputs want records in too many ways */
 int sqd_config_make_views(struct sqd_config *cfg) SQ_MUST_CHECK;

@@ -83,6 +83,10 @@ static void check_item(const struct sqd_config *cfg, const struct sqd_config_ite
 int sqd_config_check_files(const struct sqd_config *cfg, struct sq_diags *diags)
 {
 	size_t errors = diags->errors;
+	struct sq_lookups *lookups = NULL;
+
+	if (sqd_lookups_load(cfg, &lookups, diags) == 0)
+		sq_lookups_unref(lookups);
 
 	for (size_t i = 0; i < cfg->inputs.n; i++)
 		check_item(cfg, &cfg->inputs.items[i], true, diags);

@@ -13,6 +13,7 @@ struct attempt {
 	struct sq_sieve *sieve;  /* theirs; NULL: every record is read */
 	unsigned n;
 	struct sqd_rules_info info;
+	bool lookups_refused; /* the old ones are used */
 	struct sq_diags diags;
 	struct sq_err err;
 	int result;
@@ -22,7 +23,8 @@ struct sqd_reload {
 	struct sqd_reload_opts opts;
 	enum state state;
 	bool again, closing;
-	uint64_t generation; /* of the rules loaded last */
+	uint64_t generation;        /* of the rules loaded last */
+	struct sq_lookups *lookups; /* of the last files that were good */
 	struct attempt try;
 	struct sq_err why; /* the last one was refused */
 	uv_work_t work;
@@ -88,6 +90,24 @@ static void attempt_fini(struct attempt *t)
 	*t = (struct attempt){ 0 };
 }
 
+/* At the start they must be good; later, what cannot be read leaves the old ones in force. While a
+ * load goes on nobody else looks at r->lookups. */
+static int load_lookups(struct sqd_reload *r, struct attempt *t)
+{
+	struct sq_lookups *l = NULL;
+	int e = sqd_lookups_load(r->opts.cfg, &l, &t->diags);
+
+	if (e < 0 && !r->lookups)
+		return t->diags.errors ? sq_diags_to_err(&t->diags, &t->err)
+		                       : sq_err_set(&t->err, e, "lookups: %s", sq_strerror(e));
+	t->lookups_refused = e < 0;
+	if (!e) {
+		sq_lookups_unref(r->lookups);
+		r->lookups = l;
+	}
+	return 0;
+}
+
 /* Everything that takes time or can fail. */
 static int attempt_run(struct sqd_reload *r, struct attempt *t)
 {
@@ -95,8 +115,13 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t)
 	struct sq_ruleset *rs = NULL;
 	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
 
-	if (e < 0)
+	if (!e)
+		e = load_lookups(r, t);
+	if (e < 0) {
+		sq_ruleset_unref(rs);
 		return e;
+	}
+	opts.lookups = r->lookups;
 	t->info.generation = r->generation;
 	t->gears = calloc(t->n, sizeof(struct sqd_gear *));
 	if (!opts.validate_all) {
@@ -157,6 +182,7 @@ static void reload_end(struct sqd_reload *r)
 	void *ctx = r->closed_ctx;
 
 	attempt_fini(&r->try);
+	sq_lookups_unref(r->lookups);
 	free(r);
 	closed(ctx);
 }
@@ -170,6 +196,10 @@ static void on_worked(uv_work_t *work, int status)
 		return;
 	}
 	sqd_diags_log(&r->try.diags);
+	if (r->try.lookups_refused) {
+		r->opts.totals->lookups_refused++;
+		sqd_log(SQD_LOG_ERROR, "new lookup tables refused, the old ones stay");
+	}
 	if (status < 0 || r->try.result < 0) {
 		r->opts.totals->reloads_failed++;
 		r->why = r->try.err;

@@ -85,6 +85,7 @@
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \
 	X(reloads,             INFO, "Rule sets taken up after the first")                             \
+	X(lookups_refused,     INFO, "Times that a lookup table could not be read anew; the old ones stayed") \
 	X(reloads_failed,      INFO, "Rule sets refused; the old one stayed")
 /* clang-format on */
 

@@ -9,6 +9,7 @@
 #include "lib/base/time.h"
 #include "lib/engine/alert_texts.h"
 #include "lib/engine/event_id.h"
+#include "lib/engine/lookup.h"
 #include "lib/model/batch.h"
 #include "lib/rules/matcher.h"
 
@@ -34,6 +35,7 @@ struct sq_alert {
 	const char *peer;                   /* where the record came from; NULL or "" = not said */
 	const struct sq_identity *identity; /* who sent it, as was proved; NULL: nothing was */
 	const struct sq_alert_texts *texts; /* of the rule set; NULL: encode the rule anew */
+	const struct sq_lookups *lookups;   /* what is known of host and peer; NULL: nothing */
 	struct sq_alert_shared *shared;     /* NULL: of this event there is no more to come */
 	struct sq_now now;
 	uint64_t id[2], event_id[2]; /* see event_id.h; zero: not told */

@@ -472,6 +472,7 @@ static void write_facts(struct sq_jsonw *w, const struct sq_alert *al,
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
 	sq_alert_write_flags(w, al->event->flags);
 	sq_alert_write_derived(w, al);
+	sq_lookups_write(al->lookups, f->host, sq_sv_of(al->peer ? al->peer : ""), w);
 }
 
 /* What each alert of an event says alike: number `i` of such parts, which leaves `depth` objects

@@ -38,6 +38,7 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	reader.want_all = reader.want_all || sq_ruleset_wants_all(rs);
 	pl->rules = sq_ruleset_ref(rs);
 	pl->opts = *opts;
+	pl->opts.lookups = sq_lookups_ref(opts->lookups);
 	pl->opts.sieve = opts->validate_all ? NULL : sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
@@ -67,6 +68,7 @@ void sq_pipeline_free(struct sq_pipeline *pl)
 	sq_reader_free(pl->reader);
 	sq_ruleset_unref(pl->rules);
 	sq_sieve_unref(pl->opts.sieve);
+	sq_lookups_unref(pl->opts.lookups);
 	free(pl);
 }
 
@@ -156,6 +158,7 @@ static uint32_t encode_hits(const struct run *r, const struct sq_event *ev,
 			.peer = r->origin->peer,
 			.identity = r->origin->identity,
 			.texts = pl->texts,
+			.lookups = pl->opts.lookups,
 			.shared = effort == WHOLE ? &shared : NULL,
 			.now = r->now,
 			.without_original =
@@ -205,6 +208,7 @@ static uint32_t encode_less(const struct run *r, const struct sq_event *ev,
 static struct sq_verdict_source source_of(const struct run *r)
 {
 	return (struct sq_verdict_source){ .rules = r->pl->rules,
+		                           .lookups = r->pl->opts.lookups,
 		                           .texts = r->pl->texts,
 		                           .peer = r->origin->peer,
 		                           .identity = r->origin->identity,

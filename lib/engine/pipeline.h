@@ -28,6 +28,7 @@ struct sq_pipeline_opts {
 	struct sq_siphash_key secret; /* of those keys, and of the records that are checked */
 	struct sq_oracle_opts check;  /* a sample of the records, by the slow way (oracle.h) */
 	struct sq_sieve *sieve;       /* of the rule set, referenced; NULL: every record is read */
+	struct sq_lookups *lookups;   /* referenced; NULL: none */
 	bool validate_all;            /* use no sieve: every record is read */
 	bool derive_all; /* make every derived field of every event, for who looks at them */
 };

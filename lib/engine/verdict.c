@@ -73,13 +73,15 @@ static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from,
 	sq_jsonw_member(w, "event_id", (struct sq_sv){ text, sizeof(text) });
 }
 
-static void write_event(struct sq_jsonw *w, const struct sq_event *ev)
+static void write_event(struct sq_jsonw *w, const struct sq_verdict_source *from,
+                        const struct sq_event *ev)
 {
 	const struct sq_alert al = { .event = ev, .value_max = VALUE_MAX };
 
 	sq_jsonw_member(w, "shape", sq_sv_of(ev->shape ? ev->shape : ""));
 	sq_alert_write_flags(w, ev->flags);
 	sq_alert_write_derived(w, &al);
+	sq_lookups_write(from->lookups, sq_event_get(ev, SQ_F_COMPUTER), sq_sv_of(from->peer), w);
 	sq_jsonw_key(w, "rules");
 	sq_jsonw_array(w);
 }
@@ -94,7 +96,7 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 	sq_verdict_identify(v, ev);
 	if (!v->rules) {
 		write_head(&w, from, v->id);
-		write_event(&w, ev);
+		write_event(&w, from, ev);
 	}
 	for (uint32_t i = 0; i < hits->n; i++) {
 		uint32_t number = hits->list[i].rule;

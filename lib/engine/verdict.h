@@ -29,6 +29,7 @@ bool sq_view_eq(const struct sq_view *a, const struct sq_view *b);
 struct sq_verdict_source {
 	const struct sq_ruleset *rules;
 	const struct sq_alert_texts *texts;
+	const struct sq_lookups *lookups;   /* NULL: none */
 	const char *peer;                   /* "" = not said */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
 	struct sq_now now;

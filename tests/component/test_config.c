@@ -273,6 +273,7 @@ static void the_examples_are_good(void **state)
 		                             "conf/examples/enrichment.yaml",
 		                             "conf/examples/http.yaml",
 		                             "conf/examples/inline.yaml",
+		                             "conf/examples/lookups.yaml",
 		                             "conf/examples/pipeline.yaml",
 		                             "conf/examples/sockets.yaml",
 		                             "conf/examples/tls.yaml" };
