@@ -16,7 +16,7 @@ enum { CLI_OK = 0, CLI_FOUND = 1, CLI_FAILED = 2 };
 /** A subcommand: `argv[0]` is its own name. */
 typedef int cli_command_fn(int argc, char **argv);
 
-cli_command_fn cli_scan, cli_check, cli_test, cli_explain, cli_send, cli_status;
+cli_command_fn cli_scan, cli_check, cli_test, cli_explain, cli_send, cli_spool, cli_status;
 
 /** "squibly: ..." on standard error. @return CLI_FAILED */
 int cli_fail(const char *fmt, ...) SQ_PRINTF(1, 2);

@@ -16,6 +16,7 @@ static const struct command {
 	{ "test", cli_test, "Run rules against the events that lie beside them" },
 	{ "explain", cli_explain, "Tell why rules match an event, or do not" },
 	{ "send", cli_send, "Replay the records of a file over TCP, UDP, Beats, HTTP; TLS" },
+	{ "spool", cli_spool, "Look into the spool of an output, check it, empty it" },
 	{ "status", cli_status, "Ask the running squiblyd whether all is accounted for" },
 };
 

@@ -278,6 +278,8 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	check_rotation(l, map, item);
+	if (!input)
+		sqd_config_check_spool(&l->cfg->outputs, item, map, l->file, l->diags);
 	return 0;
 }
 

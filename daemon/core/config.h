@@ -20,6 +20,9 @@ enum sqd_verdict_on { SQD_VERDICT_MATCHED, SQD_VERDICT_ALL };
 /** How a forwarded record is written. */
 enum sqd_record { SQD_RECORD_ORIGINAL, SQD_RECORD_JSON };
 
+/** Where what waits for an output is kept. */
+enum sqd_durability { SQD_DURABILITY_MEMORY, SQD_DURABILITY_SPOOL };
+
 /** Options that every input has. */
 struct sqd_input_common {
 	char *type;
@@ -38,6 +41,10 @@ struct sqd_output_common {
 	uint32_t sample;
 	struct sq_opt_strs drop_fields, keep_fields;
 	uint32_t rate_limit; /* messages a second; 0: none */
+	int durability;      /* enum sqd_durability */
+	char *spool;         /* folder, or NULL */
+	uint64_t spool_size; /* bytes */
+	uint64_t spool_interval_ms;
 };
 
 /** One entry of a list, filled by one table. */

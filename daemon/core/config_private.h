@@ -51,3 +51,8 @@ int sqd_config_read_lookups(struct sqd_config *cfg, const struct sqd_config_plac
 
 /** Fill cfg->views. @return 0, or -E2BIG: outputs want records in too many ways */
 int sqd_config_make_views(struct sqd_config *cfg) SQ_MUST_CHECK;
+
+/** What can be known of the spool of an output, beside those before it in the list. */
+void sqd_config_check_spool(const struct sqd_config_list *outputs,
+                            const struct sqd_config_item *item, const struct sq_yaml *map,
+                            const char *file, struct sq_diags *diags);

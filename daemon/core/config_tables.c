@@ -33,6 +33,13 @@ static const struct sq_opt_enum levels[] = {
 static const struct sq_opt_enum when_full[] = {
 	{ "block", SQD_FULL_BLOCK },
 	{ "drop_newest", SQD_FULL_DROP_NEWEST },
+	{ "drop_oldest", SQD_FULL_DROP_OLDEST },
+	{ 0 },
+};
+
+static const struct sq_opt_enum durability[] = {
+	{ "memory", SQD_DURABILITY_MEMORY },
+	{ "spool", SQD_DURABILITY_SPOOL },
 	{ 0 },
 };
 
@@ -173,7 +180,8 @@ const struct sq_opt sqd_output_common_opts[] = {
 	{ "queue",     SQ_OPT_BYTES, SQD_OUTPUT_AT(queue), .min = 65536, .max = (uint64_t)16 << 30, .def = "64MiB",
 	  .doc = "Memory for alerts that wait for this output." },
 	{ "when_full", SQ_OPT_ENUM,  SQD_OUTPUT_AT(when_full), .enums = when_full, .def = "block",
-	  .doc = "When the queue is full: let inputs wait, or drop and count the newest alert." },
+	  .doc = "When the queue, or the spool, is full: let inputs wait, or drop and count the newest alert, or, with a "
+		 "spool, the oldest." },
 	{ "rate_limit", SQ_OPT_U32,  SQD_OUTPUT_AT(rate_limit), .min = 0, .max = 10000000, .def = "0",
 	  .doc = "Messages a second that this output is given at most; the rest waits in the queue. 0 means no limit." },
 	{ "forward",   SQ_OPT_ENUM,  SQD_OUTPUT_AT(forward), .enums = forwards, .def = "alerts",
@@ -191,6 +199,15 @@ const struct sq_opt sqd_output_common_opts[] = {
 	  .doc = "Members that are left out of forwarded JSON, as in [Message, event.original]." },
 	{ "keep_fields", SQ_OPT_STRS, SQD_OUTPUT_AT(keep_fields),
 	  .doc = "The only members that forwarded JSON keeps." },
+	{ "durability", SQ_OPT_ENUM, SQD_OUTPUT_AT(durability), .enums = durability, .def = "memory",
+	  .doc = "Where alerts wait for this output: in memory, which a kill of the daemon ends, or in a spool on disk, "
+		 "and what is acknowledged to a sender is committed there." },
+	{ "spool",     SQ_OPT_STR,   SQD_OUTPUT_AT(spool),
+	  .doc = "Folder of the spool, for this output alone; its parent must be there." },
+	{ "spool_size", SQ_OPT_BYTES, SQD_OUTPUT_AT(spool_size), .min = 16 << 20, .max = (uint64_t)1 << 44, .def = "1GiB",
+	  .doc = "Largest that the file of the spool may become; alerts have seven eighths of it." },
+	{ "spool_interval", SQ_OPT_MSEC, SQD_OUTPUT_AT(spool_interval_ms), .min = 0, .max = 10000, .def = "5ms",
+	  .doc = "How long alerts gather for one commit." },
 	{ 0 }
 };
 /* clang-format on */

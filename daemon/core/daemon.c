@@ -140,6 +140,20 @@ static int start_output(struct sqd_daemon *d, const struct sqd_config_item *item
 	return out->ops->start(out, err);
 }
 
+/* Before the first alert, so that what an earlier process has left comes first. */
+static int start_spool(struct sqd_outqueue *q, const struct sqd_output_common *c,
+                       struct sq_err *err)
+{
+	const struct sqd_outqueue_spool opts = {
+		.dir = c->spool,
+		.size = c->spool_size,
+		.interval_ms = c->spool_interval_ms,
+		.drop_oldest = c->when_full == SQD_FULL_DROP_OLDEST,
+	};
+
+	return c->durability == SQD_DURABILITY_SPOOL ? sqd_outqueue_spool(q, &opts, err) : 0;
+}
+
 static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
 {
 	const struct sqd_config_list *list = &d->cfg->outputs;
@@ -155,6 +169,8 @@ static int start_outputs(struct sqd_daemon *d, struct sq_err *err)
 		r = start_output(d, &list->items[d->n_outputs], c->queue, err);
 		if (!r)
 			sqd_outqueue_limit(d->queues[d->n_outputs], c->rate_limit);
+		if (!r)
+			r = start_spool(d->queues[d->n_outputs], c, err);
 	}
 	if (!r && d->cfg->dead_letter.common)
 		r = sq_err_wrap(err,
@@ -206,9 +222,11 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 			.view = c->forward ? sqd_config_view(cfg, &cfg->outputs.items[i]) : 0,
 		};
 	}
-	/* What may be dropped when a queue is full holds up nobody's answer. */
+	/* What may be dropped when a queue is full holds up nobody's answer, but for the disk that
+	 * it goes to. */
 	for (size_t i = 0; routes && i < d->n_outputs; i++)
-		if (routes[i].when_full == SQD_FULL_BLOCK)
+		if (routes[i].when_full == SQD_FULL_BLOCK ||
+		    cfg->outputs.items[i].output->durability == SQD_DURABILITY_SPOOL)
 			await(d, routes[i].queue, true);
 	if (opts.dead_letters)
 		await(d, opts.dead_letters, false);

@@ -102,7 +102,7 @@ static void append(struct sqd_piece *p, struct sq_sv bytes)
 	p->len += (uint32_t)bytes.n;
 }
 
-int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
+int sqd_outqueue_put(struct sqd_outqueue *q, const struct sqd_message *m)
 {
 	char prefix[PREFIX_MAX_BYTES];
 	size_t n_prefix = frame_prefix(q, m, prefix);
@@ -134,11 +134,21 @@ int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
 	p->ends[p->n++] = p->len;
 	q->bytes += need;
 	q->taken += need;
-	q->counts.queued++;
 	if (q->bytes > q->counts.high_water)
 		q->counts.high_water = q->bytes;
 	sqd_outqueue_pump(q);
 	return 0;
+}
+
+int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
+{
+	int r;
+
+	if (q->spool)
+		return sqd_outspool_push(q, m);
+	r = sqd_outqueue_put(q, m);
+	q->counts.queued += !r;
+	return r;
 }
 
 bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m)
@@ -197,12 +207,12 @@ void sqd_outqueue_on_refused(struct sqd_outqueue *q, sqd_outqueue_refused_fn *on
 
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q)
 {
-	return q->bytes > q->max / 4 * 3;
+	return q->spool ? !sqd_outspool_roomy(q) : q->bytes > q->max / 4 * 3;
 }
 
 bool sqd_outqueue_empty(const struct sqd_outqueue *q)
 {
-	return !q->bytes;
+	return q->spool ? sqd_outspool_settled(q) : !q->bytes;
 }
 
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q)
@@ -222,18 +232,20 @@ uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q)
 
 uint64_t sqd_outqueue_taken(const struct sqd_outqueue *q)
 {
-	return q->taken;
+	return q->spool ? sqd_outspool_taken(q) : q->taken;
 }
 
 uint64_t sqd_outqueue_passed(const struct sqd_outqueue *q)
 {
-	return q->taken - q->bytes;
+	return q->spool ? sqd_outspool_passed(q) : q->taken - q->bytes;
 }
 
 uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q)
 {
 	uint64_t sum = 0;
 
+	if (q->spool)
+		return sqd_outspool_waiting(q);
 	if (q->closed)
 		return 0; /* they are counted as dropped */
 	for (const struct sqd_piece *p = q->first; p; p = p->next)
@@ -245,14 +257,26 @@ static void part_closed(struct sqd_outqueue *q)
 {
 	if (--q->open)
 		return;
-	q->counts.dropped_shutdown += sqd_outqueue_waiting(q);
+	if (!q->spool) /* there it stays, for the next */
+		q->counts.dropped_shutdown += sqd_outqueue_waiting(q);
 	q->closed = true;
 	q->on_closed(q->closed_ctx); /* last: it may free us */
 }
 
+static void on_spool_closed(void *ctx)
+{
+	part_closed(ctx);
+}
+
 static void on_output_closed(struct sqd_output *out)
 {
-	part_closed(out->ctx);
+	struct sqd_outqueue *q = out->ctx;
+
+	/* Only now is it known how far it has come. */
+	if (q->spool)
+		sqd_outspool_close(q, on_spool_closed);
+	else
+		part_closed(q);
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -282,6 +306,7 @@ void sqd_outqueue_free(struct sqd_outqueue *q)
 	sq_assert(q->closed);
 	while (q->first)
 		sqd_outqueue_drop_piece(q);
+	sqd_outspool_free(q);
 	free(q->spare);
 	free(q->out);
 	free(q);
@@ -328,4 +353,6 @@ void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sq
 	};
 
 	sqd_metrics_add(m, rows, SQ_LEN(rows));
+	if (q->spool)
+		sqd_outspool_metrics(q, m);
 }

@@ -46,6 +46,24 @@ struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max);
  *  in the queue. 0: no limit. Once, before the first push; `out` has its loop. */
 void sqd_outqueue_limit(struct sqd_outqueue *q, uint64_t per_second);
 
+/** How messages are kept on disk; see daemon/flow/spooler.h. */
+struct sqd_outqueue_spool {
+	const char *dir;
+	uint64_t size;        /* largest that its file may become, bytes */
+	uint64_t interval_ms; /* between commits */
+	bool drop_oldest;     /* when full */
+};
+
+/**
+ * Keep messages in a spool: one is taken when it is in memory, and has passed when it is committed
+ * or delivered, whichever is first; `taken` and `passed` count messages then. What does not fit
+ * into the memory is read back from the spool, and what a process before us has left comes first,
+ * in order. When we end, what is committed stays for the next.
+ * Once, before the first push. @return 0, -EBUSY: another process has it, other errno with `err`
+ */
+int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *opts,
+                       struct sq_err *err) SQ_MUST_CHECK;
+
 /** Who is told that there is room again after a push was refused, and whenever the queue has become
  *  empty. May push. */
 void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), void *ctx);
@@ -89,7 +107,7 @@ void sqd_outqueue_close(struct sqd_outqueue *q, void (*closed)(void *ctx), void 
 /** Free a closed queue and its output. */
 void sqd_outqueue_free(struct sqd_outqueue *q);
 
-/** Messages that are here now. */
+/** Messages that are here now, in the spool too. */
 uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q);
 
 /** Add the counters to `m`. `held`: how many are still with who gives to the queue. */

@@ -38,6 +38,8 @@ struct sqd_rate {
 	uv_timer_t timer;
 };
 
+struct sqd_outspool;
+
 struct sqd_outqueue {
 	struct sqd_output *out;
 	uint64_t max, bytes;
@@ -48,9 +50,11 @@ struct sqd_outqueue {
 	struct sqd_flight flights[SQD_OUTPUT_SENDS];
 	unsigned first_flight, n_flights;
 	struct sqd_rate rate;
-	bool busy;    /* send() said -EAGAIN: an answer or `ready` will come */
-	bool refused; /* a push was refused since the last on_room */
-	bool gone;    /* the output said SQD_OUTPUT_GONE */
+	struct sqd_outspool *spool; /* NULL: all is in memory alone */
+	uint64_t done; /* messages that have left the memory, whatever has become of them */
+	bool busy;     /* send() said -EAGAIN: an answer or `ready` will come */
+	bool refused;  /* a push was refused since the last on_room */
+	bool gone;     /* the output said SQD_OUTPUT_GONE */
 	bool closing, closed;
 	unsigned open; /* the output, and the timer if there is one: not closed yet */
 	struct sqd_outqueue_counts counts;
@@ -72,3 +76,24 @@ void sqd_outqueue_pump(struct sqd_outqueue *q);
 
 /** Become the callbacks of the output. */
 void sqd_outqueue_connect(struct sqd_outqueue *q);
+
+/** Copy one message into the memory and give it to the output. As sqd_outqueue_push(). */
+int sqd_outqueue_put(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
+
+/** Tell who waits for what has passed, and who waits for room. The second is to be the last that is
+ *  done: it may push, or begin to end us. */
+void sqd_outqueue_tell_passed(struct sqd_outqueue *q);
+void sqd_outqueue_tell_room(struct sqd_outqueue *q);
+
+/* outqueue_spool.c: what is different when messages go to the disk first. */
+int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
+/** Messages have left the memory, or there is room in it. */
+void sqd_outspool_progress(struct sqd_outqueue *q);
+bool sqd_outspool_roomy(const struct sqd_outqueue *q);
+bool sqd_outspool_settled(const struct sqd_outqueue *q);
+uint64_t sqd_outspool_taken(const struct sqd_outqueue *q);
+uint64_t sqd_outspool_passed(const struct sqd_outqueue *q);
+void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx));
+void sqd_outspool_free(struct sqd_outqueue *q);
+uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q);
+void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m);

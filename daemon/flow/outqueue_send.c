@@ -105,6 +105,7 @@ static void consume(struct sqd_outqueue *q, const struct sqd_flight *f)
 	p->at += f->bytes;
 	p->n_sent += f->messages;
 	q->bytes -= f->bytes;
+	q->done += f->messages;
 	sq_assert(p->at <= p->given && p->n_sent <= p->n_given);
 	if (p->n_sent < p->n)
 		return;
@@ -141,6 +142,7 @@ static void lose_all(struct sqd_outqueue *q)
 	q->n_flights = 0;
 	while (q->first) {
 		q->counts.dropped_gone += q->first->n - q->first->n_sent;
+		q->done += q->first->n - q->first->n_sent;
 		sqd_outqueue_drop_piece(q);
 	}
 	q->bytes = 0;
@@ -175,19 +177,21 @@ void sqd_outqueue_pump(struct sqd_outqueue *q)
 
 /* ---- what the output says ---- */
 
-static void tell_room(struct sqd_outqueue *q)
+void sqd_outqueue_tell_room(struct sqd_outqueue *q)
 {
-	if (!q->on_room || q->closing || (q->bytes && !q->refused))
+	if (!q->on_room || q->closing || (!sqd_outqueue_empty(q) && !q->refused))
 		return;
 	/* Room for one more is not enough to wake somebody up; a quarter is. */
-	if (q->bytes > q->max / 4 * 3)
+	if (sqd_outqueue_nearly_full(q))
 		return;
 	q->refused = false;
 	q->on_room(q->room_ctx);
 }
 
-static void tell_passed(struct sqd_outqueue *q)
+void sqd_outqueue_tell_passed(struct sqd_outqueue *q)
 {
+	if (q->spool)
+		sqd_outspool_progress(q);
 	if (q->on_passed)
 		q->on_passed(q->passed_ctx);
 }
@@ -198,7 +202,7 @@ static void on_tokens(uv_timer_t *t)
 
 	q->rate.holding = false;
 	sqd_outqueue_pump(q);
-	tell_passed(q); /* of what was too long */
+	sqd_outqueue_tell_passed(q); /* of what was too long */
 }
 
 static void count_sent(struct sqd_outqueue *q, const struct sqd_flight *f)
@@ -233,8 +237,8 @@ static void on_sent(struct sqd_output *out, int status)
 		take_back(q);
 	}
 	sqd_outqueue_pump(q);
-	tell_passed(q);
-	tell_room(q); /* last: it may push, or begin to end us */
+	sqd_outqueue_tell_passed(q);
+	sqd_outqueue_tell_room(q); /* last: it may push, or begin to end us */
 }
 
 /* It is counted when its send is answered: until then it may yet be given again. */
@@ -257,7 +261,7 @@ static void on_ready(struct sqd_output *out)
 
 	q->busy = false;
 	sqd_outqueue_pump(q);
-	tell_passed(q); /* of what was too long */
+	sqd_outqueue_tell_passed(q); /* of what was too long */
 }
 
 void sqd_outqueue_connect(struct sqd_outqueue *q)

@@ -27,7 +27,8 @@
 
 struct sqd_router;
 
-enum sqd_when_full { SQD_FULL_BLOCK, SQD_FULL_DROP_NEWEST };
+/** SQD_FULL_DROP_OLDEST is what a queue with a spool does by itself: until it has, it is full. */
+enum sqd_when_full { SQD_FULL_BLOCK, SQD_FULL_DROP_NEWEST, SQD_FULL_DROP_OLDEST };
 
 /** What of the records an output gets. */
 enum sqd_forward { SQD_FORWARD_ALERTS, SQD_FORWARD_ALL, SQD_FORWARD_MATCHED, SQD_FORWARD_CLEAN };

@@ -13,7 +13,7 @@ RANK = {"lib/base": 0, "lib/text": 1, "lib/wire": 2, "lib/model": 3, "lib/derive
 
 # Replacing a library touches one file. (cli unpacks .gz and .zst files, which lib never sees.)
 ONLY = {"uv.h": ("daemon/",), "hs.h": ("lib/rules/hsdb.c",), "hs/": ("lib/rules/hsdb.c",),
-        "yajl/": ("lib/text/json.c",), "yaml.h": ("lib/text/yaml.c",), "pcre2.h": ("lib/rules/regex.c",),
+        "yajl/": ("lib/text/json.c",), "lmdb.h": ("lib/host/spool",), "yaml.h": ("lib/text/yaml.c",), "pcre2.h": ("lib/rules/regex.c",),
         "zlib.h": ("lib/wire/gelf.c", "lib/wire/lumber_out.c", "lib/wire/unpack.c", "cli/"), "zstd.h": ("lib/wire/unpack.c", "cli/"),
         "isa-l": ("lib/wire/gzip.c", "lib/wire/unpack.c"), "http_parser.h": ("lib/wire/http.c",), "llhttp.h": ("lib/wire/http.c",), "openssl/": ("lib/host/tls",), "uthash.h": ("lib/", "daemon/"),
         "curl/": ("daemon/output/http_client.c",),

@@ -1,0 +1,232 @@
+/* squibly spool: look into the spool of an output, check it, empty it.
+ *
+ * Looking is safe while squiblyd writes; checking and emptying want the spool for themselves.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "lib/host/spool.h"
+
+enum { SIZE_MORE = 64 << 20 };
+
+struct show {
+	uint64_t n, max, damaged, last;
+	bool numbers;
+};
+
+static void print_help(FILE *to)
+{
+	fputs("Usage: squibly spool list|show|verify|drain [OPTION]... DIR...\n\n"
+	      "  list     how much waits in each spool, and where it is\n"
+	      "  show     print what waits, one alert a line, oldest first\n"
+	      "  verify   read all of it and check every checksum; status 1 when something is damaged\n"
+	      "  drain    print what waits, then take it out of the spool\n\n"
+	      "  -n, --count=N   show at most N alerts\n"
+	      "  -l, --long      before each alert its number, its id, and what it is kept together by\n"
+	      "      --help\n\n"
+	      "DIR is the folder that `spool:` names. list and show may be used while squiblyd runs; verify\n"
+	      "and drain need it stopped.\n",
+	      to);
+}
+
+static int show_one(void *ctx, const struct sq_spool_record *r)
+{
+	struct show *w = ctx;
+
+	if (w->numbers)
+		printf("%llu %016llx%016llx %.*s\t", (unsigned long long)r->seq,
+		       (unsigned long long)r->id[0], (unsigned long long)r->id[1],
+		       SQ_SV_ARG(r->key));
+	(void)fwrite(r->text.p, 1, r->text.n, stdout); /* cli_finish() looks */
+	putchar('\n');
+	w->last = r->seq;
+	return ++w->n == w->max;
+}
+
+static int count_one(void *ctx, const struct sq_spool_record *r)
+{
+	struct show *w = ctx;
+
+	w->last = r->seq;
+	w->n++;
+	return 0;
+}
+
+static void tell_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
+{
+	struct show *w = ctx;
+
+	w->damaged++;
+	fprintf(stderr, "squibly: alert %llu is damaged (%zu bytes)\n", (unsigned long long)seq,
+	        bytes.n);
+}
+
+static uint64_t file_size(const char *dir)
+{
+	char path[4096];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static int open_to_read(const char *dir, struct sq_spool **ret)
+{
+	const struct sq_spool_opts opts = { .dir = dir, .read_only = true };
+	struct sq_err err = { 0 }, aside;
+
+	return sq_spool_open(&opts, ret, &aside, &err) < 0 ? cli_fail("%s", err.text) : CLI_OK;
+}
+
+static int list(const char *dir)
+{
+	struct show w = { 0 };
+	struct sq_err err = { 0 };
+	struct sq_spool *s;
+	int status = open_to_read(dir, &s);
+
+	if (status)
+		return status;
+	if (sq_spool_read(s, sq_spool_state(s)->cursor, count_one, tell_damaged, &w, &err) < 0)
+		status = cli_fail("%s", err.text);
+	else
+		printf("%s: %llu waiting, %llu of %llu bytes used, from number %llu on\n", dir,
+		       (unsigned long long)w.n, (unsigned long long)sq_spool_state(s)->used,
+		       (unsigned long long)file_size(dir),
+		       (unsigned long long)sq_spool_state(s)->cursor);
+	sq_spool_close(s);
+	return status ? status : w.damaged ? CLI_FOUND : CLI_OK;
+}
+
+static int show(const char *dir, struct show *w)
+{
+	struct sq_err err = { 0 };
+	struct sq_spool *s;
+	int status = open_to_read(dir, &s);
+
+	if (status)
+		return status;
+	if (sq_spool_read(s, sq_spool_state(s)->cursor, show_one, tell_damaged, w, &err) < 0)
+		status = cli_fail("%s", err.text);
+	sq_spool_close(s);
+	return status ? status : w->damaged ? CLI_FOUND : CLI_OK;
+}
+
+static int verify(const char *dir)
+{
+	struct show w = { 0 };
+	struct sq_err err = { 0 };
+	struct sq_spool *s;
+	int r = sq_spool_verify_dir(dir, &err), status;
+
+	if (r == -EUCLEAN) {
+		(void)cli_fail("%s", err.text);
+		return CLI_FOUND;
+	}
+	if (r < 0)
+		return cli_fail("%s", err.text);
+	status = open_to_read(dir, &s);
+	if (status)
+		return status;
+	if (sq_spool_read(s, 1, count_one, tell_damaged, &w, &err) < 0)
+		status = cli_fail("%s", err.text);
+	else if (!w.damaged)
+		printf("%s: %llu alerts, nothing is damaged\n", dir, (unsigned long long)w.n);
+	sq_spool_close(s);
+	return status ? status : w.damaged ? CLI_FOUND : CLI_OK;
+}
+
+/* Nothing is taken out that has not been written. */
+static int take_out(struct sq_spool *s, uint64_t cursor)
+{
+	struct sq_err err = { 0 };
+	int r, more;
+
+	do {
+		r = sq_spool_begin(s, &err);
+		more = r < 0 ? r : sq_spool_trim(s, cursor, &err);
+		r = more < 0 ? more : sq_spool_commit(s, &err);
+	} while (!r && more > 0);
+	return r < 0 ? cli_fail("%s; alerts that were printed are there still", err.text) : CLI_OK;
+}
+
+static int drain(const char *dir, struct show *w)
+{
+	const struct sq_spool_opts opts = { .dir = dir, .size = file_size(dir) + SIZE_MORE };
+	struct sq_err err = { 0 }, aside;
+	struct sq_spool *s;
+	int status;
+
+	if (!file_size(dir))
+		return cli_fail("%s: no spool", dir);
+	if (sq_spool_open(&opts, &s, &aside, &err) < 0)
+		return cli_fail("%s", err.text);
+	if (aside.code)
+		fprintf(stderr, "squibly: %s\n", aside.text);
+	w->max = 0;
+	if (sq_spool_read(s, sq_spool_state(s)->cursor, show_one, tell_damaged, w, &err) < 0)
+		status = cli_fail("%s", err.text);
+	else
+		status = cli_finish(CLI_OK);
+	if (!status && w->damaged)
+		status = cli_fail("%s: nothing is taken out, since some of it is damaged", dir);
+	if (!status && w->n)
+		status = take_out(s, w->last + 1);
+	sq_spool_close(s);
+	return status ? status : aside.code ? CLI_FOUND : CLI_OK;
+}
+
+static int run(const char *what, const char *dir, struct show *w)
+{
+	if (strcmp(what, "list") == 0)
+		return list(dir);
+	if (strcmp(what, "show") == 0)
+		return show(dir, w);
+	if (strcmp(what, "verify") == 0)
+		return verify(dir);
+	return drain(dir, w);
+}
+
+int cli_spool(int argc, char **argv)
+{
+	static const struct option options[] = { { "count", required_argument, NULL, 'n' },
+		                                 { "long", no_argument, NULL, 'l' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { 0 } };
+	static const char *const words[] = { "list", "show", "verify", "drain" };
+	struct show w = { 0 };
+	const char *what = NULL;
+	int c, status = CLI_OK;
+
+	while ((c = getopt_long(argc, argv, ":n:l", options, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			if (!sq_sv_to_u64(sq_sv_of(optarg), &w.max) || !w.max)
+				return cli_usage("spool", "-n wants a number, not \"%s\"", optarg);
+			break;
+		case 'l':
+			w.numbers = true;
+			break;
+		case 'h':
+			print_help(stdout);
+			return cli_finish(CLI_OK);
+		default:
+			return cli_bad_option("spool", c, argv);
+		}
+	}
+	for (size_t i = 0; optind < argc && i < SQ_LEN(words); i++)
+		if (strcmp(argv[optind], words[i]) == 0)
+			what = words[i];
+	if (!what)
+		return cli_usage("spool", "list, show, verify or drain?");
+	if (++optind == argc)
+		return cli_usage("spool", "which spool? Its folder is missing");
+	for (; optind < argc; optind++) {
+		int r = run(what, argv[optind], &w);
+
+		status = r > status ? r : status;
+	}
+	return cli_finish(status);
+}

@@ -1,0 +1,306 @@
+/* The queue in front of a spool. Every message has a number there. The memory holds those from the
+ * cursor on, as far as there is room; behind them lies what the disk alone has:
+ *
+ *   delivered | in memory, being sent | on disk | gathered, not durable yet |
+ *           cursor                 behind     durable                     next
+ *
+ * As long as nothing is on disk alone (behind == next), a message goes to the memory as it goes to
+ * the spool, and is often delivered before its commit: then it is never written. Otherwise it is
+ * read back when there is room, and after a restart all begins that way.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/flow/outqueue_private.h"
+#include "daemon/flow/spooler.h"
+
+enum {
+	RUNS = 64,
+	MEMORY_MIN_BYTES = 64 * 1024,
+	DROP_PART = 16, /* so much of the spool is dropped at a time */
+};
+
+/* Messages in memory whose numbers follow one another. */
+struct run {
+	uint64_t seq, n;
+};
+
+struct sqd_outspool {
+	struct sqd_spooler *spooler;
+	struct run runs[RUNS]; /* a ring */
+	unsigned first, n;
+	uint64_t behind; /* the number after the last in memory */
+	uint64_t done;   /* q->done as it was last looked at */
+	uint64_t memory; /* bytes that may gather */
+	uint64_t taken,
+		landed; /* messages pushed; those that no longer wait, with what was found */
+	uint64_t replayed;
+	uint64_t dropped; /* of what the spooler dropped, seen here */
+	uint64_t damaged;
+	bool drop_oldest, starved;
+	void (*closed)(void *ctx);
+};
+
+/* ---- what is in memory -------------------------------------------------------------------- */
+
+static bool room_for_run(const struct sqd_outspool *sp, uint64_t seq)
+{
+	const struct run *last = &sp->runs[(sp->first + sp->n + RUNS - 1) % RUNS];
+
+	return sp->n < RUNS || last->seq + last->n == seq;
+}
+
+static void note(struct sqd_outspool *sp, uint64_t seq)
+{
+	struct run *last = &sp->runs[(sp->first + sp->n + RUNS - 1) % RUNS];
+
+	if (sp->n && last->seq + last->n == seq)
+		last->n++;
+	else
+		sp->runs[(sp->first + sp->n++) % RUNS] = (struct run){ seq, 1 };
+}
+
+static void forget(struct sqd_outspool *sp, uint64_t n)
+{
+	sp->landed += n;
+	while (n) {
+		struct run *r = &sp->runs[sp->first];
+		uint64_t k = n < r->n ? n : r->n;
+
+		sq_assert(sp->n && k);
+		r->seq += k;
+		r->n -= k;
+		n -= k;
+		if (r->n)
+			return;
+		sp->first = (sp->first + 1) % RUNS;
+		sp->n--;
+	}
+}
+
+/* @return 0: it is in memory, or will never be and is counted; < 0: not now */
+static int take_in(struct sqd_outqueue *q, const struct sqd_message *m, uint64_t seq)
+{
+	struct sqd_outspool *sp = q->spool;
+	int r;
+
+	if (q->gone || !room_for_run(sp, seq))
+		return -ENOSPC;
+	r = sqd_outqueue_put(q, m);
+	if (!r)
+		note(sp, seq);
+	else if (r == -EMSGSIZE)
+		sp->landed++;
+	else
+		return r;
+	sp->behind = seq + 1;
+	return 0;
+}
+
+static int take_record(void *ctx, const struct sq_spool_record *r)
+{
+	struct sqd_outqueue *q = ctx;
+	struct sqd_message m = { .text = r->text, .id = { r->id[0], r->id[1] }, .key = r->key };
+	int e = take_in(q, &m, r->seq);
+
+	if (e)
+		return e;
+	q->spool->replayed++;
+	return 0;
+}
+
+static void refill(struct sqd_outqueue *q)
+{
+	struct sqd_outspool *sp = q->spool;
+
+	if (q->closing || q->gone || q->bytes > q->max / 2 || sp->n == RUNS)
+		return;
+	if (sp->behind < sqd_spooler_durable(sp->spooler))
+		sqd_spooler_load(sp->spooler, sp->behind, sp->memory);
+}
+
+void sqd_outspool_progress(struct sqd_outqueue *q)
+{
+	struct sqd_outspool *sp = q->spool;
+
+	forget(sp, q->done - sp->done);
+	sp->done = q->done;
+	sqd_spooler_delivered(sp->spooler, sp->n ? sp->runs[sp->first].seq : sp->behind);
+	refill(q);
+}
+
+/* ---- the spooler's side ------------------------------------------------------------------- */
+
+static void make_room(struct sqd_outqueue *q)
+{
+	struct sqd_outspool *sp = q->spool;
+	uint64_t max = sqd_spooler_max(sp->spooler);
+
+	if (sp->starved && sqd_spooler_roomy(sp->spooler))
+		sp->starved = false;
+	if (sp->starved && sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler))
+		sqd_spooler_drop(sp->spooler, sp->behind, max / DROP_PART);
+}
+
+static void on_moved(void *ctx)
+{
+	struct sqd_outqueue *q = ctx;
+	struct sqd_outspool *sp = q->spool;
+	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
+	uint64_t next;
+
+	if (sqd_spooler_take(sp->spooler, take_record, q, &next)) {
+		if (next > sp->behind)
+			sp->behind = next;
+		sqd_spooler_gathered(sp->spooler, take_record, q, &sp->behind);
+	}
+	if (sqd_spooler_dropped_to(sp->spooler) > sp->behind)
+		sp->behind = sqd_spooler_dropped_to(sp->spooler);
+	sp->landed += c->dropped - sp->dropped + c->damaged - sp->damaged;
+	sp->dropped = c->dropped;
+	sp->damaged = c->damaged;
+	make_room(q);
+	sqd_outqueue_tell_passed(q);
+	sqd_outqueue_tell_room(q);
+}
+
+int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m)
+{
+	struct sqd_outspool *sp = q->spool;
+	bool straight = sp->behind == sqd_spooler_next(sp->spooler);
+	uint64_t seq;
+	int r;
+
+	if (q->gone) {
+		q->counts.dropped_gone++;
+		return SQD_OUTPUT_GONE;
+	}
+	r = q->closing ? -ENOSPC : sqd_spooler_push(sp->spooler, m, &seq);
+	if (r == -EMSGSIZE)
+		q->counts.dropped_too_long++;
+	if (r == -ENOSPC) {
+		q->refused = true;
+		sp->starved = true;
+		make_room(q);
+	}
+	if (r < 0)
+		return r;
+	q->counts.queued++;
+	sp->taken++;
+	if (straight)
+		(void)take_in(q, m, seq); /* else it is read back */
+	return 0;
+}
+
+bool sqd_outspool_roomy(const struct sqd_outqueue *q)
+{
+	return sqd_spooler_roomy(q->spool->spooler);
+}
+
+/* All that it would lose is safe, and nobody is to answer just now. */
+bool sqd_outspool_settled(const struct sqd_outqueue *q)
+{
+	return sqd_outspool_passed(q) == sqd_outspool_taken(q) && !q->n_flights;
+}
+
+uint64_t sqd_outspool_taken(const struct sqd_outqueue *q)
+{
+	return sqd_spooler_next(q->spool->spooler);
+}
+
+uint64_t sqd_outspool_passed(const struct sqd_outqueue *q)
+{
+	return sqd_spooler_durable(q->spool->spooler);
+}
+
+uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q)
+{
+	const struct sqd_outspool *sp = q->spool;
+
+	return sqd_spooler_found(sp->spooler) + sp->taken - sp->landed;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *opts,
+                       struct sq_err *err)
+{
+	struct sqd_outspool *sp = calloc(1, sizeof(*sp));
+	int r;
+
+	sq_assert(!q->spool && !q->taken);
+	if (!sp)
+		return sq_err_set(err, -ENOMEM, "spool: out of memory");
+	/* So that what is dropped as the oldest is never all in memory, on its way. */
+	if (q->max > opts->size / 4)
+		q->max = opts->size / 4;
+	sp->memory = q->max / 4 < MEMORY_MIN_BYTES ? MEMORY_MIN_BYTES : q->max / 4;
+	sp->drop_oldest = opts->drop_oldest;
+	const struct sqd_spooler_opts o = { .loop = q->out->loop,
+		                            .name = q->out->name,
+		                            .dir = opts->dir,
+		                            .size = opts->size,
+		                            .interval_ms = opts->interval_ms,
+		                            .memory = sp->memory,
+		                            .moved = on_moved,
+		                            .ctx = q };
+
+	r = sqd_spooler_open(&o, &sp->spooler, err);
+	if (r < 0) {
+		free(sp);
+		return r;
+	}
+	q->spool = sp;
+	sp->behind = sqd_spooler_cursor(sp->spooler);
+	refill(q);
+	return 0;
+}
+
+static void on_spooler_closed(void *ctx)
+{
+	struct sqd_outqueue *q = ctx;
+	struct sqd_outspool *sp = q->spool;
+	uint64_t lost = sqd_outspool_taken(q) - sqd_outspool_passed(q);
+
+	q->counts.dropped_shutdown += lost;
+	sp->landed += lost;
+	sp->closed(q); /* last: it may free us */
+}
+
+void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx))
+{
+	sqd_outspool_progress(q);
+	q->spool->closed = closed;
+	sqd_spooler_close(q->spool->spooler, on_spooler_closed, q);
+}
+
+void sqd_outspool_free(struct sqd_outqueue *q)
+{
+	if (!q->spool)
+		return;
+	sqd_spooler_free(q->spool->spooler);
+	free(q->spool);
+	q->spool = NULL;
+}
+
+void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m)
+{
+	const struct sqd_outspool *sp = q->spool;
+	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
+	const struct sqd_metric rows[] = {
+		{ "found", sqd_spooler_found(sp->spooler),
+		  "Alerts that were in the spool at the start", true, SQD_CAME },
+		{ "dropped_oldest", sp->dropped, "Alerts dropped because the spool was full", false,
+		  SQD_DROPPED },
+		{ "dropped_damaged", sp->damaged,
+		  "Alerts in the spool that were damaged and set aside", false, SQD_DROPPED },
+		{ "spooled", c->spooled, "Alerts written to the spool" },
+		{ "replayed", sp->replayed, "Alerts read back from the spool" },
+		{ "spool_bytes", sqd_spooler_used(sp->spooler), "Bytes of the spool in use" },
+		{ "commits", c->commits, "Commits of the spool" },
+		{ "commit_failures", c->failures, "Commits that failed; they are made anew" },
+		{ "set_aside", c->set_aside, "Files of the spool that were damaged and set aside" },
+	};
+
+	sqd_metrics_add(m, rows, SQ_LEN(rows));
+}

@@ -1,0 +1,101 @@
+/* A crash-safe store of messages for one output: what is committed here survives the death of the
+ * process and, as far as fsync reaches, of the machine.
+ *
+ * One folder is one spool:
+ *	data.mdb   the messages by number, and the cursor: the first that is not delivered yet
+ *	lock.mdb   LMDB's own, so that `squibly spool` may read while the daemon writes
+ *	owner      locked by whoever writes; a second one is refused
+ *	data.mdb.damaged-TIME   a file that could not be trusted, set aside for a person
+ *
+ * How LMDB is used, and why: every commit is synced, data before the page that makes it valid (no
+ * NOSYNC, no NOMETASYNC). Pages are written, not mapped for writing (no WRITEMAP): a full disk is
+ *an error of write() then and not SIGBUS, and a stray pointer of ours cannot reach the file.
+ * Read-ahead stays on, since we read in order. Copy on write never touches the pages of the commit
+ * before, so a kill at any moment leaves that one.
+ *
+ * LMDB trusts its pages. So a file that was there before us is walked in full by a child process
+ * before we use it: whatever it meets there, a signal among them, costs the child alone.
+ *
+ * Each record has a checksum over all that it says. One thread at a time.
+ */
+#pragma once
+
+#include "lib/base/err.h"
+
+struct sq_spool;
+
+/** One message. The views are borrowed. */
+struct sq_spool_record {
+	uint64_t seq; /* from 1, ever growing, with gaps */
+	uint64_t id[2];
+	struct sq_sv key, text;
+};
+
+struct sq_spool_state {
+	uint64_t cursor;    /* the first that is not delivered */
+	uint64_t next;      /* of the next message */
+	uint64_t records;   /* in the file, delivered ones that are not trimmed yet among them */
+	uint64_t used;      /* bytes of the pages that hold them, as the file counts them */
+	uint64_t max;       /* of `used`; the file may be an eighth larger */
+	uint64_t file_size; /* largest that the file can become */
+};
+
+struct sq_spool_opts {
+	const char *dir; /* made when missing (not its parents) */
+	uint64_t size;   /* largest the file may become, bytes, 1 MiB at least */
+	bool read_only;  /* for tools: no owner, nothing is set aside, nothing is checked before */
+	bool trusted;    /* it was ours a moment ago: do not walk it */
+};
+
+/**
+ * Open. A file that cannot be trusted is set aside, and a new one begun: then `aside` says so.
+ * @param aside  not NULL; code is 0 when nothing was set aside
+ * @return 0; -EBUSY: another process has it; -ENOENT: read only and not there; other errno with
+ *         `err`
+ */
+int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struct sq_err *aside,
+                  struct sq_err *err) SQ_MUST_CHECK;
+void sq_spool_close(struct sq_spool *s);
+
+/** As of the last commit. */
+const struct sq_spool_state *sq_spool_state(const struct sq_spool *s);
+
+/**
+ * One commit: begin, put any number in growing order, trim, commit. An error of any of them ends
+ * the commit and none of its records is there.
+ * @return 0; -ENOSPC: the file has come to its largest, a later commit may succeed; any other
+ * errno: the disk has failed us, nothing of this commit is durable and nothing further may be
+ *         written: close
+ */
+int sq_spool_begin(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
+int sq_spool_put(struct sq_spool *s, const struct sq_spool_record *r,
+                 struct sq_err *err) SQ_MUST_CHECK;
+/** Move the cursor to `cursor` and take out what is before it, at most a few thousand a time: the
+ *  rest with the next commit. @return 1: something is left */
+int sq_spool_trim(struct sq_spool *s, uint64_t cursor, struct sq_err *err) SQ_MUST_CHECK;
+/** Take out the oldest from `from` on until `bytes` are free. `*ret_next`: the first that is left.
+ */
+int sq_spool_drop(struct sq_spool *s, uint64_t from, uint64_t bytes, uint64_t *ret_next,
+                  uint64_t *ret_n, struct sq_err *err) SQ_MUST_CHECK;
+int sq_spool_commit(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
+
+/** Given each record in order; borrowed until it returns. @return 0: go on; else stop */
+typedef int sq_spool_each_fn(void *ctx, const struct sq_spool_record *r);
+/** Given what has a wrong checksum or shape: its number and the bytes as they are. */
+typedef void sq_spool_damaged_fn(void *ctx, uint64_t seq, struct sq_sv bytes);
+
+/**
+ * Read what is committed, from `from` on. A damaged record is told and left out.
+ * @return what `each` stopped with; 0: at the end; negative errno with `err`
+ */
+int sq_spool_read(struct sq_spool *s, uint64_t from, sq_spool_each_fn *each,
+                  sq_spool_damaged_fn *damaged, void *ctx, struct sq_err *err) SQ_MUST_CHECK;
+
+/** Does the whole of the file add up: every page in use or free, every record where it belongs?
+ *  Meant for a process that may die of it. @return 0, -EUCLEAN with `err` */
+int sq_spool_verify(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
+
+/** The same of a whole spool that nobody writes, in a child process, so that nothing in it can end
+ *  us; it is locked meanwhile. @return 0; -EUCLEAN with why; -EBUSY: in use; other errno: it could
+ *  not be found out */
+int sq_spool_verify_dir(const char *dir, struct sq_err *err) SQ_MUST_CHECK;

@@ -1,0 +1,33 @@
+/* What the files of the spool share.
+ */
+#pragma once
+
+#include <lmdb.h>
+
+#include "lib/host/spool.h"
+
+struct sq_spool {
+	char *dir;
+	int owner; /* locked; -1: read only */
+	MDB_env *env;
+	MDB_dbi dbi;
+	MDB_txn *txn; /* of the commit under way */
+	struct sq_spool_state state, coming;
+};
+
+/** Walk the spool in `dir` in a child process. @return 0: as it should be; -EUCLEAN with why: not;
+ *  other errno: it could not be found out */
+int sq_spool_check(const char *dir, struct sq_err *err) SQ_MUST_CHECK;
+
+/** What LMDB said, as errno and words. */
+int sq_spool_fail(const struct sq_spool *s, struct sq_err *err, int e, const char *what);
+
+/** Bytes of the pages of the table, and its records. */
+uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret_records);
+
+/** What the last commit left. @return 0, MDB_NOTFOUND: nothing was ever committed; other: damaged
+ */
+int sq_spool_read_state(struct sq_spool *s, MDB_txn *txn) SQ_MUST_CHECK;
+
+/** Make the folder if need be, and lock it. @return 0, -EBUSY, other errno with `err` */
+int sq_spool_own(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;

@@ -1,0 +1,95 @@
+"""What is committed to a spool is delivered, whatever ends the daemon meanwhile."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+
+from harness import BUILD, DEADLINE, Case, attack, eventually, main
+
+
+def numbers(up):
+    """The hosts of the alerts, whole lines only."""
+    found = []
+    for line in list(up.lines):
+        try:
+            found.append(int(json.loads(line)["host"]["name"].split("-")[1].split(".")[0]))
+        except ValueError:
+            continue  # begun by one that was killed
+    return found
+
+
+class SpoolCase(Case):
+    MORE = ""
+
+    def start(self, up, port=0, more="", **named):
+        folder = named.get("folder") or getattr(self, "folder", None)
+        self.folder = folder or self.scratch()
+        named["folder"] = self.folder
+        d = self.daemon(f"inputs:\n  - type: http\n    listen: 127.0.0.1:{port}\n"
+                        f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
+                        f"    retry_min: 10ms\n    retry_max: 50ms\n    durability: spool\n"
+                        f"    spool: {self.folder}/spool\n{self.MORE}" + more, inputs=False, **named)
+        return d
+
+    def scratch(self):
+        import shutil
+        import tempfile
+        folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        return folder
+
+    def post(self, d, first, end):
+        """Gives whether it was answered with 200."""
+        c = http.client.HTTPConnection("127.0.0.1", d.port("http"), timeout=DEADLINE)
+        try:
+            c.request("POST", "/events", b"".join(attack(n) for n in range(first, end)))
+            answer = c.getresponse()
+            answer.read()
+            return answer.status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            c.close()
+
+    def assert_missing_none(self, up, wanted):
+        eventually("all alerts", lambda: not set(wanted) - set(numbers(up)))
+
+
+class Restart(SpoolCase):
+    def test_alerts_of_an_upstream_that_is_away_are_answered_and_survive_kill_9(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 300))
+        d.kill()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 300, 310))
+        d.kill()
+        up.start()
+        d = self.start(up)
+        self.assert_missing_none(up, range(310))
+        found = numbers(up)
+        self.assertEqual(sorted(set(found)), list(range(310)))
+        self.assertEqual(found, sorted(found))  # what was there before comes first, in order
+        self.assert_stops(d)
+
+    def test_a_stop_keeps_what_is_committed_and_says_so(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 50))
+        c = self.assert_stops(d)
+        self.assertEqual(c["waiting"], c["queued"])
+        self.assertEqual((c.get("dropped_shutdown", 0), c["sent"]), (0, 0))
+        self.assertGreaterEqual(c["queued"], 50)
+        up.start()
+        again = self.start(up)
+        self.assert_missing_none(up, range(50))
+        e = self.assert_stops(again)
+        self.assertEqual((e["found"], e["sent"], e["waiting"]), (c["queued"], c["queued"], 0))
+
+
+if __name__ == "__main__":
+    main()

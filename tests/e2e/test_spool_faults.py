@@ -1,0 +1,229 @@
+"""The spool when the process dies, or the disk fails, at every step of a commit; and by chance."""
+import http.client
+import json
+import os
+import random
+import time
+
+from harness import BUILD, DEADLINE, LONG, eventually, main, squibly
+from test_delivery import Beats, Http, Sender
+from test_spool import SpoolCase, numbers
+
+MORTAL = os.path.join(BUILD, "tests", "e2e", "squiblyd_mortal")
+
+
+class Faults(SpoolCase):
+    def mortal(self, up, what, **named):
+        return self.start(up, program=MORTAL, env={"SQ_MORTAL": what}, **named)
+
+    def post_until_death(self, d):
+        """Gives the numbers that were answered; the daemon is dead then."""
+        answered = []
+        try:
+            d.port("http")
+        except AssertionError:
+            return answered
+        for n in range(0, 2000, 10):
+            if not self.post(d, n, n + 10):
+                break
+            answered += range(n, n + 10)
+        d.process.wait(DEADLINE)
+        return answered
+
+    def ids(self, up):
+        found = {}
+        for line in list(up.lines):
+            try:
+                alert = json.loads(line)
+            except ValueError:
+                continue
+            found.setdefault(alert["host"]["name"], set()).add(alert["event"].get("id"))
+        return found
+
+    def check_death(self, what):
+        self.folder = None
+        up = self.upstream()
+        up.stop()
+        d = self.mortal(up, what)
+        answered = self.post_until_death(d)
+        self.assertEqual(d.process.returncode, -9, what)
+        up.start()
+        d = self.start(up)
+        d.port("http")
+        self.assert_missing_none(up, answered)
+        c = self.assert_stops(d)
+        self.assertEqual(c.get("set_aside", 0), 0)
+        found = numbers(up)
+        self.assertLessEqual(len(found), len(answered) + 10, what)  # and what was not answered any more
+        self.assertEqual(found, sorted(found))
+        self.assertTrue(all(len(i) == 1 for i in self.ids(up).values()))
+        return len(answered)
+
+    def test_killed_before_any_step_of_a_commit(self):
+        self.assertGreater(sum([self.check_death(f"kill:{n}") for n in self.steps((2, 6, 11, 12, 13, 30))]), 0)
+
+    def test_killed_after_any_step_of_a_commit(self):
+        self.assertGreater(sum([self.check_death(f"after:{n}") for n in self.steps((5, 8, 9, 10, 25))]), 0)
+
+    def test_killed_in_the_middle_of_a_write(self):
+        self.assertGreater(sum([self.check_death(f"torn:{n}") for n in self.steps((7, 10, 14))]), 0)
+
+    @staticmethod
+    def steps(few):
+        return range(1, 40) if LONG else few
+
+    def test_a_commit_that_fails_is_told_and_made_anew(self):
+        up = self.upstream()
+        up.stop()
+        d = self.mortal(up, "eio:12")
+        for n in range(0, 100, 10):
+            self.assertTrue(self.post(d, n, n + 10))
+        d.wait_said("cannot be committed: .*what is not committed is not safe, retrying")
+        d.wait_said("commits again")
+        c = d.counters()
+        self.assertEqual(c["commit_failures"], 1)
+        d.kill()
+        up.start()
+        d = self.start(up)
+        self.assert_missing_none(up, range(100))
+        self.assert_stops(d)
+
+    def test_while_the_disk_is_full_senders_are_answered_when_their_alerts_are_delivered(self):
+        up = self.upstream()
+        up.stop()
+        d = self.mortal(up, "full:12+")
+        n, answered = 0, 0
+        connection = http.client.HTTPConnection("127.0.0.1", d.port("http"), timeout=2)
+        while not d.said("retrying"):
+            try:
+                connection.request("POST", "/events", self.events(n, n + 10))
+                self.assertEqual(connection.getresponse().read() and 200, 200)
+                answered += 10
+            except OSError:
+                connection.close()
+                connection = http.client.HTTPConnection("127.0.0.1", d.port("http"), timeout=2)
+            n += 10
+            self.assertLess(n, 3000)
+        self.assertFalse(d.said("commits again"))
+        eventually("somebody who waits", lambda: d.counters().get("unanswered"))
+        up.start()
+        self.assert_missing_none(up, range(n))
+        eventually("answers", lambda: d.counters().get("unanswered", 0) == 0)
+        self.assertTrue(self.post(d, n, n + 10))
+        connection.close()
+        self.assert_stops(d)
+
+    @staticmethod
+    def events(first, end):
+        from harness import attack
+        return b"".join(attack(n) for n in range(first, end))
+
+    def test_a_second_daemon_on_one_spool_does_not_start(self):
+        up = self.upstream()
+        d = self.start(up)
+        d.port("http")
+        second = self.start(up)
+        self.assertEqual(second.wait(), 1)
+        self.assertTrue(second.said("cannot start: .*another process writes this spool"), second.err)
+        self.assertTrue(self.post(d, 0, 10))
+        self.assert_stops(d)
+
+    def test_a_damaged_file_is_set_aside_and_the_daemon_goes_on(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 50))
+        d.kill()
+        with open(f"{self.folder}/spool/data.mdb", "r+b") as f:
+            f.truncate(os.path.getsize(f.name) // 2)
+        up.start()
+        d = self.start(up)
+        d.wait_said("set aside as .*data.mdb.damaged-")
+        self.assertTrue(self.post(d, 50, 60))
+        self.assert_missing_none(up, range(50, 60))
+        self.assertEqual(self.assert_stops(d)["set_aside"], 1)
+        self.assertTrue([n for n in os.listdir(f"{self.folder}/spool") if "damaged" in n])
+
+
+class Tool(SpoolCase):
+    def test_list_show_verify_and_drain(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 20))
+        dir_ = f"{self.folder}/spool"
+        self.assertIn("20 waiting", squibly("spool", "list", dir_)[0].decode())  # while squiblyd runs
+        shown = squibly("spool", "show", "-n", "3", dir_)[0].splitlines()
+        self.assertEqual([json.loads(line)["host"]["name"] for line in shown],
+                         [f"ws-{n}.corp.example" for n in range(3)])
+        long = squibly("spool", "show", "--long", dir_)[0].splitlines()
+        self.assertRegex(long[0].decode(), r"^1 [0-9a-f]{32} ")
+        self.assertIn("another process", squibly("spool", "verify", dir_, status=2)[1])
+        self.assertIn("another process", squibly("spool", "drain", dir_, status=2)[1])
+        self.assert_stops(d)
+        self.assertIn("20 alerts, nothing is damaged", squibly("spool", "verify", dir_)[0].decode())
+        self.assertEqual(len(squibly("spool", "drain", dir_)[0].splitlines()), 20)
+        self.assertIn(" 0 waiting", squibly("spool", "list", dir_)[0].decode())
+        self.assertEqual(squibly("spool", "drain", dir_)[0], b"")
+        with open(f"{dir_}/data.mdb", "r+b") as f:
+            f.truncate(8192 + 4096)
+        self.assertIn("damaged", squibly("spool", "verify", dir_, status=1)[1])
+        squibly("spool", "show", "/nowhere", status=2)
+        squibly("spool", "melt", dir_, status=2)
+
+
+class Chance(SpoolCase):
+    ROUNDS = 20 if LONG else 4
+
+    def check(self, kind, client):
+        up = self.upstream()
+        d = self.daemon(f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:0\n", inputs=False)
+        port, folder = d.port(kind), d.folder
+        d.kill()
+        dice = random.Random(kind)
+        senders = [Sender(client, port, 1_000_000 * i) for i in (1, 2)]
+        for sender in senders:
+            sender.start()
+        text = (f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
+                f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n    retry_min: 10ms\n"
+                f"    retry_max: 50ms\n    durability: spool\n    spool: {folder}/spool\n")
+        for _ in range(self.ROUNDS):
+            d = self.daemon(text, inputs=False, folder=folder)
+            d.port(kind)
+            if dice.random() < 0.5 and up.running:
+                up.stop()
+            before = [s.answers for s in senders]
+            eventually("answers", lambda before=before: all(
+                s.answers > n + 2 or s.error for s, n in zip(senders, before)))  # upstream or not
+            time.sleep(dice.random() * 0.3)
+            d.kill()
+            if not up.running:
+                up.start()
+        d = self.daemon(text, inputs=False, folder=folder)
+        for sender in senders:
+            sender.running = False
+        for sender in senders:
+            sender.join(DEADLINE)
+            self.assertIsNone(sender.error)
+        sent = {n for s in senders for n in s.acknowledged if n % 10 != 9}
+        self.assertGreater(len(sent), 50)
+        eventually("all alerts", lambda: not sent - {int(a["winlog"]["record_id"]) for a in self.whole(up)})
+        self.assert_stops(d)
+
+    @staticmethod
+    def whole(up):
+        for line in list(up.lines):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # begun by one that was killed
+
+    def test_what_a_beat_was_told_survives(self):
+        self.check("beats", Beats)
+
+    def test_what_was_answered_over_http_survives(self):
+        self.check("http", Http)
+
+
+if __name__ == "__main__":
+    main()
