@@ -85,6 +85,29 @@ static struct config_case cases[] = {
 	{ "rules that are not there", "rules:\n  paths: [/nonexistent/rules]\n",
 	  "/nonexistent/rules: No such file", 2 },
 	{ "a dead letter file without its path", "dead_letter:\n  pth: /tmp/x\n", "", 2 },
+	{ "records in place of alerts",
+	  SQD_OUT "    forward: all\n    verdict: all\n    sample: 5\n    drop_fields: [a, b.c]\n",
+	  NULL, 0 },
+	{ "what is for records alone", SQD_OUT "    drop_fields: [a]\n",
+	  "all, matched or clean is missing", 2 },
+	{ "a format of records", SQD_OUT "    forward: all\n    format: cef\n",
+	  "format: is for alerts", 4 },
+	{ "a sample of what is not sent", SQD_OUT "    forward: matched\n    sample: 2\n",
+	  "sample: is for", 4 },
+	{ "fields to drop and fields to keep",
+	  SQD_OUT "    forward: all\n    drop_fields: [a]\n    keep_fields: [b]\n",
+	  "either these or", 5 },
+	{ "a field without a name", SQD_OUT "    forward: all\n    drop_fields: [\"\"]\n",
+	  "an empty name", 4 },
+	{ "a field too deep", SQD_OUT "    forward: all\n    keep_fields: [a.b.c.d.e.f.g.h.i]\n",
+	  "a name of more than 8 parts", 4 },
+	{ "records in too many ways",
+	  "outputs:\n  - {type: stdout, forward: all, drop_fields: a}\n  - {type: stdout, forward: all, drop_fields: b}\n"
+	  "  - {type: stdout, forward: all, drop_fields: c}\n  - {type: stdout, forward: all, drop_fields: d}\n"
+	  "  - {type: stdout, forward: all, drop_fields: e}\n  - {type: stdout, forward: all, drop_fields: f}\n"
+	  "  - {type: stdout, forward: all, drop_fields: g}\n  - {type: stdout, forward: all, drop_fields: h}\n"
+	  "  - {type: stdout, forward: all, drop_fields: i}\n",
+	  "more than 8 ways", 0 },
 	{ "two documents", "workers: 1\n---\nworkers: 2\n", "one document", 0 },
 	{ "a broken text", "workers: [\n", "", 0 },
 };

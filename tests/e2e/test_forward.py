@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import threading
+import urllib.request
 
 import harness
 from http_receiver import Elastic, Receiver
@@ -162,6 +164,44 @@ class Forward(harness.Case):
         self.assertIn({"message": "a line"}, found)
         self.assertEqual(sum("squibly" in x for x in found), 1)
         self.assert_stops(d, 8)
+
+    def test_a_sender_is_answered_when_its_records_have_been_sent(self):
+        up = self.upstream()
+        up.stop()
+        d = self.daemon("inputs:\n  - {type: http, listen: \"127.0.0.1:0\"}\noutputs:\n  - type: tcp\n    forward: all\n"
+                        f"    address: 127.0.0.1:{up.port}\n    retry_min: 10ms\n    retry_max: 100ms\n", inputs=False)
+        url, answers = f"http://127.0.0.1:{d.port('http')}/events", []
+        body = b"".join(harness.ordinary(i) for i in range(100))
+
+        def post():
+            with urllib.request.urlopen(url, body, harness.DEADLINE) as answer:
+                answers.append((answer.status, len(up.lines)))
+        sender = threading.Thread(target=post)
+        sender.start()
+        harness.eventually("records are read", lambda: d.counters().get("clean") == 100)
+        self.assertEqual(answers, [])
+        up.start()
+        sender.join()
+        self.assertEqual(answers[0][0], 200)
+        self.assertEqual(self.wait_lines(up, 100), [harness.ordinary(i)[:-1] for i in range(100)])
+        self.assert_stops(d, 100)
+
+    def test_real_events_go_through_as_they_came_however_they_are_read(self):
+        folder, got = os.path.join(harness.shared(), "corpus"), []
+        files = [os.path.join(folder, kind, name) for kind in ("nxlog", "winlogbeat6")
+                 for name in sorted(os.listdir(os.path.join(folder, kind)))[:1]]
+        lines = [line for path in files for line in harness.lines_of(path)[:4000] if line]
+        for config in ("", "validate: all\n", "loops: 2\nworkers: 2\n"):
+            up = self.upstream()
+            d = self.start([(["forward: all"], up)], config)
+            d.send(b"\n".join(lines) + b"\n")
+            got.append(self.wait_lines(up, len(lines)))
+            self.assert_stops(d, len(lines))
+        self.assertEqual([without_ours(line) for line in got[0]], lines)
+        for other in got[1:]:
+            self.assertEqual([without_ours(line) for line in other], lines)
+            self.assertEqual([b'"squibly":{' in line for line in other], [b'"squibly":{' in line for line in got[0]])
+        self.assertTrue(any(b'"squibly":{' in line for line in got[0]))
 
     def test_fields_sample_and_verdict(self):
         ups = [self.upstream() for _ in range(4)]

@@ -149,9 +149,6 @@ class HotpathForward(Hotpath):
     def test_kernel_ordinary(self):
         self.assertEqual(self.check_kernel(harness.ordinary), (EVENTS + 1, 2 * EVENTS + 1))
 
-    def test_kernel_attacks(self):
-        self.skipTest("what is written of each is larger than what it is made of: see the ordinary ones")
-
 
 if __name__ == "__main__":
     harness.main()

@@ -117,6 +117,41 @@ static void a_batch_of_other_rules_is_left_to_whoever_runs_it(void **state)
 	close_all(&t);
 }
 
+/* They are handed on: marked they stay, where they are. */
+static void where_clean_records_go_on_none_leaves(void **state)
+{
+	static const struct sq_view view = { .min_level = SQ_LEVEL_INFORMATIONAL };
+	const struct sq_pipeline_opts opts = { .views = &view, .n_views = 1 };
+	struct sq_batch *b;
+	uint32_t tail;
+	struct sift t;
+
+	(void)state;
+	open_with(&t, opts, 0, 7);
+	b = t.rig.batch;
+	rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	rig_add(&t.rig, SQ_SV(ATTACK("1")));
+	sq_sifter_run(&t.sifter, b);
+	rig_add(&t.rig, SQ_SV(CLEAN("b")));
+	tail = b->tail;
+	sq_sifter_run(&t.sifter, b);
+	assert_int_equal(b->n_records, 3);
+	assert_int_equal(b->sifted, 3);
+	assert_int_equal(b->tail, tail);
+	assert_int_equal(b->counts.clean, 0);
+	assert_true(b->records[0].left_out && b->records[2].left_out);
+	assert_false(b->records[1].left_out);
+	assert_true(sq_batch_raised(b));
+
+	sq_pipeline_run(t.rig.pipeline, b, rig_now);
+	assert_int_equal(b->counts.clean, 2);
+	assert_int_equal(b->counts.left_out, 2);
+	assert_int_equal(b->n_passes, 1);
+	assert_int_equal(b->records[1].pass, 1);
+	assert_sv_equal(b->records[0].raw, SQ_SV(CLEAN("a")));
+	close_all(&t);
+}
+
 /* Records that are left out and stay are run by nobody but the oracle. */
 static void some_stay_to_be_checked(void **state)
 {
@@ -170,6 +205,7 @@ int main(void)
 		cmocka_unit_test(what_no_rule_can_match_leaves_and_the_rest_moves_together),
 		cmocka_unit_test(a_batch_may_become_empty),
 		cmocka_unit_test(a_batch_of_other_rules_is_left_to_whoever_runs_it),
+		cmocka_unit_test(where_clean_records_go_on_none_leaves),
 		cmocka_unit_test(some_stay_to_be_checked),
 		cmocka_unit_test(about_one_in_so_many_stays),
 	};
