@@ -185,9 +185,9 @@ class Http:
 class Sender(threading.Thread):
     """Sends one window after another, the same again until it is acknowledged."""
 
-    def __init__(self, kind, port, first):
+    def __init__(self, kind, port, first, make):
         super().__init__(daemon=True)
-        self.kind, self.port, self.next = kind, port, first
+        self.kind, self.port, self.next, self.make = kind, port, first, make
         self.acknowledged, self.answers, self.error = [], 0, None
         self.running = True
         self.dice = random.Random(first)
@@ -207,7 +207,7 @@ class Sender(threading.Thread):
         self.connection.close()
 
     def _deliver(self, numbers):
-        records = [f"broken {n}".encode() if n % 10 == 9 else event(n).strip() for n in numbers]
+        records = [f"broken {n}".encode() if n % 10 == 9 else self.make(n).strip() for n in numbers]
         while True:
             try:
                 if not self.connection:
@@ -225,13 +225,19 @@ class Sender(threading.Thread):
 
 class Kill(Case):
     ROUNDS = 40 if LONG else 5
+    OPTIONS = ""
+    MAKE = staticmethod(event)
+
+    @staticmethod
+    def number(a):
+        return int(a["winlog"]["record_id"])
 
     def start(self, kind, port, up, **named):
         dead = os.path.join(self.folder, "dead.ndjson")
         return self.daemon(f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
-                           f"outputs:\n  - type: file\n    path: {self.folder}/alerts.ndjson\n"
+                           f"outputs:\n  - type: file\n    path: {self.folder}/alerts.ndjson\n{self.OPTIONS}"
                            f"  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
-                           "    retry_min: 10ms\n    retry_max: 50ms\n"
+                           f"    retry_min: 10ms\n    retry_max: 50ms\n{self.OPTIONS}"
                            f"dead_letter:\n  path: {dead}\n", inputs=False, **named)
 
     def numbers_in(self, name, number):
@@ -252,7 +258,7 @@ class Kill(Case):
         port, self.folder = d.port(kind), d.folder
         d.kill()
         dice = random.Random(kind)
-        senders = [Sender(client, port, 1_000_000 * i) for i in (1, 2, 3)]
+        senders = [Sender(client, port, 1_000_000 * i, self.MAKE) for i in (1, 2, 3)]
         for sender in senders:
             sender.start()
         for _ in range(self.ROUNDS):
@@ -276,8 +282,8 @@ class Kill(Case):
         sent = {n for s in senders for n in s.acknowledged}
         events, broken = {n for n in sent if n % 10 != 9}, {n for n in sent if n % 10 == 9}
         self.assertGreater(len(events), 100)
-        self.assertEqual(events - self.numbers_in("alerts.ndjson", lambda a: int(a["winlog"]["record_id"])), set())
-        eventually("all alerts", lambda: not events - {int(a["winlog"]["record_id"]) for a in self.whole(up)})
+        self.assertEqual(events - self.numbers_in("alerts.ndjson", self.number), set())
+        eventually("all alerts", lambda: not events - {self.number(a) for a in self.whole(up)})
         self.assertEqual(broken - self.numbers_in("dead.ndjson", lambda a: int(a["record"].split()[1])), set())
 
     @staticmethod
@@ -293,6 +299,20 @@ class Kill(Case):
 
     def test_what_was_answered_over_http_survives_kill_9(self):
         self.check("http", Http)
+
+
+class KillForwarding(Kill):
+    """The same of records that go through, whether a rule matches them or not."""
+    OPTIONS = "    forward: all\n"
+
+    @staticmethod
+    def MAKE(n):
+        quiet = event(n).replace(b"regsvr32", b"notepad").replace(b"scrobj", b"a").replace(b"/i:", b"")
+        return event(n) if n % 3 else quiet
+
+    @staticmethod
+    def number(a):
+        return a["RecordNumber"]
 
 
 class Unanswered(Case):
