@@ -15,14 +15,8 @@ const struct sqd_input_ops *const sqd_input_kinds[] = { &sqd_input_tcp, &sqd_inp
 	                                                &sqd_input_beats, &sqd_input_http, NULL };
 
 const struct sqd_output_ops *const sqd_output_kinds[] = {
-	&sqd_output_stdout,
-	&sqd_output_file,
-	&sqd_output_tcp,
-	&sqd_output_udp,
-	&sqd_output_elasticsearch,
-	&sqd_output_kafka,
-	&sqd_output_lumberjack,
-	NULL,
+	&sqd_output_stdout,        &sqd_output_file,  &sqd_output_tcp,        &sqd_output_udp,
+	&sqd_output_elasticsearch, &sqd_output_kafka, &sqd_output_lumberjack, NULL,
 };
 
 const struct sqd_output_ops *const sqd_dead_letter_kind = &sqd_output_file;

@@ -257,6 +257,7 @@ static void kafka_close(struct sqd_output *out)
 
 const struct sqd_output_ops sqd_output_kafka = {
 	.kind = "kafka",
+	.ids = true,
 	.size = sizeof(struct sqd_kafka_output),
 	.cfg_size = sizeof(struct sqd_output_kafka_cfg),
 	.opts = kafka_opts,

@@ -8,6 +8,7 @@ import urllib.request
 
 import harness
 from http_receiver import Elastic, Receiver
+from test_kafka import KafkaCase
 
 def without_ours(line):
     """The line with what we put in taken out. The events here have no such member of their own."""
@@ -274,6 +275,20 @@ class Forward(harness.Case):
         at = text.find(f"127.0.0.1:{upstream.port}", max(0, text.find(title)))
         queued, sent = (re.search(rf"{k}\s+(\d+)", text[at:]) for k in ("queued", "sent"))
         return at >= 0 and queued and sent and queued.group(1) == sent.group(1)
+
+
+class ToKafka(KafkaCase):
+    def test_records_have_their_host_as_key_whether_they_match_or_not(self):
+        self.cluster.tell("topic", "alerts", 4)
+        reader = self.reader()
+        d = self.start_with("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n" + self.output("    forward: all\n"))
+        d.send(b"".join(harness.attack(n) if n % 2 else harness.ordinary(n) for n in range(100)))
+        messages = reader.wait(100)
+        for m in messages:
+            event = json.loads(m["payload"])
+            self.assertEqual(m["key"], event["Hostname"])
+            self.assertEqual("squibly" in event, "regsvr32" in event["CommandLine"])
+        self.assert_stops(d, 100)
 
 
 if __name__ == "__main__":
