@@ -38,7 +38,7 @@ static bool on_refused(void *ctx, const struct sqd_output *out, const struct sqd
 	sq_outbuf_reset(&r->line);
 	sqd_refusals_write(&r->line, sqd_now().wall_us, out->name, m, why);
 	line = (struct sqd_message){ .text = sq_outbuf_view(&r->line) };
-	return !r->line.failed && sqd_outqueue_push(r->dead_letters, &line) == 0;
+	return !r->line.failed && sqd_outqueue_offer(r->dead_letters, &line);
 }
 
 void sqd_refusals_init(struct sqd_refusals *r, struct sqd_outqueue *dead_letters)

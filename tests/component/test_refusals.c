@@ -70,6 +70,8 @@ static void what_is_refused_is_in_the_dead_letters_and_counted(void **state SQ_U
 	fake_sent(f, 0);
 	assert_int_equal(c->sent, 1);
 	assert_int_equal(c->dropped_refused, 3);
+	assert_int_equal(sqd_outqueue_counts(letters)->raised, 3);
+	assert_int_equal(sqd_outqueue_counts(letters)->dropped_full, 1);
 	fake_drain(dead);
 	assert_int_equal(sqd_outqueue_counts(letters)->sent, 2);
 	assert_non_null(memmem(dead->got.p, dead->got.len, tail.p, tail.n));

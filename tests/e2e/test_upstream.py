@@ -25,7 +25,8 @@ class Away(Case):
         up = self.upstream()
         d = self.daemon(upstream=up)
         d.send(b"".join(attack(n) for n in range(10)))
-        eventually("the alerts before", lambda: len(up.lines) == 10)
+        # What the connection has not acknowledged when it breaks would come again.
+        eventually("the alerts before", lambda: len(up.lines) == 10 and d.counters().get("sent") == 10)
         up.stop()
         down = time.monotonic()
         sent = 10
