@@ -2,6 +2,7 @@
 
 #include "daemon/input/beats.h"
 #include "daemon/input/http.h"
+#include "daemon/input/kafka.h"
 #include "daemon/input/tcp.h"
 #include "daemon/input/udp.h"
 #include "daemon/output/elasticsearch.h"
@@ -11,8 +12,9 @@
 #include "daemon/output/tcp.h"
 #include "daemon/output/udp.h"
 
-const struct sqd_input_ops *const sqd_input_kinds[] = { &sqd_input_tcp, &sqd_input_udp,
-	                                                &sqd_input_beats, &sqd_input_http, NULL };
+const struct sqd_input_ops *const sqd_input_kinds[] = { &sqd_input_tcp,   &sqd_input_udp,
+	                                                &sqd_input_beats, &sqd_input_http,
+	                                                &sqd_input_kafka, NULL };
 
 const struct sqd_output_ops *const sqd_output_kinds[] = {
 	&sqd_output_stdout,        &sqd_output_file,  &sqd_output_tcp,        &sqd_output_udp,

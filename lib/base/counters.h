@@ -81,6 +81,12 @@
 	X(http_too_large,      INFO, "HTTP requests refused because header, body or what it unpacks to was too large") \
 	X(http_bad,            INFO, "HTTP requests refused for what they are: broken, cut off, no such path or encoding") \
 	X(http_timeouts,       INFO, "HTTP requests refused because header or body came too slowly")   \
+	X(kafka_assigned,      INFO, "Kafka partitions that were given to us")                         \
+	X(kafka_revoked,       INFO, "Kafka partitions that were taken from us")                       \
+	X(kafka_given_up,      INFO, "Records from Kafka that were not settled when their partition went: they are read again where it is") \
+	X(kafka_commits,       INFO, "Commits of offsets that Kafka's brokers took")                   \
+	X(kafka_empty,         INFO, "Messages from Kafka without a value (tombstones)")               \
+	X(kafka_lag,           INFO, "Messages in our Kafka partitions that are not settled now")      \
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \

@@ -1,12 +1,14 @@
 """Kafka, out and in: librdkafka's mock brokers, kcat as the client that nobody here wrote."""
+import collections
 import json
 import os
 import re
 import shutil
 import tempfile
+import time
 
 from harness import Case, attack, eventually, main
-from kafka import NOT_ENOUGH_REPLICAS, PRODUCE, TOO_LARGE, GONE, TOPIC_NOT_ALLOWED, Cluster, Reader, kcat_or_skip
+from kafka import FETCH, NOT_ENOUGH_REPLICAS, PRODUCE, TOO_LARGE, GONE, TOPIC_NOT_ALLOWED, Cluster, Reader, kcat_or_skip
 
 
 RULE = """title: Every attack of the tests
@@ -141,6 +143,151 @@ class Output(KafkaCase):
         d.wait_received(30)
         c = self.assert_stops(d, 30)
         self.assertEqual(c["dropped_shutdown"], c["alerts"])
+
+
+class Input(KafkaCase):
+    """One daemon or several in a group; alerts go to a TCP upstream, or to another topic."""
+
+    def input(self, more=""):
+        return (f"inputs:\n  - type: kafka\n    brokers: [\"{self.cluster.bootstrap}\"]\n    topics: [events]\n"
+                f"    retry_min: 50ms\n    retry_max: 400ms\n    commit_interval: 50ms\n    session: 6s\n{more}")
+
+    def start(self, more="", outputs=None, config=""):
+        if outputs is None:
+            self.up = getattr(self, "up", None) or self.upstream()
+            outputs = f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{self.up.port}\n"
+        return self.start_with(self.input(more) + outputs + config)
+
+    def produce(self, first, end, *options):
+        self.cluster.produce("events", [attack(n).strip() for n in range(first, end)], *options)
+
+    def seen(self):
+        return collections.Counter(int(re.search(rb"/(\d+)\.sct", line).group(1)) for line in list(self.up.lines))
+
+    def wait_seen(self, n):
+        eventually(lambda: f"{n} different alerts, {len(self.seen())} came", lambda: len(self.seen()) >= n)
+
+    def test_each_message_is_a_record_and_what_is_done_is_not_read_again(self):
+        self.cluster.tell("topic", "events", 3)
+        self.produce(0, 300, "-z", "lz4")
+        d = self.start()
+        self.wait_seen(300)
+        peers = {json.loads(line)["squibly"]["peer"] for line in self.up.lines}
+        self.assertTrue(peers <= {f"events[{n}]" for n in range(3)}, peers)
+        c = self.assert_stops(d, 300)
+        self.assertEqual(c["kafka_assigned"], 3)
+        d = self.start()
+        self.produce(300, 310)
+        self.wait_seen(310)
+        self.assert_stops(d, 10)
+        self.assertEqual(set(self.seen().values()), {1})
+
+    def test_empty_messages_and_long_ones_are_counted(self):
+        self.cluster.tell("topic", "events", 1)
+        self.cluster.produce("events", [attack(0).strip(), b"x" * 5000, b"broken"])
+        self.cluster.produce("events", [b"k:"], "-Z", "-K:")
+        self.produce(1, 2)
+        d = self.start("    max_record: 4KiB\n")
+        self.wait_seen(2)
+        c = self.assert_stops(d, 4)
+        self.assertEqual((c["alerted"], c["oversized"], c["malformed"] + c["clean"], c["kafka_empty"]), (2, 1, 1, 1))
+
+    def test_a_stalled_output_loses_and_doubles_nothing(self):
+        self.cluster.tell("topic", "events", 2)
+        self.produce(0, 6000)
+        self.up = self.upstream(stalled=True)
+        d = self.start(outputs=f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{self.up.port}\n    queue: 64KiB\n",
+                       config="batches: 2\nlimits:\n  batch_records: 16\n  batch_alerts: 64KiB\n")
+        d.wait_said("2 partitions more")
+        begin = time.monotonic()
+        eventually("a standstill of 4 seconds", lambda: time.monotonic() - begin > 4)
+        self.assertLess(d.counters()["received"], 6000)
+        self.up.stalled = False
+        self.wait_seen(6000)
+        self.assert_stops(d, 6000)
+        self.assertEqual(set(self.seen().values()), {1})
+
+    def test_kill_9_loses_nothing(self):
+        self.cluster.tell("topic", "events", 4)
+        out, reader = self.output(), self.reader()
+        for round in range(4):
+            self.produce(round * 1500, (round + 1) * 1500)
+            d = self.start(outputs=out)
+            d.wait_said("4 partitions more")
+            if round < 3:
+                before = len(reader.messages)
+                eventually("some alerts", lambda: len(reader.messages) > before)
+                d.kill()
+        eventually(lambda: f"6000 alerts, {len(set(numbers(list(reader.messages))))} came",
+                   lambda: len(set(numbers(list(reader.messages)))) == 6000)
+        self.assert_stops(d)
+
+    def test_when_one_of_a_group_is_killed_the_other_reads_on(self):
+        self.cluster.tell("topic", "events", 6)
+        self.produce(0, 1000)
+        one = self.start()
+        one.wait_said("6 partitions more")
+        two = self.start()
+        one.wait_said("3 partitions fewer")
+        two.wait_said("3 partitions more")
+        self.produce(1000, 3000)
+        one.kill()
+        self.produce(3000, 4000)
+        self.wait_seen(4000)
+        two.wait_said("3 partitions more", len(two.err) and next(i for i, line in enumerate(two.err) if "partitions more" in line) + 1)
+        self.assert_stops(two)
+
+    def test_a_member_that_stops_gives_its_partitions_at_once(self):
+        self.cluster.tell("topic", "events", 2)
+        one = self.start("    session: 5min\n".replace("    session", "    revoke_wait: 2s\n    client_id: one\n    #session"))
+        one.wait_said("2 partitions more")
+        two = self.start()
+        two.wait_said("1 partition more")
+        self.produce(0, 500)
+        self.wait_seen(500)
+        self.assert_stops(one)
+        two.wait_said("1 partition more", next(i for i, line in enumerate(two.err) if "1 partition more" in line) + 1)
+        self.produce(500, 600)
+        self.wait_seen(600)
+        self.assert_stops(two)
+        self.assertEqual(set(self.seen().values()), {1})
+
+    def test_what_is_not_settled_when_a_partition_goes_is_read_by_the_other(self):
+        self.cluster.tell("topic", "events", 2)
+        self.produce(0, 400)
+        stalled = self.upstream(stalled=True)
+        one = self.start("    revoke_wait: 300ms\n",
+                         outputs=f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{stalled.port}\n    queue: 64KiB\n",
+                         config="shutdown_deadline: 1s\n")
+        one.wait_said("2 partitions more")
+        eventually("records", lambda: one.counters().get("received", 0) > 50)
+        two = self.start()
+        one.wait_said("were not settled in time; they are read again there")
+        one.kill()
+        self.wait_seen(400)
+        self.assert_stops(two)
+
+    def test_a_broker_that_errs_is_asked_again(self):
+        self.cluster.tell("topic", "events", 2)
+        d = self.start()
+        d.wait_said("2 partitions more")
+        self.cluster.tell("error", FETCH, GONE, 3)
+        self.produce(0, 200)
+        self.wait_seen(200)
+        self.cluster.tell("down", -1)
+        d.wait_said("kafka events .*; retrying")
+        self.cluster.tell("up", -1)
+        self.produce(200, 300)
+        self.wait_seen(300)
+        self.assert_stops(d)
+        self.assertEqual(set(self.seen().values()), {1})
+
+    def test_it_stops_when_the_brokers_are_away(self):
+        self.cluster.tell("topic", "events", 2)
+        d = self.start()
+        d.wait_said("2 partitions more")
+        self.cluster.tell("down", -1)
+        self.assert_stops(d)
 
 
 class Options(Case):
