@@ -97,12 +97,12 @@ static struct rd_kafka_conf_s *configure(const struct sqd_kafka_output *o, struc
 {
 	static const char *const codecs[] = { "none", "gzip", "snappy", "lz4", "zstd" };
 	const struct sqd_output_kafka_cfg *cfg = sqd_kafka_out_cfg(o);
-	char linger[24], timeout[24], patience[24], max[24], messages[24], retry[24];
+	char linger[24], timeout[24], patience[24], max[24], messages[24], retry[24], refresh[24];
 	const struct sqd_kafka_setting rows[] = {
 		{ "enable.idempotence", "true" }, /* and so acks=all, and retries without end */
 		{ "message.timeout.ms", "0" },
 		{ "partitioner", "murmur2_random" }, /* the same partitions as Java's producers */
-		{ "topic.metadata.refresh.interval.ms", "30000" },
+		{ "topic.metadata.refresh.interval.ms", refresh },
 		{ "queue.buffering.max.kbytes", "2097151" }, /* not copied: `queue` bounds them */
 		{ "queue.buffering.max.messages", messages },
 		{ "compression.codec", codecs[cfg->compression] },
@@ -120,6 +120,9 @@ static struct rd_kafka_conf_s *configure(const struct sqd_kafka_output *o, struc
 	snprintf(patience, sizeof(patience), "%" PRIu64, cfg->answer_timeout);
 	snprintf(max, sizeof(max), "%" PRIu64, cfg->max_message);
 	snprintf(messages, sizeof(messages), "%" PRIu32, cfg->max_in_flight);
+	/* Until then a topic that was not there, or not allowed, stays so. */
+	snprintf(refresh, sizeof(refresh), "%" PRIu64,
+	         cfg->kafka.retry_max < 1000 ? 1000 : cfg->kafka.retry_max);
 	snprintf(retry, sizeof(retry), "%" PRIu64, cfg->kafka.retry_min);
 	conf = sqd_kafka_conf(&cfg->kafka, err);
 	if (!conf || sqd_kafka_set(conf, rows, err) == 0)

@@ -1,12 +1,9 @@
 /* Messages of the Kafka output: given, reported, tried again, refused. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/output/kafka_private.h"
-
-enum { ID_TEXT = 32 };
+#include "lib/engine/event_id.h"
 
 static struct sqd_kafka_given *send_at(struct sqd_kafka_output *o, uint32_t i)
 {
@@ -163,38 +160,48 @@ static void *unconst(const char *p)
 	return q;
 }
 
-static void format_id(const uint64_t id[2], char to[ID_TEXT + 1])
+/* Headers of our own: those that librdkafka 2.0 makes for us are freed twice when it refuses the
+ * message for its topic. NULL: the message has no id, or there is no memory for telling it. */
+static rd_kafka_headers_t *headers_of(const struct sqd_message *m)
 {
-	snprintf(to, ID_TEXT + 1, "%016" PRIx64 "%016" PRIx64, id[0], id[1]);
+	rd_kafka_headers_t *headers;
+	char id[SQ_ID_TEXT];
+
+	if (!sq_id_known(m->id))
+		return NULL;
+	headers = rd_kafka_headers_new(1);
+	sq_id_format(m->id, id);
+	if (headers)
+		(void)rd_kafka_header_add(headers, "squibly-id", -1, id, sizeof(id));
+	return headers;
 }
 
 static rd_kafka_resp_err_t produce(struct sqd_kafka_output *o, const char *head)
 {
 	struct sqd_message m = message_at(head);
-	char id[ID_TEXT + 1];
+	rd_kafka_headers_t *headers = headers_of(&m);
 	rd_kafka_vu_t vus[6] = {
 		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = o->topic },
 		{ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0 },
 		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = unconst(head) },
 		{ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { unconst(m.text.p), m.text.n } },
 	};
-	size_t n = 4;
 	rd_kafka_error_t *error;
 	rd_kafka_resp_err_t err;
+	size_t n = 4;
 
 	if (m.key.n)
 		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
 			                    .u.mem = { unconst(m.key.p), m.key.n } };
-	if (m.id[0] | m.id[1]) {
-		format_id(m.id, id);
-		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADER,
-			                    .u.header = { "squibly-id", id, ID_TEXT } };
-	}
+	if (headers)
+		vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers };
 	error = rd_kafka_produceva(o->client.rk, vus, n);
 	if (!error) {
 		o->in_flight++;
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	}
+	if (headers)
+		rd_kafka_headers_destroy(headers);
 	err = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 	return err;

@@ -70,8 +70,12 @@ class Output(KafkaCase):
         d.wait_received(200)
         messages = reader.wait(200)
         for m in messages:
-            self.assertTrue(json.loads(m["payload"])["rule"]["name"])
+            alert = json.loads(m["payload"])
+            self.assertEqual(m["key"], alert["host"]["name"])
+            headers = dict(zip(m["headers"][::2], m["headers"][1::2]))
+            self.assertEqual(headers["squibly-id"], alert["event"]["id"])
         self.assertEqual(numbers(messages), list(range(200)))
+        self.assertGreater(len({m["partition"] for m in messages}), 1)
         c = self.assert_stops(d, 200)
         self.assertEqual((c["queued"], c["sent"]), (c["alerts"], c["alerts"]))
         self.assertEqual(len(reader.messages), c["alerts"])
