@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/base/kafka.h"
 #include "daemon/base/listen.h"
 #include "daemon/base/network.h"
 #include "daemon/core/config_private.h"
@@ -221,18 +220,6 @@ static void check_listener(const struct loader *l, const struct sq_yaml *map,
 			         "proxy_from: ", sq_sv_of(err.text));
 }
 
-/* Of a cluster. */
-static void check_brokers(const struct loader *l, const struct sq_yaml *map,
-                          const struct sqd_config_item *item)
-{
-	const struct sq_opt_strs *brokers = sqd_config_texts(item, "brokers");
-	struct sq_err err = { 0 };
-
-	/* The options of a kind that has these begin with them. */
-	if (brokers && sqd_kafka_check(item->cfg, &err) < 0)
-		complain(l, map, "", sq_sv_of(err.text));
-}
-
 static void check_tls(const struct loader *l, const struct sq_yaml *map,
                       const struct sqd_config_item *item, bool input)
 {
@@ -274,7 +261,6 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	if (!input)
 		sqd_config_check_forward(&(struct sqd_config_place){ l->file, l->diags }, map,
 		                         item->output);
-	check_brokers(l, map, item);
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	check_rotation(l, map, item);

@@ -1,6 +1,7 @@
 /* What can be known of TLS before anything listens: keys that miss each other, files, dates. */
 #include <errno.h>
 
+#include "daemon/base/kafka.h"
 #include "daemon/core/config_private.h"
 #include "daemon/output/http_client.h"
 #include "lib/host/tls.h"
@@ -49,6 +50,9 @@ static bool serves(const struct sqd_config_item *item, bool input)
 
 int sqd_config_wants_tls(const struct sqd_config_item *item, bool input, struct sq_err *err)
 {
+	/* The options of a kind that has brokers begin with those of its client, TLS among them. */
+	if (sqd_config_row(item, "brokers") && sqd_kafka_check(item->cfg, err) < 0)
+		return -EINVAL;
 	if (serves(item, input))
 		return server_of(item) ? sq_tls_server_wanted(server_of(item), err) : 0;
 	return client_wants(item, err);

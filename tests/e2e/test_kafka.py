@@ -59,6 +59,11 @@ def numbers(messages):
     return sorted(int(re.search(r"/(\d+)\.sct", m["payload"]).group(1)) for m in messages)
 
 
+def after(daemon, words):
+    """The line behind the first one that says so."""
+    return next(i for i, line in enumerate(daemon.err) if words in line) + 1
+
+
 class Output(KafkaCase):
     def start(self, more="", config=""):
         return self.start_with("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n" + self.output(more) + config)
@@ -180,6 +185,7 @@ class Input(KafkaCase):
         self.assertTrue(peers <= {f"events[{n}]" for n in range(3)}, peers)
         c = self.assert_stops(d, 300)
         self.assertEqual(c["kafka_assigned"], 3)
+        self.assertGreater(c["kafka_commits"], 0)
         d = self.start()
         self.produce(300, 310)
         self.wait_seen(310)
@@ -205,9 +211,12 @@ class Input(KafkaCase):
         d.wait_said("2 partitions more")
         begin = time.monotonic()
         eventually("a standstill of 4 seconds", lambda: time.monotonic() - begin > 4)
-        self.assertLess(d.counters()["received"], 6000)
+        c = d.counters()
+        self.assertLess(c["received"], 6000)
+        self.assertGreater(c["kafka_lag"], 100)
         self.up.stalled = False
         self.wait_seen(6000)
+        eventually("no lag", lambda: not d.counters().get("kafka_lag"))
         self.assert_stops(d, 6000)
         self.assertEqual(set(self.seen().values()), {1})
 
@@ -238,19 +247,19 @@ class Input(KafkaCase):
         one.kill()
         self.produce(3000, 4000)
         self.wait_seen(4000)
-        two.wait_said("3 partitions more", len(two.err) and next(i for i, line in enumerate(two.err) if "partitions more" in line) + 1)
+        two.wait_said("3 partitions more", after(two, "partitions more"))
         self.assert_stops(two)
 
     def test_a_member_that_stops_gives_its_partitions_at_once(self):
         self.cluster.tell("topic", "events", 2)
-        one = self.start("    session: 5min\n".replace("    session", "    revoke_wait: 2s\n    client_id: one\n    #session"))
+        one = self.start()
         one.wait_said("2 partitions more")
         two = self.start()
         two.wait_said("1 partition more")
         self.produce(0, 500)
         self.wait_seen(500)
         self.assert_stops(one)
-        two.wait_said("1 partition more", next(i for i, line in enumerate(two.err) if "1 partition more" in line) + 1)
+        two.wait_said("1 partition more", after(two, "partition more"))
         self.produce(500, 600)
         self.wait_seen(600)
         self.assert_stops(two)
@@ -267,6 +276,9 @@ class Input(KafkaCase):
         eventually("records", lambda: one.counters().get("received", 0) > 50)
         two = self.start()
         one.wait_said("were not settled in time; they are read again there")
+        c = one.counters()
+        self.assertGreater(c["kafka_given_up"], 0)
+        self.assertGreater(c["kafka_revoked"], 0)
         one.kill()
         self.wait_seen(400)
         self.assert_stops(two)
