@@ -4,6 +4,24 @@
 
 #include "daemon/base/log.h"
 
+/* Zones change on a quarter of an hour, so it is looked up no more often. */
+static int32_t east_of_utc(time_t t)
+{
+	static _Thread_local struct {
+		time_t quarter;
+		int32_t east_s;
+		bool known;
+	} last;
+	struct tm tm;
+
+	if (!last.known || last.quarter != t / 900) {
+		last.known = true;
+		last.quarter = t / 900;
+		last.east_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+	}
+	return last.east_s;
+}
+
 struct sq_now sqd_now(void)
 {
 	struct timespec mono, wall;
@@ -13,6 +31,7 @@ struct sq_now sqd_now(void)
 	return (struct sq_now){
 		.mono_ns = (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec,
 		.wall_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000,
+		.east_s = east_of_utc(wall.tv_sec),
 	};
 }
 

@@ -18,6 +18,8 @@ static const struct sq_opt_enum formats[] = {
 	{ "syslog", SQ_FORMAT_SYSLOG },
 	{ "cef", SQ_FORMAT_CEF },
 	{ "leef", SQ_FORMAT_LEEF },
+	{ "ocsf", SQ_FORMAT_OCSF },
+	{ "syslog3164", SQ_FORMAT_SYSLOG3164 },
 	{ 0 },
 };
 
@@ -174,7 +176,7 @@ const struct sq_opt sqd_output_common_opts[] = {
 	{ "type",      SQ_OPT_STR,   SQD_OUTPUT_AT(type), .required = true,
 	  .doc = "Kind of output." },
 	{ "format",    SQ_OPT_ENUM,  SQD_OUTPUT_AT(format), .enums = formats, .def = "json",
-	  .doc = "How an alert is written; syslog is RFC 5424 with the JSON as its message." },
+	  .doc = "How an alert is written; syslog is RFC 5424 and syslog3164 RFC 3164 with the JSON as their message, ocsf a Detection Finding." },
 	{ "min_level", SQ_OPT_ENUM,  SQD_OUTPUT_AT(min_level), .enums = levels, .def = "informational",
 	  .doc = "Alerts of rules below this level are not sent here." },
 	{ "queue",     SQ_OPT_BYTES, SQD_OUTPUT_AT(queue), .min = 65536, .max = (uint64_t)16 << 30, .def = "64MiB",

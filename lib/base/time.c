@@ -199,3 +199,29 @@ size_t sq_time_format(int64_t us, char to[SQ_TIME_TEXT])
 	*at = '\0';
 	return (size_t)(at - to);
 }
+
+void sq_time_format_bsd(int64_t us, char to[SQ_TIME_BSD])
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int64_t seconds = us / SECOND_US - (us % SECOND_US < 0);
+	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
+	unsigned rest = (unsigned)(seconds - days * 86400);
+	unsigned month, day;
+	int64_t year;
+	char *at = to;
+
+	civil(days, &year, &month, &day);
+	for (unsigned i = 0; i < 3; i++)
+		put(&at, months[(month - 1) * 3 + i]);
+	put(&at, ' ');
+	put_digits(&at, day, 2);
+	if (day < 10)
+		at[-2] = ' ';
+	put(&at, ' ');
+	put_digits(&at, rest / 3600, 2);
+	put(&at, ':');
+	put_digits(&at, rest / 60 % 60, 2);
+	put(&at, ':');
+	put_digits(&at, rest % 60, 2);
+	*at = '\0';
+}

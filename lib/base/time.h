@@ -9,6 +9,7 @@
 struct sq_now {
 	uint64_t mono_ns; /* for intervals */
 	int64_t wall_us;  /* for dates: microseconds since 1970, UTC */
+	int32_t east_s;   /* local time is so many seconds ahead of UTC; for dates without a zone */
 };
 
 enum { SQ_TIME_TEXT = 28 }; /* "2020-07-22T03:27:52.809000Z" and its end */
@@ -28,6 +29,11 @@ bool sq_time_parse_epoch(struct sq_sv v, int64_t *ret_us);
 
 /** ISO 8601 with `Z` and three fraction digits (six when they say more). Terminated. */
 size_t sq_time_format(int64_t us, char to[SQ_TIME_TEXT]);
+
+enum { SQ_TIME_BSD = 16 }; /* "Jul  2 03:27:52" and its end */
+
+/** As RFC 3164 has it, without year or zone. Terminated. */
+void sq_time_format_bsd(int64_t us, char to[SQ_TIME_BSD]);
 
 /** Days since 1970-01-01 of a civil date (proleptic Gregorian; Howard Hinnant's algorithm). */
 int64_t sq_time_days(int year, unsigned month, unsigned day);

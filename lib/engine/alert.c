@@ -18,10 +18,9 @@ int sq_level_severity(enum sq_level l)
 const char *sq_format_name(enum sq_format f)
 {
 	static const char *const names[SQ_FORMATS] = {
-		[SQ_FORMAT_JSON] = "json",
-		[SQ_FORMAT_SYSLOG] = "syslog",
-		[SQ_FORMAT_CEF] = "cef",
-		[SQ_FORMAT_LEEF] = "leef",
+		[SQ_FORMAT_JSON] = "json", [SQ_FORMAT_SYSLOG] = "syslog",
+		[SQ_FORMAT_CEF] = "cef",   [SQ_FORMAT_LEEF] = "leef",
+		[SQ_FORMAT_OCSF] = "ocsf", [SQ_FORMAT_SYSLOG3164] = "syslog3164",
 	};
 
 	return names[f];
@@ -193,6 +192,12 @@ void sq_alert_write(struct sq_outbuf *out, enum sq_format format, const struct s
 	case SQ_FORMAT_LEEF:
 		sq_alert_write_leef(out, al);
 		return;
+	case SQ_FORMAT_OCSF:
+		sq_alert_write_ocsf(out, al);
+		return;
+	case SQ_FORMAT_SYSLOG3164:
+		sq_alert_write_syslog3164(out, al);
+		return;
 	case SQ_FORMATS:
 		break;
 	}
@@ -225,6 +230,7 @@ void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
 	switch (format) {
 	case SQ_FORMAT_JSON:
 	case SQ_FORMAT_SYSLOG:
+	case SQ_FORMAT_SYSLOG3164:
 		/* "squibly" is the last member of the document and never empty. */
 		if (!sq_sv_ends(rest, SQ_SV("}}"))) {
 			sq_outbuf_put(out, rest);
@@ -232,6 +238,14 @@ void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
 		}
 		sq_outbuf_put(out, sq_sv_first(rest, rest.n - 2));
 		sq_outbuf_printf(out, ",\"repeats\":%llu}}", count);
+		return;
+	case SQ_FORMAT_OCSF:
+		if (!sq_sv_ends(rest, SQ_SV("}"))) {
+			sq_outbuf_put(out, rest);
+			return;
+		}
+		sq_outbuf_put(out, sq_sv_first(rest, rest.n - 1));
+		sq_outbuf_printf(out, ",\"count\":%llu}", count);
 		return;
 	case SQ_FORMAT_CEF:
 		sq_outbuf_put(out, rest);

@@ -1,4 +1,5 @@
-/* An alert and its encodings: JSON with ECS names, syslog RFC 5424 around that JSON, CEF, LEEF.
+/* An alert and its encodings: JSON with ECS names, syslog RFC 5424 or RFC 3164 around that JSON,
+ * CEF, LEEF, OCSF.
  *
  * The document is described in docs/formats.md. Always valid JSON and UTF-8. Every encoding is one
  * line without its end; what the outputs frame it with is theirs.
@@ -24,7 +25,7 @@ struct sq_alert_shared {
 	struct sq_alert_part {
 		size_t at, n;
 		bool comma; /* whether one comes next */
-	} parts[3];
+	} parts[5];
 };
 
 struct sq_alert {

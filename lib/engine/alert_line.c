@@ -1,5 +1,5 @@
-/* The encodings that are a line of text of another standard: syslog RFC 5424 with the JSON as its
- * message, CEF (ArcSight), LEEF 2.0 (QRadar).
+/* The encodings that are a line of text of another standard: syslog RFC 5424 and RFC 3164 with the
+ * JSON as its message, CEF (ArcSight), LEEF 2.0 (QRadar).
  *
  * What an event says ends up between separators, so each is escaped as its standard says; control
  * characters, which no standard knows how to write, become '?', and what is not UTF-8 U+FFFD.
@@ -48,22 +48,51 @@ static void syslog_msgid(struct sq_outbuf *out, struct sq_sv id)
 	syslog_field(out, n ? (struct sq_sv){ text, n } : SQ_SV("alert"), SYSLOG_MSGID_MAX);
 }
 
-void sq_alert_write_syslog(struct sq_outbuf *out, const struct sq_alert *al)
+static int priority(const struct sq_alert *al)
 {
 	static const int severities[SQ_LEVELS] = {
 		[SQ_LEVEL_INFORMATIONAL] = 6, [SQ_LEVEL_LOW] = 5,      [SQ_LEVEL_MEDIUM] = 4,
 		[SQ_LEVEL_HIGH] = 3,          [SQ_LEVEL_CRITICAL] = 2,
 	};
+
+	return FACILITY_AUDIT * 8 + severities[al->rule->level];
+}
+
+void sq_alert_write_syslog(struct sq_outbuf *out, const struct sq_alert *al)
+{
 	char time[SQ_TIME_TEXT];
 
 	(void)sq_time_format(al->now.wall_us, time); /* terminated */
-	sq_outbuf_printf(out, "<%d>1 %s ", FACILITY_AUDIT * 8 + severities[al->rule->level], time);
+	sq_outbuf_printf(out, "<%d>1 %s ", priority(al), time);
 	syslog_field(out, sq_sv_of(al->observer->hostname), SYSLOG_HOST_MAX);
 	sq_outbuf_put(out, SQ_SV(" squiblyd - "));
 	syslog_msgid(out, al->rule->id);
 	/* No BOM before the message: RFC 5424 asks for one, and the receivers that look for JSON
 	 * stumble over it. */
 	sq_outbuf_put(out, SQ_SV(" - "));
+	sq_alert_write_json(out, al);
+}
+
+/* RFC 3164, 4.1.2: the name of the host without its domain. An address stays whole. */
+static struct sq_sv bsd_host(const char *hostname)
+{
+	struct sq_sv name = sq_sv_of(hostname);
+	bool address = true;
+
+	for (size_t i = 0; i < name.n; i++)
+		address &= sq_is_digit(name.p[i]) || name.p[i] == '.';
+	address |= sq_sv_chr(name, ':') != SIZE_MAX;
+	return address ? name : sq_sv_cut(&name, '.');
+}
+
+void sq_alert_write_syslog3164(struct sq_outbuf *out, const struct sq_alert *al)
+{
+	char time[SQ_TIME_BSD];
+
+	sq_time_format_bsd(al->now.wall_us + al->now.east_s * INT64_C(1000000), time);
+	sq_outbuf_printf(out, "<%d>%s ", priority(al), time);
+	syslog_field(out, bsd_host(al->observer->hostname), SYSLOG_HOST_MAX);
+	sq_outbuf_put(out, SQ_SV(" squiblyd: "));
 	sq_alert_write_json(out, al);
 }
 

@@ -58,7 +58,43 @@ struct sq_sv sq_alert_next_name(struct sq_sv *rest);
 /** Member "flags" of an event; left out when there are none. */
 void sq_alert_write_flags(struct sq_jsonw *w, uint32_t flags);
 
+/** Member `key`: an id, as sq_id_format() writes it; left out when it is not known. */
+void sq_alert_write_id(struct sq_jsonw *w, const char *key, const uint64_t id[2]);
+
+/** Member "message", one sentence for the line of a list: "Title on HOST". */
+void sq_alert_write_message(struct sq_jsonw *w, const struct sq_alert *al,
+                            const struct sq_alert_facts *f);
+
+/** Member "winlog": where to find the event again. */
+void sq_alert_write_winlog(struct sq_jsonw *w, const struct sq_alert *al,
+                           const struct sq_alert_facts *f);
+
+/** Opens member "squibly" and writes what it says of the event; what the rule found is to follow,
+ *  and then its end. Never empty then. */
+void sq_alert_write_squibly(struct sq_jsonw *w, const struct sq_alert *al);
+void sq_alert_write_found(struct sq_jsonw *w, const struct sq_alert *al);
+
+/** What each alert of an event says alike. */
+struct sq_alert_common {
+	void (*write)(struct sq_jsonw *w, const struct sq_alert *al,
+	              const struct sq_alert_facts *f);
+	uint32_t depth; /* objects that are open behind it */
+};
+
+/** Where in sq_alert_shared.parts each document has its own. */
+enum { SQ_ALERT_PARTS_JSON = 0, SQ_ALERT_PARTS_OCSF = 3 };
+
+/** Write it, or copy it from an earlier alert of the event. */
+void sq_alert_write_common(struct sq_jsonw *w, const struct sq_alert *al,
+                           const struct sq_alert_facts *f, unsigned part,
+                           const struct sq_alert_common *common);
+
+/** What OCSF says of a rule in "finding_info", with no comma before it. */
+void sq_alert_write_ocsf_rule(struct sq_jsonw *w, const struct sq_rule *rule);
+
 void sq_alert_write_json(struct sq_outbuf *out, const struct sq_alert *al);
 void sq_alert_write_syslog(struct sq_outbuf *out, const struct sq_alert *al);
+void sq_alert_write_syslog3164(struct sq_outbuf *out, const struct sq_alert *al);
+void sq_alert_write_ocsf(struct sq_outbuf *out, const struct sq_alert *al);
 void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al);
 void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al);

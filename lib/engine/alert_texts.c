@@ -39,6 +39,10 @@ static struct sq_alert_texts *make(const struct sq_ruleset *rs)
 		w = sq_jsonw_of(&t->bytes);
 		sq_alert_write_brief(&w, rule);
 		t->rules[i].verdict.n = t->bytes.len - begin;
+		begin = t->bytes.len;
+		w = sq_jsonw_of(&t->bytes);
+		sq_alert_write_ocsf_rule(&w, rule);
+		t->rules[i].ocsf.n = t->bytes.len - begin;
 	}
 	if (!t->rules || t->bytes.failed) {
 		end(t);
@@ -49,7 +53,8 @@ static struct sq_alert_texts *make(const struct sq_ruleset *rs)
 		t->rules[i].title.p = at;
 		t->rules[i].rule.p = at + t->rules[i].title.n;
 		t->rules[i].verdict.p = t->rules[i].rule.p + t->rules[i].rule.n;
-		at = t->rules[i].verdict.p + t->rules[i].verdict.n;
+		t->rules[i].ocsf.p = t->rules[i].verdict.p + t->rules[i].verdict.n;
+		at = t->rules[i].ocsf.p + t->rules[i].ocsf.n;
 	}
 	return t;
 }

@@ -11,6 +11,7 @@ struct sq_alert_rule_text {
 	struct sq_sv title;   /* inside of a JSON string, as far as a message has room for it */
 	struct sq_sv rule;    /* members "rule" and "threat", with no comma before them */
 	struct sq_sv verdict; /* an object: id, name, level, techniques */
+	struct sq_sv ocsf;    /* members of OCSF's "finding_info", with no comma before them */
 };
 
 enum { SQ_ALERT_TITLE_MAX = 512 }; /* bytes of a title in a message */

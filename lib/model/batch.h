@@ -41,7 +41,15 @@ struct sq_record {
 	uint32_t pass; /* 1 + index in sq_batch.passes; 0: nothing is added, it goes on as it is */
 };
 
-enum sq_format { SQ_FORMAT_JSON, SQ_FORMAT_SYSLOG, SQ_FORMAT_CEF, SQ_FORMAT_LEEF, SQ_FORMATS };
+enum sq_format {
+	SQ_FORMAT_JSON,
+	SQ_FORMAT_SYSLOG,
+	SQ_FORMAT_CEF,
+	SQ_FORMAT_LEEF,
+	SQ_FORMAT_OCSF,
+	SQ_FORMAT_SYSLOG3164,
+	SQ_FORMATS
+};
 
 enum {
 	SQ_TEXTS = 2 * SQ_FORMATS,

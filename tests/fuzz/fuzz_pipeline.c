@@ -108,9 +108,9 @@ static void check_batch(const struct sq_batch *b)
 				           b->alerts[i].text[f].n };
 
 			check_line(v);
-			if (f == SQ_FORMAT_JSON)
+			if (f == SQ_FORMAT_JSON || f == SQ_FORMAT_OCSF)
 				check_json(v);
-			if (f == SQ_FORMAT_SYSLOG)
+			if (f == SQ_FORMAT_SYSLOG || f == SQ_FORMAT_SYSLOG3164)
 				check_json(sq_sv_skip(v, sq_sv_chr(v, '{')));
 		}
 	}

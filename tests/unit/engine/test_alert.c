@@ -112,6 +112,96 @@ static void the_attack_as_leef(void **state)
 	free(text);
 }
 
+static void the_attack_as_syslog_of_rfc_3164(void **state)
+{
+	struct sample s;
+	char *text;
+
+	(void)state;
+	sample_attack(&s);
+	memcpy(s.observer.hostname, "sensor1.example.com", sizeof("sensor1.example.com"));
+	s.alert.now.east_s = 2 * 3600;
+	text = sample_text(&s, SQ_FORMAT_SYSLOG3164);
+	assert_non_null(strstr(text, "<107>Jul 22 05:28:00 sensor1 squiblyd: {\"@timestamp\":"));
+	free(text);
+	s.alert.now = (struct sq_now){ .wall_us = 1593655200000000, .east_s = -3600 };
+	memcpy(s.observer.hostname, "192.0.2.7", sizeof("192.0.2.7"));
+	text = sample_text(&s, SQ_FORMAT_SYSLOG3164);
+	assert_int_equal(strncmp(text, "<107>Jul  2 01:00:00 192.0.2.7 squiblyd: {", 42), 0);
+	free(text);
+	memcpy(s.observer.hostname, "2001:db8::1.x", sizeof("2001:db8::1.x"));
+	text = sample_text(&s, SQ_FORMAT_SYSLOG3164);
+	assert_non_null(strstr(text, " 2001:db8::1.x squiblyd: "));
+	free(text);
+	s.observer.hostname[0] = '\0';
+	text = sample_text(&s, SQ_FORMAT_SYSLOG3164);
+	assert_non_null(strstr(text, ":00 - squiblyd: {"));
+	free(text);
+}
+
+#define FINDING_HEAD                                                                               \
+	"{\"metadata\":{\"version\":\"1.4.0\",\"uid\":\"0123456789abcdeffedcba9876543210\","       \
+	"\"product\":{\"name\":\"squiblyd\",\"vendor_name\":\"squiblyd\",\"version\":\"0.1.0\"},"  \
+	"\"profiles\":[\"host\"],\"log_name\":\"Microsoft-Windows-Sysmon/Operational\","           \
+	"\"log_provider\":\"Microsoft-Windows-Sysmon\",\"event_code\":\"1\"},"                     \
+	"\"category_uid\":2,\"category_name\":\"Findings\",\"class_uid\":2004,"                    \
+	"\"class_name\":\"Detection Finding\",\"activity_id\":1,\"activity_name\":\"Create\","     \
+	"\"type_uid\":200401,\"type_name\":\"Detection Finding: Create\",\"status_id\":1,"         \
+	"\"status\":\"New\",\"time\":1595388480000,\"start_time\":1595388472809,"                  \
+	"\"end_time\":1595388472809,\"is_alert\":true,\"severity_id\":4,\"severity\":\"High\","    \
+	"\"message\":\"Scriptlet run by regsvr32 on WS5.example.com\","                            \
+	"\"finding_info\":{\"uid\":\"0123456789abcdeffedcba9876543210\","                          \
+	"\"title\":\"Scriptlet run by regsvr32\",\"desc\":\"Says what it finds.\","                \
+	"\"analytic\":{\"uid\":\"6a1b0b0c-1111-4222-8333-444455556666\","                          \
+	"\"name\":\"Scriptlet run by regsvr32\",\"type_id\":1,\"type\":\"Rule\"},"
+
+/* tests/e2e/test_formats.py holds the whole against the schema. */
+static void the_attack_as_ocsf(void **state)
+{
+	char *text, error[200];
+	struct sample s;
+	yajl_val tree;
+
+	(void)state;
+	sample_attack(&s);
+	text = sample_text(&s, SQ_FORMAT_OCSF);
+	assert_int_equal(strncmp(text, FINDING_HEAD, sizeof(FINDING_HEAD) - 1), 0);
+	tree = yajl_tree_parse(text, error, sizeof(error));
+	if (!tree)
+		fail_msg("%s", error);
+	yajl_tree_free(tree);
+	free(text);
+	/* Two tactics: which technique belongs to which is not said. */
+	s.tags[2] = SQ_SV("attack.execution");
+	text = sample_text(&s, SQ_FORMAT_OCSF);
+	assert_non_null(strstr(
+		text,
+		"\"attacks\":[{\"technique\":{\"uid\":\"T1218\"},"
+		"\"sub_technique\":{\"uid\":\"T1218.010\"}},{\"technique\":{\"uid\":\"T1105\"}},"
+		"{\"tactic\":{\"uid\":\"TA0005\",\"name\":\"Defense Evasion\"}},"
+		"{\"tactic\":{\"uid\":\"TA0002\",\"name\":\"Execution\"}}],"));
+	free(text);
+}
+
+static void a_finding_of_a_bare_event_has_what_is_required(void **state)
+{
+	struct sample s;
+	char *text;
+
+	(void)state;
+	sample_bare(&s);
+	s.alert.peer = NULL;
+	sample_set(&s, SQ_F_PROCESS_ID, SQ_SV("99999999999"));
+	text = sample_text(&s, SQ_FORMAT_OCSF);
+	assert_non_null(strstr(
+		text, "\"message\":\"Bare\",\"finding_info\":{\"uid\":\"alert\",\"title\":\"Bare\","
+		      "\"analytic\":{\"name\":\"Bare\",\"type_id\":1,\"type\":\"Rule\"},"
+		      "\"created_time\":1595388480000,\"first_seen_time\":1595388480000,"
+		      "\"last_seen_time\":1595388480000},\"raw_data\":\"{}\",\"unmapped\":{"
+		      "\"observer\":{\"hostname\":\"sensor1\"},\"squibly\":{\"matched\":[]}}}"));
+	free(text);
+}
+
 static void absent_values_are_left_out(void **state)
 {
 	struct sample s;
@@ -382,6 +472,8 @@ static void repeats_are_counted_in_their_place(void **state)
 		[SQ_FORMAT_SYSLOG] = "scrobj.dll\"}],\"repeats\":18446744073709551615}}",
 		[SQ_FORMAT_CEF] = " cs6=192.0.2.7:51234 cnt=18446744073709551615",
 		[SQ_FORMAT_LEEF] = "\tobserver=sensor1\tcnt=18446744073709551615",
+		[SQ_FORMAT_OCSF] = "scrobj.dll\"}]}},\"count\":18446744073709551615}",
+		[SQ_FORMAT_SYSLOG3164] = "scrobj.dll\"}],\"repeats\":18446744073709551615}}",
 	};
 	struct sample s;
 
@@ -402,9 +494,11 @@ static void repeats_are_counted_in_their_place(void **state)
 		assert_int_equal(sq_sv_find(sq_outbuf_view(&out),
 		                            SQ_SV("0000000000000abc0000000000000def")),
 		                 strstr(text, "0123456789abcdeffedcba9876543210") - text);
+		/* OCSF's finding_info.uid stays: it is that of the last repeat, never sent itself.
+		 */
 		assert_int_equal(sq_sv_find(sq_outbuf_view(&out),
-		                            SQ_SV("0123456789abcdeffedcba9876543210")),
-		                 SIZE_MAX);
+		                            SQ_SV("0123456789abcdeffedcba9876543210")) == SIZE_MAX,
+		                 f != SQ_FORMAT_OCSF);
 		if (f == SQ_FORMAT_JSON) {
 			yajl_val tree;
 
@@ -596,6 +690,9 @@ int main(void)
 		cmocka_unit_test(the_attack_as_syslog),
 		cmocka_unit_test(the_attack_as_cef),
 		cmocka_unit_test(the_attack_as_leef),
+		cmocka_unit_test(the_attack_as_syslog_of_rfc_3164),
+		cmocka_unit_test(the_attack_as_ocsf),
+		cmocka_unit_test(a_finding_of_a_bare_event_has_what_is_required),
 		cmocka_unit_test(absent_values_are_left_out),
 		cmocka_unit_test(a_tactic_without_a_number_is_named),
 		cmocka_unit_test(flags_are_named),
