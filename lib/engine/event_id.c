@@ -40,7 +40,7 @@ void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, uint64_t ret[2]
 
 	begin(&h, OF_CONTENT);
 	put_host(&h, host);
-	sq_siphash_put_text(&h, bytes);
+	sq_siphash_put_text(&h, sq_sv_trim(bytes));
 	end(&h, ret);
 }
 
@@ -54,7 +54,7 @@ void sq_event_id(const struct sq_event *ev, uint64_t ret[2])
 	struct sq_siphash h;
 
 	if (!host.n || !channel.n || !record.n) {
-		sq_event_id_of_bytes(host, sq_sv_trim(ev->raw), ret);
+		sq_event_id_of_bytes(host, ev->raw, ret);
 		return;
 	}
 	begin(&h, OF_RECORD);

@@ -23,7 +23,8 @@
 void sq_event_id(const struct sq_event *ev, uint64_t ret[2]);
 
 /** Of an event that was not read, or does not say which it is: by its bytes, without the header of
- *  syslog and what other transports wrap it in; `host` is the header's, or empty. */
+ *  syslog and what other transports wrap it in, and without blanks around; `host` is the header's,
+ * or empty. */
 void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, uint64_t ret[2]);
 
 /** Of what `rule` says of the event `event`. */
