@@ -38,37 +38,36 @@ void sq_siphash_begin(struct sq_siphash *h, const struct sq_siphash_key *key)
 	};
 }
 
-static void put_byte(struct sq_siphash *h, unsigned char c)
+/* `n` bytes, at most eight, which are the low ones of `w`, behind those that wait for a word. */
+static void put_bytes(struct sq_siphash *h, uint64_t w, unsigned n)
 {
-	h->tail |= (uint64_t)c << 8 * (h->n % 8);
-	h->n++;
-	if (h->n % 8 == 0) {
-		put_word(h, h->tail);
-		h->tail = 0;
-	}
+	unsigned waiting = h->n % 8;
+
+	h->n += n;
+	h->tail |= w << 8 * waiting;
+	if (waiting + n < 8)
+		return;
+	put_word(h, h->tail);
+	h->tail = waiting ? w >> (64 - 8 * waiting) : 0;
 }
 
 void sq_siphash_put(struct sq_siphash *h, struct sq_sv bytes)
 {
-	while (bytes.n && h->n % 8) {
-		put_byte(h, (unsigned char)bytes.p[0]);
-		bytes = sq_sv_skip(bytes, 1);
-	}
-	for (; bytes.n >= 8; bytes = sq_sv_skip(bytes, 8)) {
-		uint64_t m;
+	uint64_t m = 0;
 
+	for (; bytes.n >= 8; bytes = sq_sv_skip(bytes, 8)) {
 		memcpy(&m, bytes.p, sizeof(m));
-		put_word(h, le64toh(m));
-		h->n += 8;
+		put_bytes(h, le64toh(m), 8);
 	}
+	m = 0;
 	for (size_t i = 0; i < bytes.n; i++)
-		put_byte(h, (unsigned char)bytes.p[i]);
+		m |= (uint64_t)(unsigned char)bytes.p[i] << 8 * i;
+	put_bytes(h, m, (unsigned)bytes.n);
 }
 
 void sq_siphash_put_number(struct sq_siphash *h, uint64_t n)
 {
-	n = htole64(n);
-	sq_siphash_put(h, (struct sq_sv){ (const char *)&n, sizeof(n) });
+	put_bytes(h, n, 8);
 }
 
 void sq_siphash_end(struct sq_siphash *h, uint64_t ret[2])

@@ -1,5 +1,7 @@
 #include "lib/engine/event_id.h"
 
+#include <endian.h>
+
 #include "lib/base/siphash.h"
 
 /* What is hashed begins with one of these, so that a name of one kind is none of another. */
@@ -95,10 +97,25 @@ void sq_repeats_id(const uint64_t last[2], uint64_t n, uint64_t ret[2])
 	end(&h, ret);
 }
 
+/* Eight digits at once, one byte each: spread the nibbles, then add '0', or what makes 'a' of ten.
+ */
+static void put_digits(uint32_t v, char to[8])
+{
+	uint64_t d = v, letters;
+
+	d = (d << 16 | d) & UINT64_C(0x0000ffff0000ffff);
+	d = (d << 8 | d) & UINT64_C(0x00ff00ff00ff00ff);
+	d = (d << 4 | d) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = (d + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+	d += UINT64_C(0x3030303030303030) + letters * ('a' - 10 - '0');
+	d = htobe64(d);
+	memcpy(to, &d, sizeof(d));
+}
+
 void sq_id_format(const uint64_t id[2], char to[SQ_ID_TEXT])
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (unsigned i = 0; i < SQ_ID_TEXT; i++)
-		to[i] = digits[id[i / 16] >> (60 - i % 16 * 4) & 15];
+	for (unsigned i = 0; i < 2; i++) {
+		put_digits((uint32_t)(id[i] >> 32), to + (size_t)16 * i);
+		put_digits((uint32_t)id[i], to + (size_t)16 * i + 8);
+	}
 }
