@@ -1,6 +1,7 @@
 """What a sender may put into an event to break out of an alert, through every format: one line each, which a strict
 parser written after the format's own specification takes apart, and the value back, or what docs/formats.md puts in
 its place. And the alert as a Detection Finding, against the attributes of OCSF 1.4.0."""
+import datetime
 import json
 import os
 import re
@@ -266,7 +267,7 @@ class Formats(Case):
         super().setUpClass()
         cls.lines = None
 
-    def run_all(self, records, config=""):
+    def run_all(self, records, config="", env=None):
         """Lines of each format about the same events, in their order."""
         folder = tempfile.mkdtemp(prefix="squibly-formats-")
         rule = os.path.join(folder, "rule.yml")
@@ -274,7 +275,7 @@ class Formats(Case):
             f.write(RULE)
         outputs = "".join(f"  - type: file\n    path: {folder}/{name}\n    format: {name}\n" for name in FORMATS)
         d = self.daemon(f"inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\nrules:\n  paths: [{rule}]\n"
-                        f"outputs:\n{outputs}{config}", inputs=False)
+                        f"outputs:\n{outputs}{config}", inputs=False, env=env)
         d.send(b"".join(records))
         d.wait_received(len(records))
         self.assert_stops(d, len(records))
@@ -329,6 +330,13 @@ class Formats(Case):
             self.assertEqual((header["pri"], header["tag"]), ("107", "squiblyd"))
             self.assertNotIn(".", header["host"])
             self.look_at_json(parse_json(message), text, number)
+
+    def test_the_time_of_3164_is_local(self):
+        lines = self.run_all([record(7, b"x")], env={"TZ": "TST-5:30"})
+        header, message = parse_3164(lines["syslog3164"][0])
+        created = datetime.datetime.fromisoformat(json.loads(message)["event"]["created"].rstrip("Z"))
+        local = created + datetime.timedelta(hours=5, minutes=30)
+        self.assertEqual(header["time"], f"{local:%b} {local.day:2} {local:%H:%M:%S}")
 
     def test_cef(self):
         for line, text, number in self.each("cef"):
