@@ -7,7 +7,6 @@
 #include "daemon/base/listen.h"
 #include "daemon/base/network.h"
 #include "daemon/core/config_private.h"
-#include "daemon/output/http_client.h"
 #include "lib/host/pack.h"
 
 enum {
@@ -183,25 +182,6 @@ static void check_addresses(const struct loader *l, const struct sq_yaml *map,
 	}
 }
 
-/* Where requests go, and what they may hold. */
-static void check_url(const struct loader *l, const struct sq_yaml *map,
-                      const struct sqd_config_item *item, bool input)
-{
-	const char *url = sqd_config_text(item, "url");
-	const struct sq_opt_strs *headers = sqd_config_texts(item, "headers");
-	struct sqd_http_url parts;
-	struct sq_err err = { 0 };
-
-	if (url && sqd_http_url_read(url, &parts, &err) < 0)
-		complain(l, sq_yaml_get(map, "url"), "url: ", sq_sv_of(err.text));
-	for (size_t i = 0; url && headers && i < headers->n; i++)
-		if (sqd_http_header_check(headers->list[i], &err) < 0)
-			complain(l, sq_yaml_get(map, "headers"), "headers: ", sq_sv_of(err.text));
-	if (!input && item->output_ops->json && item->output->format != SQ_FORMAT_JSON)
-		complain(l, sq_yaml_get(map, "format"), "format: JSON alone can be sent to ",
-		         sq_sv_of(item->output_ops->kind));
-}
-
 /* Who may connect, and who is believed. */
 static void check_listener(const struct loader *l, const struct sq_yaml *map,
                            const struct sqd_config_item *item)
@@ -255,12 +235,14 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	if (r < 0)
 		return r;
 	check_addresses(l, map, item);
-	check_url(l, map, item, input);
 	check_listener(l, map, item);
 	check_tls(l, map, item, input);
-	if (!input)
-		sqd_config_check_forward(&(struct sqd_config_place){ l->file, l->diags }, map,
-		                         item->output);
+	if (!input) {
+		struct sqd_config_place at = { l->file, l->diags };
+
+		sqd_config_check_url(&at, map, item);
+		sqd_config_check_forward(&at, map, item->output);
+	}
 	check_retries(l, map, item);
 	check_path(l, map, item);
 	check_rotation(l, map, item);

@@ -39,7 +39,10 @@ struct sqd_config_place {
 	struct sq_diags *diags;
 };
 
-/** What an output, read from `map`, says of records: findings go to `at`. */
+/** What an output, read from `map`, says of where its requests go: findings go to `at`. */
+void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,
+                          const struct sqd_config_item *item);
+/** The same for records. */
 void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_output_common *out);
 

@@ -21,6 +21,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/output/http_out.h"
+#include "daemon/output/http_text.h"
 #include "lib/wire/bulk_reply.h"
 
 enum {
@@ -71,20 +72,6 @@ static struct elastic *self(struct sqd_http_out *o)
 
 /* ---- where to, and who we are ------------------------------------------------------------ */
 
-/* All that is not unreserved in a URL (RFC 3986) as %XX. */
-static void put_escaped(struct sq_outbuf *to, const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-		             sq_is_digit(*p) || strchr("-._~", *p);
-
-		if (plain)
-			sq_outbuf_putc(to, *p);
-		else
-			sq_outbuf_printf(to, "%%%02X", (unsigned)(unsigned char)*p);
-	}
-}
-
 static int put_path(const struct elastic_cfg *cfg, struct sq_outbuf *to, struct sq_err *err)
 {
 	size_t n = strlen(cfg->index);
@@ -93,12 +80,12 @@ static int put_path(const struct elastic_cfg *cfg, struct sq_outbuf *to, struct 
 		return sq_err_set(err, -EINVAL, "index: \"%.64s\" is no name of an index",
 		                  cfg->index);
 	sq_outbuf_putc(to, '/');
-	put_escaped(to, cfg->index);
+	sqd_http_put_escaped(to, cfg->index);
 	sq_outbuf_put(to, SQ_SV("/_bulk?filter_path=errors,items.*.status,items.*.error.type,"
 	                        "items.*.error.reason,error"));
 	if (cfg->pipeline) {
 		sq_outbuf_put(to, SQ_SV("&pipeline="));
-		put_escaped(to, cfg->pipeline);
+		sqd_http_put_escaped(to, cfg->pipeline);
 	}
 	sq_outbuf_putc(to, '\0');
 	return to->failed ? sq_err_set(err, -ENOMEM, "out of memory") : 0;
@@ -120,8 +107,8 @@ static int read_login(struct elastic *e, char **ret_key, char **ret_password, st
 	if (cfg->user && strchr(cfg->user, ':'))
 		return sq_err_set(err, -EINVAL, "user: a colon cannot be in it");
 	if (!cfg->api_key_file)
-		return sqd_http_secret(&e->out, cfg->password_file, ret_password, err);
-	r = sqd_http_secret(&e->out, cfg->api_key_file, &secret, err);
+		return sqd_http_secret(e->out.base.name, cfg->password_file, ret_password, err);
+	r = sqd_http_secret(e->out.base.name, cfg->api_key_file, &secret, err);
 	if (r == 0 && asprintf(ret_key, "Authorization: ApiKey %s", secret) < 0) {
 		*ret_key = NULL;
 		r = sq_err_set(err, -ENOMEM, "out of memory");
@@ -155,31 +142,23 @@ static int aim(struct sqd_http_out *o, struct sq_err *err)
 
 static void encode(struct sqd_http_out *o, const struct sqd_message *m, size_t at SQ_UNUSED)
 {
-	size_t mark;
-
 	if (m->id[0] || m->id[1])
 		sq_outbuf_printf(&o->body,
 		                 "{\"create\":{\"_id\":\"%016" PRIx64 "%016" PRIx64 "\"}}\n",
 		                 m->id[0], m->id[1]);
 	else
 		sq_outbuf_put(&o->body, SQ_SV("{\"create\":{}}\n"));
-	mark = o->body.len;
-	sq_outbuf_put(&o->body, m->text);
-	if (o->body.failed)
-		return;
-	for (char *p = o->body.p + mark, *end = o->body.p + o->body.len; p < end; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
-	sq_outbuf_putc(&o->body, '\n');
+	sqd_http_put_line(&o->body, m->text);
 }
 
 static void close_body(struct sqd_http_out *o SQ_UNUSED)
 {
 }
 
-static const char *sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED)
+static int sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED,
+                const char **ret_header SQ_UNUSED)
 {
-	return NULL;
+	return 0;
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct sqd_http_client {
 	struct watch *watches;
 	unsigned handles; /* open */
 	bool busy, closing;
+	bool deaf; /* a socket of the request cannot be watched */
 	size_t headers_got;
 	struct sq_outbuf body;
 	bool cut;
@@ -152,13 +153,16 @@ static int on_socket(CURL *easy SQ_UNUSED, curl_socket_t fd, int what, void *ctx
 	}
 	if (!w)
 		w = watch_new(c, fd);
-	if (!w)
-		return -1; /* the request fails */
+	if (!w) {
+		c->deaf = true; /* an error would be the end of `multi`, not of the request */
+		return 0;
+	}
 	if (what & CURL_POLL_IN)
 		events |= UV_READABLE;
 	if (what & CURL_POLL_OUT)
 		events |= UV_WRITABLE;
-	return uv_poll_start(&w->poll, events, on_poll);
+	c->deaf |= uv_poll_start(&w->poll, events, on_poll) < 0;
+	return 0;
 }
 
 static void on_timer(uv_timer_t *t)
@@ -188,13 +192,12 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 	struct sqd_http_client *c = ctx;
 
 	n *= size;
-	if (c->cut || c->body.failed || n > c->body.max - c->body.len) {
+	if (c->cut || n > c->body.max - c->body.len) {
 		c->cut = true; /* the rest is read and thrown away; its time is bounded */
 		return n;
 	}
 	sq_outbuf_put(&c->body, (struct sq_sv){ p, n });
-	c->cut = c->body.failed;
-	return n;
+	return c->body.failed ? 0 : n; /* no memory: the request fails */
 }
 
 static size_t on_header(char *p SQ_UNUSED, size_t size, size_t n, void *ctx)
@@ -236,9 +239,12 @@ static void look(struct sqd_http_client *c)
 	do {
 		m = curl_multi_info_read(c->multi, &left);
 	} while (m && m->msg != CURLMSG_DONE);
-	if (!m || !c->busy)
+	if (!c->busy || (!m && !c->deaf))
 		return;
-	fill_answer(c, m->data.result, &a);
+	if (m)
+		fill_answer(c, m->data.result, &a);
+	else
+		a.why = "out of memory";
 	(void)curl_multi_remove_handle(c->multi, c->easy); /* `m` is no more */
 	c->busy = false;
 	c->done(c->ctx, &a); /* last: it may post again or close us */
@@ -258,7 +264,7 @@ int sqd_http_client_post(struct sqd_http_client *c, struct sq_sv body, const cha
 	}
 	c->headers_got = 0;
 	c->why[0] = '\0';
-	c->cut = false;
+	c->cut = c->deaf = false;
 	sq_outbuf_reset(&c->body);
 	r = curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
 	if (!r)

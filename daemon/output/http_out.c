@@ -2,10 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "daemon/base/log.h"
-#include "lib/host/files.h"
 #include "lib/wire/gzip.h"
 
 enum { WAITS, FLIES, SAFE, REFUSED };
@@ -15,7 +13,6 @@ enum {
 	LEAST_BYTES = 64 * 1024,  /* a receiver that takes less is told so message by message */
 	KEEP_BYTES = 1024 * 1024, /* of memory between requests */
 	WHYS_BYTES = 256 * 1024,  /* reasons of one send; what is over gets a word of ours */
-	SECRET_BYTES = 16 * 1024,
 };
 
 static void launch(struct sqd_http_out *o);
@@ -284,6 +281,10 @@ static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
 			o->retry_ms = cfg_of(o)->retry_min;
 		wait_for_next(o, a->status, false, why, a->retry_after_ms);
 		return;
+	case SQD_HTTP_REST:
+		(void)land(o, WAITS, false);
+		launch(o); /* last */
+		return;
 	case SQD_HTTP_LATER:
 	case SQD_HTTP_MEND:
 		(void)land(o, WAITS, true);
@@ -337,11 +338,14 @@ static void gather(struct sqd_http_out *o)
 		}
 		m->state = FLIES;
 		o->flight[o->flying++] = (uint32_t)i;
+		if (o->body.failed) /* what was written of it is no request */
+			return;
 	}
 }
 
 static int post(struct sqd_http_out *o)
 {
+	const char *header = NULL;
 	struct sq_sv body;
 
 	o->kind->close_body(o);
@@ -351,7 +355,9 @@ static int post(struct sqd_http_out *o)
 	if (o->body.failed || o->packed.failed)
 		return -ENOMEM;
 	body = sq_outbuf_view(cfg_of(o)->gzip ? &o->packed : &o->body);
-	return sqd_http_client_post(o->client, body, o->kind->sign(o, body));
+	if (o->kind->sign(o, body, &header) < 0)
+		return -ENOMEM;
+	return sqd_http_client_post(o->client, body, header);
 }
 
 static void read_files_anew(struct sqd_http_out *o)
@@ -422,12 +428,17 @@ int sqd_http_out_aim(struct sqd_http_out *o, const char *path, const char *const
 {
 	const struct sqd_http_cfg *cfg = cfg_of(o);
 	size_t n = strlen(cfg->url), n_own = 0;
+	bool shows_secret = login;
 	const char **all;
 	char *url = NULL;
 	int r = -ENOMEM;
 
-	while (headers[n_own])
-		n_own++;
+	for (; headers[n_own]; n_own++)
+		shows_secret |= sq_sv_starts(sq_sv_of(headers[n_own]), SQ_SV("Authorization:"));
+	if (shows_secret && !o->tls)
+		sqd_log(SQD_LOG_WARNING,
+		        "%s: the secret goes over the network as plain text; use https",
+		        o->base.name);
 	all = calloc(n_own + cfg->headers.n + 2, sizeof(*all));
 	while (*path && n && cfg->url[n - 1] == '/')
 		n--;
@@ -466,6 +477,7 @@ static int check(struct sqd_http_out *o, struct sq_err *err)
 	if (r < 0)
 		return sq_err_wrap(err, r, "%s output: url", o->base.ops->kind);
 	snprintf(o->base.name, sizeof(o->base.name), "%s %s", o->base.ops->kind, url.shown);
+	o->tls = url.tls;
 	for (size_t i = 0; i < cfg->headers.n; i++)
 		if (sqd_http_header_check(cfg->headers.list[i], err) < 0)
 			return sq_err_wrap(err, -EINVAL, "%s: headers", o->base.name);
@@ -478,12 +490,13 @@ static int check(struct sqd_http_out *o, struct sq_err *err)
 int sqd_http_out_start(struct sqd_http_out *o, const struct sqd_http_kind *kind, size_t max_answer,
                        struct sq_err *err)
 {
-	int r = check(o, err);
+	int r;
 
+	o->kind = kind; /* it has something to free */
+	r = check(o, err);
 	if (r < 0)
 		return r;
 	o->base.framing = SQD_FRAMING_RECORDS;
-	o->kind = kind;
 	o->limit_bytes = SIZE_MAX;
 	o->retry_ms = cfg_of(o)->retry_min;
 	o->random = uv_hrtime() | 1;
@@ -558,49 +571,4 @@ void sqd_http_out_close(struct sqd_output *out)
 	uv_close((uv_handle_t *)&o->timer, on_timer_closed);
 	if (o->client_open)
 		sqd_http_client_close(o->client, on_client_closed);
-}
-
-/* ---- secrets ----------------------------------------------------------------------------- */
-
-void sqd_http_forget(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
-static int one_line(struct sq_sv text, char **ret)
-{
-	text = sq_sv_trim(text);
-	if (!text.n)
-		return -EINVAL;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] < ' ' || text.p[i] > '~')
-			return -EINVAL;
-	*ret = strndup(text.p, text.n);
-	return *ret ? 0 : -ENOMEM;
-}
-
-int sqd_http_secret(struct sqd_http_out *o, const char *path, char **ret, struct sq_err *err)
-{
-	struct sq_outbuf text = sq_outbuf_of(SECRET_BYTES);
-	struct stat st;
-	int r = sq_file_read(path, &text, err);
-
-	if (r == 0) {
-		r = one_line(sq_outbuf_view(&text), ret);
-		if (r < 0)
-			sq_err_set(err, r, "%s: %s", path,
-			           r == -ENOMEM ? "out of memory"
-			                        : "one line of printable ASCII is expected");
-	}
-	if (r == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_mode & (S_IROTH | S_IWOTH)))
-		sqd_log(SQD_LOG_WARNING,
-		        "%s: %s holds a secret and can be read by everybody; chmod 640 it",
-		        o->base.name, path);
-	if (text.p)
-		explicit_bzero(text.p, text.cap);
-	sq_outbuf_fini(&text);
-	return r;
 }

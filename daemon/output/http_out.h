@@ -63,6 +63,7 @@ struct sqd_http_out;
 enum sqd_http_verdict {
 	SQD_HTTP_SAFE,    /* all messages of the request */
 	SQD_HTTP_JUDGED,  /* each was settled alone; those that fly still wait again */
+	SQD_HTTP_REST,    /* the same, and those are said again at once */
 	SQD_HTTP_LATER,   /* temporary */
 	SQD_HTTP_MEND,    /* the same, until somebody mends it */
 	SQD_HTTP_SMALLER, /* too much for one request */
@@ -78,9 +79,9 @@ struct sqd_http_kind {
 	void (*encode)(struct sqd_http_out *o, const struct sqd_message *m, size_t at);
 	/** All messages of the request are in the body. */
 	void (*close_body)(struct sqd_http_out *o);
-	/** @return a header of this request alone, whose body is `body`; or NULL. It stays until
-	 *  the answer */
-	const char *(*sign)(struct sqd_http_out *o, struct sq_sv body);
+	/** `body` is what will be sent. Sets `*ret_header`, or leaves it: one more header of this
+	 *  request, which stays until the answer. @return 0 or -ENOMEM */
+	int (*sign)(struct sqd_http_out *o, struct sq_sv body, const char **ret_header);
 	/** Judge an answer (status is not 0); `why` begins empty and may be written: what the log
 	 *  and the dead letters say. sqd_http_judge() knows what the status means. */
 	enum sqd_http_verdict (*judge)(struct sqd_http_out *o, const struct sqd_http_answer *a,
@@ -102,6 +103,7 @@ struct sqd_http_out {
 	struct sqd_http_client *client;
 	uv_timer_t timer; /* of a wait */
 	bool started, closing;
+	bool tls;               /* the URL says so */
 	bool client_open, busy; /* `busy`: a request is under way */
 	bool stale;             /* files are to be read before the next request */
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
@@ -145,11 +147,3 @@ enum sqd_http_verdict sqd_http_judge(const struct sqd_http_answer *a, struct sq_
 int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes) SQ_MUST_CHECK;
 void sqd_http_out_reopen(struct sqd_output *out);
 void sqd_http_out_close(struct sqd_output *out);
-
-/** One line of a file that holds a secret, without its end; warns when everybody may read it.
- *  @return 0 with `*ret` for free(), -EINVAL (several lines, bytes that are no printable ASCII),
- *  another negative errno; `err` names the file */
-int sqd_http_secret(struct sqd_http_out *o, const char *path, char **ret,
-                    struct sq_err *err) SQ_MUST_CHECK;
-/** Overwrite and free. NULL is fine. */
-void sqd_http_forget(char *secret);

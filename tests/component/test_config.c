@@ -290,16 +290,14 @@ static void the_shipped_file_is_the_manual(void **state)
 
 static void the_examples_are_good(void **state)
 {
-	static const char *const files[] = { "conf/examples/beats.yaml",
-		                             "conf/examples/collector.yaml",
-		                             "conf/examples/elasticsearch.yaml",
-		                             "conf/examples/enrichment.yaml",
-		                             "conf/examples/http.yaml",
-		                             "conf/examples/inline.yaml",
-		                             "conf/examples/lookups.yaml",
-		                             "conf/examples/pipeline.yaml",
-		                             "conf/examples/sockets.yaml",
-		                             "conf/examples/tls.yaml" };
+	static const char *const files[] = {
+		"conf/examples/beats.yaml",         "conf/examples/collector.yaml",
+		"conf/examples/elasticsearch.yaml", "conf/examples/enrichment.yaml",
+		"conf/examples/http.yaml",          "conf/examples/inline.yaml",
+		"conf/examples/lookups.yaml",       "conf/examples/pipeline.yaml",
+		"conf/examples/sockets.yaml",       "conf/examples/tls.yaml",
+		"conf/examples/webhooks.yaml"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < SQ_LEN(files); i++) {

@@ -161,7 +161,7 @@ class Elastic:
     """An index. `script` gives the Answer to whole requests by their turn, or None; `item(id, doc, turn)` the status of an item,
     or None: it is taken."""
 
-    def __init__(self, path="/alerts/_bulk", item=None, whole=None, headers=None, ids=False):
+    def __init__(self, path="/alerts/_bulk", item=None, whole=None, headers=None, ids=True):
         self.path, self.item, self.whole, self.ids = path, item or (lambda *a: None), whole or (lambda *a: None), ids
         self.headers = headers or {}
         self.docs, self.order, self.turn, self.again, self.sizes = {}, [], 0, 0, []
@@ -203,7 +203,7 @@ class Elastic:
                 status = 409
                 self.again += 1
             if status is None:
-                self.docs[ident or f"none {len(self.docs)}"] = doc
+                self.docs[ident] = doc
                 self.order.append(doc)
                 items.append({"create": {"status": 201}})
                 continue
@@ -211,3 +211,40 @@ class Elastic:
             items.append({"create": {"status": status, "error": {"type": f"type_{status}_exception",
                                                                  "reason": "because \n\x1b[31m of it"}}})
         return {"errors": errors, "items": items}
+
+
+class Splunk:
+    """An event collector: events back to back, or raw lines."""
+
+    def __init__(self, token="s3cret", raw=False, bad=None, whole=None):
+        self.token, self.raw, self.bad, self.whole = token, raw, bad or (lambda event: False), whole or (lambda *a: None)
+        self.events, self.turn = [], 0
+
+    def __call__(self, request):
+        self.turn += 1
+        must(request.method == "POST", "method")
+        must(request.path == "/services/collector/" + ("raw" if self.raw else "event"), "path")
+        must(request.headers.get("authorization") == "Splunk " + self.token, "token")
+        must(re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+                          request.headers.get("x-splunk-request-channel", "")), "channel")
+        whole = self.whole(self.turn, request)
+        if whole:
+            return whole
+        events = request.body.decode().splitlines() if self.raw else self.objects(request.body.decode())
+        for n, event in enumerate(events):
+            if self.bad(event):
+                return Answer(400, json.dumps({"text": "Invalid data format", "code": 6, "invalid-event-number": n}).encode())
+        self.events += events
+        return Answer(200, b'{"text":"Success","code":0}')
+
+    @staticmethod
+    def objects(text):
+        found, at = [], 0
+        while at < len(text.rstrip()):
+            event, at = json.JSONDecoder().raw_decode(text, at)
+            must(isinstance(event, dict) and "event" in event, "event")
+            must(set(event) <= {"time", "host", "source", "sourcetype", "index", "event", "fields"}, "keys")
+            found.append(event)
+            while at < len(text) and text[at] in "\n ":
+                at += 1
+        return found

@@ -1,0 +1,31 @@
+/* What outputs over HTTP say of where requests go, and what they may hold. */
+#include "daemon/core/config_private.h"
+#include "daemon/output/http_client.h"
+
+static void complain(const struct sqd_config_place *at, const struct sq_yaml *map, const char *key,
+                     const char *what)
+{
+	const struct sq_yaml *y = sq_yaml_get(map, key);
+
+	if (!y)
+		y = map;
+	sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, y->line, y->col, "%s: %s", key, what);
+}
+
+void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,
+                          const struct sqd_config_item *item)
+{
+	const char *url = sqd_config_text(item, "url");
+	const struct sq_opt_strs *headers = sqd_config_texts(item, "headers");
+	struct sqd_http_url parts;
+	struct sq_err err = { 0 };
+
+	if (url && sqd_http_url_read(url, &parts, &err) < 0)
+		complain(at, map, "url", err.text);
+	for (size_t i = 0; url && headers && i < headers->n; i++)
+		if (sqd_http_header_check(headers->list[i], &err) < 0)
+			complain(at, map, "headers", err.text);
+	if (item->output_ops->json && item->output->format != SQ_FORMAT_JSON &&
+	    item->output->format != SQ_FORMAT_OCSF)
+		complain(at, map, "format", "this kind of output takes JSON alone");
+}
