@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/flow/spool_packed.h"
 
 enum {
 	GROUP_BYTES = 256 * 1024, /* are not left to gather any further */
@@ -17,13 +18,6 @@ enum {
 	RETRY_MIN_MS = 500,
 	RETRY_MAX_MS = 30000,
 	PATIENCE_PERCENT = 80,
-};
-
-/* Messages one after another: this, key, text. */
-struct packed {
-	uint64_t seq;
-	uint64_t id[2];
-	uint32_t n, n_key;
 };
 
 struct group {
@@ -70,40 +64,6 @@ struct sqd_spooler {
 
 /* ---- on the pool -------------------------------------------------------------------------- */
 
-static bool unpack(struct sq_sv *v, struct sq_spool_record *r)
-{
-	struct packed p;
-
-	if (v->n < sizeof(p))
-		return false;
-	memcpy(&p, v->p, sizeof(p));
-	*v = sq_sv_skip(*v, sizeof(p));
-	*r = (struct sq_spool_record){ .seq = p.seq,
-		                       .id = { p.id[0], p.id[1] },
-		                       .key = { v->p, p.n_key },
-		                       .text = { v->p + p.n_key, p.n } };
-	*v = sq_sv_skip(*v, (size_t)p.n_key + p.n);
-	return true;
-}
-
-static void pack(struct sq_outbuf *to, const struct sq_spool_record *r)
-{
-	struct packed p = { .seq = r->seq,
-		            .id = { r->id[0], r->id[1] },
-		            .n = (uint32_t)r->text.n,
-		            .n_key = (uint32_t)r->key.n };
-	size_t mark = to->len;
-
-	sq_outbuf_put(to, (struct sq_sv){ (const char *)&p, sizeof(p) });
-	sq_outbuf_put(to, r->key);
-	sq_outbuf_put(to, r->text);
-	if (to->failed)
-		sq_outbuf_cut(to, mark);
-	else
-		return;
-	to->failed = true;
-}
-
 /* What was delivered before its turn need not be written. */
 static int put_group(struct sqd_spooler *s)
 {
@@ -113,7 +73,7 @@ static int put_group(struct sqd_spooler *s)
 	uint64_t n = 0;
 	int e = 0;
 
-	while (!e && unpack(&v, &r)) {
+	while (!e && sqd_unpack(&v, &r)) {
 		if (r.seq < o->cursor)
 			continue;
 		e = sq_spool_put(s->spool, &r, &o->err);
@@ -181,7 +141,7 @@ static int load_one(void *ctx, const struct sq_spool_record *r)
 
 	if (s->loaded.len && s->loaded.len + r->text.n + r->key.n > s->order.load_bytes)
 		return 1;
-	pack(&s->loaded, r);
+	sqd_pack(&s->loaded, r);
 	if (s->loaded.failed && s->loaded.len)
 		return 1;
 	if (s->loaded.failed) { /* there is less memory than when it was written */
@@ -385,7 +345,7 @@ static void give(struct sqd_spooler *s)
 
 int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_t *ret_seq)
 {
-	uint64_t need = sizeof(struct packed) + m->key.n + m->text.n;
+	uint64_t need = sizeof(struct sqd_packed) + m->key.n + m->text.n;
 	uint64_t here = s->filling.bytes.len + s->writing.bytes.len;
 	struct sq_spool_record r = {
 		.seq = s->next, .id = { m->id[0], m->id[1] }, .key = m->key, .text = m->text
@@ -395,7 +355,7 @@ int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_
 		return -EMSGSIZE;
 	if (s->closing || need > s->opts.memory - here || sqd_spooler_used(s) + need > s->state.max)
 		return -ENOSPC;
-	pack(&s->filling.bytes, &r);
+	sqd_pack(&s->filling.bytes, &r);
 	if (s->filling.bytes.failed) {
 		s->filling.bytes.failed = false;
 		return -ENOMEM;
@@ -481,7 +441,7 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 		return false;
 	s->is_loaded = s->loading = false;
 	*ret_next = s->loaded_next;
-	while (unpack(&v, &r))
+	while (sqd_unpack(&v, &r))
 		if (each(ctx, &r) < 0) {
 			*ret_next = r.seq;
 			break;
@@ -498,7 +458,7 @@ void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void
 	/* The group before it must have been given in full. */
 	if (*next < s->writing.next)
 		return;
-	while (unpack(&v, &r)) {
+	while (sqd_unpack(&v, &r)) {
 		if (r.seq < *next)
 			continue;
 		if (each(ctx, &r) < 0)
@@ -595,7 +555,7 @@ int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **r
 		sqd_log(SQD_LOG_ERROR, "%s: spool: %s", opts->name, aside.text);
 	}
 	s->filling.bytes = s->writing.bytes = sq_outbuf_of(opts->memory);
-	s->loaded = sq_outbuf_of(2 * opts->memory + sizeof(struct packed));
+	s->loaded = sq_outbuf_of(2 * opts->memory + sizeof(struct sqd_packed));
 	s->state = *sq_spool_state(s->spool);
 	s->next = s->durable = s->writing.next = s->state.next;
 	s->wanted.cursor = s->state.cursor;
