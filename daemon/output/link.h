@@ -63,6 +63,9 @@ struct sqd_link_cfg {
 	SQ_TLS_CLIENT_OPTS(type, member.tls)
 /* clang-format on */
 
+/** A connection younger than this may yet be refused by who has accepted it. */
+enum { SQD_LINK_TRUST_MS = 250 };
+
 enum sqd_link_state {
 	SQD_LINK_WAITING,
 	SQD_LINK_RESOLVING,
@@ -72,7 +75,8 @@ enum sqd_link_state {
 	SQD_LINK_CLOSING
 };
 
-/** For the owner to read: state, up_since_ms, reconnects. The rest is private. */
+/** For the owner to read: state, trusted, owed, up_since_ms, wire_bytes, reconnects. The rest is
+ *  private. */
 struct sqd_link {
 	const struct sqd_link_ops *ops;
 	const struct sqd_link_cfg *cfg;
@@ -83,6 +87,7 @@ struct sqd_link {
 	bool up_once; /* a connection was made before */
 	bool was_up;  /* the one being closed was */
 	bool failing; /* an outage has been logged: say when it is over */
+	bool trusted; /* this connection is older than SQD_LINK_TRUST_MS */
 	unsigned open_handles;
 	uint64_t reconnects; /* connections made after the first */
 	uint64_t up_since_ms;
@@ -114,8 +119,8 @@ int sqd_link_start(struct sqd_link *l, struct sq_err *err) SQ_MUST_CHECK;
  * -EAGAIN: not up, or still writing; when it was up and is not now, `down` follows */
 int sqd_link_write(struct sqd_link *l, struct sq_sv bytes) SQ_MUST_CHECK;
 
-/** Bytes of this connection that the peer's system has acknowledged, as they were on the wire: to
- *  see whether it goes on at all. */
+/** Bytes of this connection that the peer's system has acknowledged, as they were on the wire: all
+ *  that left us when that cannot be known. */
 uint64_t sqd_link_arrived(const struct sqd_link *l);
 
 /** The peer does what it is there for: the next outage begins with a short wait. */

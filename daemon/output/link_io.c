@@ -11,7 +11,6 @@
 #include "daemon/output/link_private.h"
 
 enum {
-	TRUST_MS = 250,        /* a connection younger than this may yet be refused */
 	TLS_PART = 256 * 1024, /* bytes that are encrypted at a time */
 };
 
@@ -120,10 +119,11 @@ uint64_t sqd_link_arrived(const struct sqd_link *l)
 	uv_os_fd_t fd;
 	int n;
 
-	if (l->state != SQD_LINK_UP || uv_fileno((const uv_handle_t *)s, &fd) < 0 ||
-	    ioctl(fd, SIOCOUTQ, &n) < 0)
+	if (l->state != SQD_LINK_UP)
 		return 0;
-	return l->wire_bytes - uv_stream_get_write_queue_size(s) - (uint64_t)n;
+	if (uv_fileno((const uv_handle_t *)s, &fd) < 0 || ioctl(fd, SIOCOUTQ, &n) < 0)
+		n = 0;
+	return l->wire_bytes - uv_stream_get_write_queue_size(s) - (unsigned)n;
 }
 
 /* ---- bytes that come --------------------------------------------------------------------- */
@@ -133,6 +133,7 @@ static void on_trusted(uv_timer_t *t)
 {
 	struct sqd_link *l = t->data;
 
+	l->trusted = true;
 	l->failing = false;
 	sqd_log(SQD_LOG_NOTICE, "%s: connected", l->name);
 }
@@ -141,7 +142,7 @@ static void up(struct sqd_link *l)
 {
 	l->state = SQD_LINK_UP;
 	l->up_since_ms = uv_now(l->loop);
-	(void)uv_timer_start(&l->timer, on_trusted, TRUST_MS, 0);
+	(void)uv_timer_start(&l->timer, on_trusted, SQD_LINK_TRUST_MS, 0);
 	if (l->up_once)
 		l->reconnects++;
 	l->up_once = true;
@@ -218,6 +219,7 @@ void sqd_link_io_begin(struct sqd_link *l)
 	int r = uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
 
 	l->wire_bytes = 0;
+	l->trusted = false;
 	if (r < 0) {
 		sqd_link_fail(l, r, "");
 		return;

@@ -1,17 +1,12 @@
 /* The output over TCP, plain or with TLS. Main loop only. */
 #pragma once
 
-#include "daemon/flow/output.h"
-#include "lib/host/tls.h"
+#include "daemon/output/link.h"
 
 extern const struct sqd_output_ops sqd_output_tcp;
 
-/** What its option table fills; times in milliseconds. */
+/** What its option table fills. */
 struct sqd_output_tcp_cfg {
-	char *address;
-	int framing; /* enum sqd_framing */
-	uint64_t connect_timeout;
-	uint64_t retry_min, retry_max;
-	uint64_t keepalive; /* 0 = none */
-	struct sq_tls_client_cfg tls;
+	struct sqd_link_cfg link; /* first, so that the address is where outputs have it */
+	int framing;              /* enum sqd_framing */
 };

@@ -289,9 +289,9 @@ static void names_are_looked_up(void **state SQ_UNUSED)
 
 	make(&w, &sqd_output_tcp);
 	cfg = w.cfg;
-	free(cfg->address);
+	free(cfg->link.address);
 	/* Perhaps ::1 comes first and refuses: then the next address is tried. */
-	assert_true(asprintf(&cfg->address, "localhost:%u", w.port) > 0);
+	assert_true(asprintf(&cfg->link.address, "localhost:%u", w.port) > 0);
 	start(&w);
 	wait_ready(&w);
 	close(take_connection(&w));
@@ -309,8 +309,8 @@ static void a_bad_address_is_refused(void **state SQ_UNUSED)
 
 		make(&w, &sqd_output_tcp);
 		cfg = w.cfg;
-		free(cfg->address);
-		cfg->address = strdup(bad[i]);
+		free(cfg->link.address);
+		cfg->link.address = strdup(bad[i]);
 		assert_int_equal(w.out->ops->start(w.out, &err), -EINVAL);
 		assert_non_null(strstr(err.text, bad[i]));
 		end(&w);

@@ -61,8 +61,8 @@ static void make_peer(struct peer *p, int clients)
 	free(server.certificate);
 	free(server.client_ca);
 	cfg = p->w.cfg;
-	cfg->tls.on = true;
-	cfg->tls.ca = scratch_path(folder, "ca.pem");
+	cfg->link.tls.on = true;
+	cfg->link.tls.ca = scratch_path(folder, "ca.pem");
 	assert_int_equal(fcntl(p->w.listener, F_SETFL, O_NONBLOCK), 0);
 }
 
@@ -277,7 +277,7 @@ static void a_peer_that_we_do_not_trust_is_an_outage(void **state SQ_UNUSED)
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	use_file(&cfg->tls.ca, "other-ca.pem");
+	use_file(&cfg->link.tls.ca, "other-ca.pem");
 	log_to("untrusted.log");
 	start(&p.w);
 	wait_peer(&p, peer_refused);
@@ -286,7 +286,7 @@ static void a_peer_that_we_do_not_trust_is_an_outage(void **state SQ_UNUSED)
 	assert_int_equal(p.w.ready, 0);
 	wait_peer(&p, three_connections);
 	/* The right file comes, and it mends itself. */
-	use_file(&cfg->tls.ca, "ca.pem");
+	use_file(&cfg->link.tls.ca, "ca.pem");
 	p.w.out->ops->reopen(p.w.out);
 	wait_peer(&p, peer_ready);
 	assert_int_equal(send_text(&p.w, SQ_SV("late\n")), 0);
@@ -307,14 +307,14 @@ static void a_name_of_the_options_is_the_one_that_counts(void **state SQ_UNUSED)
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	cfg->tls.name = strdup("siem.example.org");
+	cfg->link.tls.name = strdup("siem.example.org");
 	start(&p.w);
 	wait_peer(&p, peer_ready);
 	end_peer(&p);
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	cfg->tls.name = strdup("other.example.org");
+	cfg->link.tls.name = strdup("other.example.org");
 	log_to("name.log");
 	start(&p.w);
 	wait_peer(&p, peer_refused);
@@ -332,7 +332,7 @@ static void a_certificate_is_shown_when_it_is_asked_for(void **state SQ_UNUSED)
 
 	make_peer(&p, SQ_TLS_CLIENTS_REQUIRED);
 	cfg = p.w.cfg;
-	cfg->tls.certificate = scratch_path(folder, "client.pem");
+	cfg->link.tls.certificate = scratch_path(folder, "client.pem");
 	start(&p.w);
 	wait_peer(&p, peer_ready);
 	assert_true(sq_tls_identity(p.tls, &who));
@@ -383,7 +383,7 @@ static void a_handshake_that_stalls_ends_in_time(void **state SQ_UNUSED)
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	cfg->connect_timeout = 100;
+	cfg->link.connect_timeout = 100;
 	p.deaf = true;
 	log_to("stall.log");
 	start(&p.w);
@@ -421,7 +421,7 @@ static void reading_files_anew_drops_no_connection(void **state SQ_UNUSED)
 	start(&p.w);
 	wait_peer(&p, peer_ready);
 	p.w.out->ops->reopen(p.w.out);
-	use_file(&cfg->tls.ca, "missing.pem");
+	use_file(&cfg->link.tls.ca, "missing.pem");
 	log_to("reopen.log");
 	p.w.out->ops->reopen(p.w.out); /* broken: said, and nothing else */
 	assert_logged(logged(),
@@ -444,14 +444,14 @@ static void wrong_files_and_stray_keys_are_refused(void **state SQ_UNUSED)
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	use_file(&cfg->tls.ca, "missing.pem");
+	use_file(&cfg->link.tls.ca, "missing.pem");
 	assert_int_equal(p.w.out->ops->start(p.w.out, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "missing.pem: No such file or directory"));
 	end_peer(&p);
 
 	make_peer(&p, SQ_TLS_CLIENTS_NONE);
 	cfg = p.w.cfg;
-	cfg->tls.on = false;
+	cfg->link.tls.on = false;
 	assert_int_equal(p.w.out->ops->start(p.w.out, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "tls_ca is set, but TLS is off"));
 	end_peer(&p);

@@ -108,8 +108,8 @@ static inline void make(struct world *w, const struct sqd_output_ops *ops)
 	if (ops == &sqd_output_tcp) {
 		struct sqd_output_tcp_cfg *cfg = w->cfg;
 
-		cfg->retry_min = 10;
-		cfg->retry_max = 40;
+		cfg->link.retry_min = 10;
+		cfg->link.retry_max = 40;
 	}
 }
 
