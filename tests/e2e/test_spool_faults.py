@@ -6,7 +6,7 @@ import random
 import time
 
 from harness import BUILD, DEADLINE, LONG, eventually, main, squibly
-from test_delivery import Beats, Http, Sender
+from test_delivery import Beats, Http, Sender, event
 from test_spool import SpoolCase, numbers
 
 MORTAL = os.path.join(BUILD, "tests", "e2e", "squiblyd_mortal")
@@ -181,7 +181,7 @@ class Chance(SpoolCase):
         port, folder = d.port(kind), d.folder
         d.kill()
         dice = random.Random(kind)
-        senders = [Sender(client, port, 1_000_000 * i) for i in (1, 2)]
+        senders = [Sender(client, port, 1_000_000 * i, self.record) for i in (1, 2)]
         for sender in senders:
             sender.start()
         text = (f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
@@ -209,6 +209,10 @@ class Chance(SpoolCase):
         self.assertGreater(len(sent), 50)
         eventually("all alerts", lambda: not sent - {int(a["winlog"]["record_id"]) for a in self.whole(up)})
         self.assert_stops(d)
+
+    @staticmethod
+    def record(n):
+        return f"broken {n}".encode() if n % 10 == 9 else event(n).strip()
 
     @staticmethod
     def whole(up):
