@@ -134,7 +134,7 @@ int cli_status(int argc, char **argv)
 	const char *path = "/run/squiblyd/control.sock", *request = "report\n";
 	uint64_t seconds = 10;
 	bool json = false;
-	int c, fd, status;
+	int c, fd = -1, status;
 
 	while ((c = getopt_long(argc, argv, ":s:jt:h", options, NULL)) != -1) {
 		switch (c) {
