@@ -148,6 +148,12 @@ class Upstream:
         self.connections = []
         self.socket.close()
 
+    def expect(self, n):
+        """Exactly so many lines: what its kernel has taken, which is what senders are answered for, is read in a moment."""
+        eventually(lambda: f"{n} lines upstream, {len(self.lines)} are there", lambda: len(self.lines) >= n)
+        if len(self.lines) != n:
+            raise AssertionError(f"{n} lines upstream, {len(self.lines)} are there")
+
     def alerts(self):
         return [json.loads(line) for line in list(self.lines)]
 

@@ -75,7 +75,7 @@ class Http(harness.Case):
             out = subprocess.run([curl, "-sS", "--fail", "--max-time", "60", *args, url], check=True,
                                  capture_output=True, timeout=90).stdout
             self.assertEqual(json.loads(out), {"received": 2000})
-        self.assertEqual(len(upstream.lines), 8000)
+        upstream.expect(8000)
         self.assert_stops(d, 8000)
 
     def test_a_beat_starts_up_and_sends(self):
@@ -102,7 +102,7 @@ class Http(harness.Case):
             answer, _ = self.ask(c, "POST", BULK, body, Content_Encoding="gzip", User_Agent=AGENT,
                                  Content_Type="application/json; charset=UTF-8")
             self.assertEqual(answer, {"errors": False, "items": [{"create": {"status": 201}}] * 1600})
-        self.assertEqual(len(upstream.lines), 48)
+        upstream.expect(48)
         self.assertTrue(d.said(r"asked for GET /_something/new"))
         counted = self.assert_stops(d, 4800)
         self.assertEqual(counted["connections"], 1)
@@ -146,7 +146,7 @@ class Http(harness.Case):
         def acked():
             return self.ask(c, "POST", "/services/collector/ack", '{"acks":[0,1,2]}', **token)[0]["acks"]
         harness.eventually("the acks", lambda: acked() == {"0": True, "1": True, "2": False})
-        self.assertEqual(len(upstream.lines), 3)
+        upstream.expect(3)
         self.assertIn('"windows"', upstream.lines[0].decode())  # who sent it
         self.assert_stops(d, 3)
 
