@@ -177,7 +177,7 @@ class Daemon:
             f.write(text + config)
         # `wrap`: a program that runs it, and its arguments.
         self.args = [*wrap, program, *(["-c", self.config] if text or config else []), *args]
-        self.env = dict(os.environ, XDG_CACHE_HOME=os.path.join(self.folder, "cache"), **(env or {}))
+        self.env = {**os.environ, "XDG_CACHE_HOME": os.path.join(self.folder, "cache"), **(env or {})}
         self.out, self.err = [], []
         self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env, pass_fds=pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
