@@ -87,7 +87,7 @@ class ToSquiblyd(Sender):
             d = self.sender(5044, f"    format: {form}\n")
             self.assertNotEqual(d.process.wait(60), 0)
             d.readers[1].join()
-            self.assertTrue(d.said("JSON alone can be sent to lumberjack"), d.err)
+            self.assertTrue(d.said("format: this kind of output takes JSON alone"), d.err)
 
     def test_a_receiver_that_is_killed_misses_nothing(self):
         port, kills, each = free_port(), 5, 400
