@@ -16,11 +16,12 @@ import receive
 import rules
 import scan
 import skim
+import spool
 import wire
 from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
-         "recv", "pass", "attack", "alerts", "rules", "connections", "latency", "udp",
+         "recv", "pass", "spool", "attack", "alerts", "rules", "connections", "latency", "udp",
          "idle10k")
 
 
@@ -55,6 +56,7 @@ def main():
             "recv": lambda: receive.recv(corpus, size, events, folder),
             "pass": lambda: passing.passing(corpus, events, folder),
             "attack": lambda: attack.attack(corpus, folder),
+            "spool": lambda: spool.spool(corpus, folder),
             "alerts": lambda: alerts.alerts(folder),
             "rules": lambda: rules.rules(corpus, folder),
             "connections": lambda: receive.connections(corpus, size, events, folder),
