@@ -131,15 +131,21 @@ void sqd_outspool_progress(struct sqd_outqueue *q)
 
 /* ---- the spooler's side ------------------------------------------------------------------- */
 
+static void drop_oldest(struct sqd_outspool *sp)
+{
+	if (sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler))
+		sqd_spooler_drop(sp->spooler, sp->behind, sqd_spooler_max(sp->spooler) / DROP_PART);
+}
+
+/* The file is full for what came: memory that is, is no reason to drop what is safe. */
 static void make_room(struct sqd_outqueue *q)
 {
 	struct sqd_outspool *sp = q->spool;
-	uint64_t max = sqd_spooler_max(sp->spooler);
 
-	if (sp->starved && sqd_spooler_roomy(sp->spooler))
+	if (sp->starved && sqd_spooler_file_has_room(sp->spooler))
 		sp->starved = false;
-	if (sp->starved && sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler))
-		sqd_spooler_drop(sp->spooler, sp->behind, max / DROP_PART);
+	if (sp->starved)
+		drop_oldest(sp);
 }
 
 static void on_moved(void *ctx)
@@ -178,11 +184,13 @@ int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m)
 	r = q->closing ? -ENOSPC : sqd_spooler_push(sp->spooler, m, &seq);
 	if (r == -EMSGSIZE)
 		q->counts.dropped_too_long++;
-	if (r == -ENOSPC) {
-		q->refused = true;
+	if (r == -EFBIG ||
+	    (r == -ENOSPC && !q->closing && !sqd_spooler_file_has_room(sp->spooler))) {
 		sp->starved = true;
-		make_room(q);
+		drop_oldest(sp);
+		r = -ENOSPC;
 	}
+	q->refused |= r == -ENOSPC;
 	if (r < 0)
 		return r;
 	q->counts.queued++;

@@ -39,7 +39,7 @@ struct order {
 	uint64_t spooled, commits, damaged;
 	uint64_t dropped, dropped_to;
 	uint64_t loaded_next; /* the number behind what was loaded */
-	bool loaded_all;
+	bool loaded, loaded_all;
 	bool has_state;
 	struct sq_spool_state state;
 };
@@ -175,6 +175,8 @@ static void do_order(uv_work_t *w)
 
 	if (!s->spool)
 		r = sq_spool_open(&opts, &s->spool, &o->aside, &o->err);
+	if (r == -ENOSPC) /* of the disk, which is not the file's being full */
+		r = -EDQUOT;
 	if (!r && anything_to_write(s))
 		r = commit(s, true);
 	o->written = !r;
@@ -185,8 +187,12 @@ static void do_order(uv_work_t *w)
 	}
 	while (!r && o->closing && o->more)
 		r = commit(s, false);
-	if (!r && o->load_bytes)
-		r = load(s);
+	if ((!r || r == -ENOSPC) && o->load_bytes) { /* a full file can be read, and must be */
+		int e = load(s);
+
+		o->loaded = !e;
+		r = e ? e : r;
+	}
 	if (r && r != -ENOSPC) {
 		sq_spool_close(s->spool);
 		s->spool = NULL;
@@ -283,12 +289,12 @@ static void on_done(uv_work_t *w, int status SQ_UNUSED)
 	s->busy = false;
 	count_order(s, o);
 	if (o->load_bytes) {
-		s->is_loaded = o->result == 0;
+		s->is_loaded = o->loaded;
 		s->loaded_next = o->loaded_next;
 		/* Also when a damaged file took with it what there was to read. */
 		if (o->loaded_all && s->loaded_next < s->durable)
 			s->loaded_next = s->durable;
-		if (o->result)
+		if (!o->loaded)
 			s->loading = false;
 	}
 	s->full = o->result == -ENOSPC;
@@ -308,7 +314,7 @@ static void on_done(uv_work_t *w, int status SQ_UNUSED)
 	else if (s->retry_ms)
 		(void)uv_timer_start(&s->timer, on_timer, s->retry_ms, 0);
 	else if (s->wanted.load_bytes || s->wanted.drop_bytes || s->untrimmed ||
-	         s->filling.bytes.len >= GROUP_BYTES)
+	         (s->filling.bytes.len >= GROUP_BYTES && !s->full))
 		give(s);
 	else if (s->filling.bytes.len || s->writing.bytes.len)
 		after_ms(s, s->full ? RETRY_MIN_MS : s->opts.interval_ms);
@@ -334,9 +340,10 @@ static void give(struct sqd_spooler *s)
 		                   .drop_bytes = s->wanted.drop_bytes,
 		                   .load_from = s->wanted.load_from,
 		                   .load_bytes = s->wanted.load_bytes };
-	/* When closing, and one group failed while the other waits, both are for nothing. */
+	/* When closing, and one group failed or found no room while the other waits, both are for
+	 * nothing. */
 	if (s->closing && s->filling.bytes.len)
-		s->order.closing = s->retry_ms != 0;
+		s->order.closing = s->retry_ms != 0 || s->full;
 	s->wanted.drop_bytes = s->wanted.load_bytes = 0;
 	s->busy = true;
 	s->work.data = s;
@@ -353,7 +360,9 @@ int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_
 
 	if (need > s->opts.memory || need > s->state.max / 4)
 		return -EMSGSIZE;
-	if (s->closing || need > s->opts.memory - here || sqd_spooler_used(s) + need > s->state.max)
+	if (sqd_spooler_used(s) + need > s->state.max)
+		return -EFBIG;
+	if (s->closing || need > s->opts.memory - here)
 		return -ENOSPC;
 	sqd_pack(&s->filling.bytes, &r);
 	if (s->filling.bytes.failed) {
@@ -467,10 +476,15 @@ void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void
 	}
 }
 
+bool sqd_spooler_file_has_room(const struct sqd_spooler *s)
+{
+	return !s->full && sqd_spooler_used(s) <= s->state.max / 16 * 15;
+}
+
 bool sqd_spooler_roomy(const struct sqd_spooler *s)
 {
 	return s->filling.bytes.len + s->writing.bytes.len <= s->opts.memory / 4 * 3 &&
-	       sqd_spooler_used(s) <= s->state.max / 16 * 15;
+	       sqd_spooler_file_has_room(s);
 }
 
 void sqd_spooler_drop(struct sqd_spooler *s, uint64_t from, uint64_t bytes)

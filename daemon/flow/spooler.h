@@ -42,7 +42,8 @@ struct sqd_spooler_counts {
 int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **ret,
                      struct sq_err *err) SQ_MUST_CHECK;
 
-/** Copy one message. @return 0, -ENOSPC: no room here, or in the file; -EMSGSIZE: never, -ENOMEM */
+/** Copy one message. @return 0, -ENOSPC: no room here; -EFBIG: none in the file; -EMSGSIZE: never;
+ *  -ENOMEM */
 int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m,
                      uint64_t *ret_seq) SQ_MUST_CHECK;
 
@@ -78,7 +79,8 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
                           uint64_t *next);
 
-/** There is room for many more. */
+/** There is room for many more in the file; and here, too. */
+bool sqd_spooler_file_has_room(const struct sqd_spooler *s);
 bool sqd_spooler_roomy(const struct sqd_spooler *s);
 
 /** Drop the oldest from `from` on until `bytes` are free; `moved` when done, with the first number

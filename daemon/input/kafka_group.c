@@ -99,6 +99,16 @@ static void on_revoke(struct sqd_kafka_input *in, rd_kafka_topic_partition_list_
 	sqd_kafka_in_look(in);
 }
 
+/* We paused what was taken from us, and inside librdkafka a pause outlives the assignment: a
+ * partition that comes back would never be read again. */
+static void resume(struct sqd_kafka_input *in, const rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_topic_partition_list_t *copy = rd_kafka_topic_partition_list_copy(list);
+
+	(void)rd_kafka_resume_partitions(in->client.rk, copy); /* it writes into the list */
+	rd_kafka_topic_partition_list_destroy(copy);
+}
+
 static void on_assign(struct sqd_kafka_input *in, rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++)
@@ -108,6 +118,7 @@ static void on_assign(struct sqd_kafka_input *in, rd_kafka_topic_partition_list_
 			return;
 		}
 	in->base.counts->kafka_assigned += (uint64_t)list->cnt;
+	resume(in, list);
 	agree(in, true, list);
 	if (in->silent || in->stopped || in->leaving)
 		(void)rd_kafka_pause_partitions(in->client.rk, list);

@@ -163,11 +163,17 @@ static int sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED,
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
+/* What somebody can mend at the receiver, and will be good for this document then. */
 static bool is_of_the_index(const struct sq_bulk_reply_item *item)
 {
 	return item->status == 401 || item->status == 403 || item->status == 404 ||
 	       sq_sv_eq(item->type, SQ_SV("invalid_index_name_exception")) ||
-	       sq_sv_eq(item->type, SQ_SV("cluster_block_exception"));
+	       sq_sv_eq(item->type, SQ_SV("cluster_block_exception")) ||
+	       sq_sv_eq(item->type, SQ_SV("index_closed_exception")) ||
+	       sq_sv_eq(item->type, SQ_SV("validation_exception")) || /* too many shards */
+	       (sq_sv_eq(item->type, SQ_SV("illegal_argument_exception")) &&
+	        (sq_sv_starts(item->reason, SQ_SV("pipeline with id")) ||
+	         sq_sv_starts(item->reason, SQ_SV("no write index"))));
 }
 
 static void on_item(void *ctx, const struct sq_bulk_reply_item *item)

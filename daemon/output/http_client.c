@@ -344,6 +344,8 @@ static CURLcode set_tls(CURL *e, const struct sq_tls_client_cfg *t)
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSLVERSION, oldest);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, t->verify ? 1L : 0L);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, t->verify ? 2L : 0L);
+	/* A file is read again for each connection: on SIGHUP it may hold others under its name. */
+	r = r ? r : curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	if (t->ca) { /* and these alone */
 		r = r ? r : curl_easy_setopt(e, CURLOPT_CAINFO, t->ca);
 		r = r ? r : curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
@@ -405,6 +407,7 @@ static CURLcode set_target(CURL *e, const struct sqd_http_target *to, struct cur
 		r = CURLE_URL_MALFORMAT;
 	r = r ? r : curl_easy_setopt(e, CURLOPT_URL, text);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_PROXY, to->proxy ? to->proxy : "");
+	r = r ? r : curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* nor is the environment's asked */
 	r = r ? r : curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)to->connect_ms);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)to->request_ms);
 	r = r ? r : set_tls(e, to->tls);

@@ -7,6 +7,7 @@
 #include "daemon/base/log.h"
 #include "lib/host/files.h"
 #include "lib/text/jsonw.h"
+#include "lib/text/members.h"
 
 enum { SECRET_BYTES = 16 * 1024 };
 
@@ -85,7 +86,8 @@ void sqd_http_put_line(struct sq_outbuf *to, struct sq_sv text)
 
 void sqd_http_put_value(struct sq_outbuf *to, struct sq_sv text)
 {
-	if (text.n && text.p[0] == '{') {
+	/* What a sender wrote must not end its place, and say more in our name. */
+	if (sq_members_are_all(text)) {
 		sq_outbuf_put(to, text);
 		return;
 	}

@@ -196,16 +196,10 @@ static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const 
 	return true;
 }
 
-/* As far as can be seen without reading it. */
-static bool looks_whole(struct sq_sv raw)
-{
-	return raw.n > 1 && raw.p[0] == '{' && raw.p[raw.n - 1] == '}';
-}
-
 /* Nothing is to be said of the record: does it go on as it came? */
 static bool stays(const struct sq_view *view, struct sq_sv raw)
 {
-	return !view->always && !view->fields.n && (!view->json || looks_whole(raw));
+	return !view->always && !view->fields.n && (!view->json || sq_members_are_all(raw));
 }
 
 static void put_wrapped(struct sq_outbuf *out, struct sq_sv raw, const struct sq_finding *v)

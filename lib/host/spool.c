@@ -216,10 +216,12 @@ const struct sq_spool_state *sq_spool_state(const struct sq_spool *s)
 
 int sq_spool_begin(struct sq_spool *s, struct sq_err *err)
 {
-	int e;
+	int e, dead;
 
 	sq_assert(!s->txn && s->owner >= 0);
 	s->coming = s->state;
+	/* A tool that was killed while it read would keep what it saw from being used again. */
+	(void)mdb_reader_check(s->env, &dead);
 	e = mdb_txn_begin(s->env, NULL, 0, &s->txn);
 	if (!e)
 		return 0;

@@ -23,7 +23,7 @@ static SQ_NORETURN void walk(const char *dir, int to)
 {
 	static const int deadly[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
 	const struct sigaction plain = { .sa_handler = SIG_DFL };
-	const struct rlimit none = { 0 }, cpu = { CPU_SECONDS_MAX, CPU_SECONDS_MAX };
+	const struct rlimit none = { 0 }, cpu = { CPU_SECONDS_MAX, CPU_SECONDS_MAX + 10 };
 	const struct sq_spool_opts opts = { .dir = dir, .read_only = true, .trusted = true };
 	struct sq_err err = { 0 }, aside;
 	struct sq_spool *s;
@@ -92,6 +92,9 @@ int sq_spool_check(const char *dir, struct sq_err *err)
 	(void)close(ends[0]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
+		return sq_err_set(err, -EIO, "%s: it could not be checked: signal %d came", dir,
+		                  WTERMSIG(status));
 	if (WIFSIGNALED(status))
 		return sq_err_set(err, -EUCLEAN, "%s: damaged: reading it ends in signal %d", dir,
 		                  WTERMSIG(status));

@@ -266,6 +266,22 @@ class Input(KafkaCase):
         self.assert_stops(two)
         self.assertEqual(set(self.seen().values()), {1})
 
+    def test_a_partition_that_comes_back_is_read_again(self):
+        self.cluster.tell("topic", "events", 2)
+        one = self.start()
+        one.wait_said("2 partitions more")
+        two = self.start()
+        two.wait_said("1 partition more")
+        self.produce(0, 100)
+        self.wait_seen(100)
+        before = len(one.err)
+        self.assert_stops(two)
+        one.wait_said("1 partition more", before)
+        self.produce(100, 300)
+        self.wait_seen(300)
+        self.assert_stops(one)
+        self.assertEqual(set(self.seen().values()), {1})
+
     def test_what_is_not_settled_when_a_partition_goes_is_read_by_the_other(self):
         self.cluster.tell("topic", "events", 2)
         self.produce(0, 400)
