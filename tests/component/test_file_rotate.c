@@ -12,8 +12,9 @@
 #include "daemon/output/file_rotate.h"
 #include "tests/support/run_loop.h"
 
-/* In place of libc's: the disk of these tests fails when it is told to. */
-static unsigned syncs, sync_fails;
+/* In place of libc's: the disk of these tests fails when it is told to. Threads of libuv's pool
+ * call. */
+static _Atomic unsigned syncs, sync_fails;
 
 int fdatasync(int fd SQ_UNUSED)
 {
