@@ -157,6 +157,14 @@ class Upstream:
     def alerts(self):
         return [json.loads(line) for line in list(self.lines)]
 
+    def whole_alerts(self):
+        """Those that a daemon which was killed did not only begin."""
+        for line in list(self.lines):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
 
 class Daemon:
     """squiblyd with a configuration in a folder of its own, listening on ports of its own."""

@@ -283,16 +283,8 @@ class Kill(Case):
         events, broken = {n for n in sent if n % 10 != 9}, {n for n in sent if n % 10 == 9}
         self.assertGreater(len(events), 100)
         self.assertEqual(events - self.numbers_in("alerts.ndjson", self.number), set())
-        eventually("all alerts", lambda: not events - {self.number(a) for a in self.whole(up)})
+        eventually("all alerts", lambda: not events - {self.number(a) for a in up.whole_alerts()})
         self.assertEqual(broken - self.numbers_in("dead.ndjson", lambda a: int(a["record"].split()[1])), set())
-
-    @staticmethod
-    def whole(up):
-        for line in list(up.lines):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue  # begun by one that was killed
 
     def test_what_was_acknowledged_to_a_beat_survives_kill_9(self):
         self.check("beats", Beats)

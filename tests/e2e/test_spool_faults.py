@@ -207,20 +207,12 @@ class Chance(SpoolCase):
             self.assertIsNone(sender.error)
         sent = {n for s in senders for n in s.acknowledged if n % 10 != 9}
         self.assertGreater(len(sent), 50)
-        eventually("all alerts", lambda: not sent - {int(a["winlog"]["record_id"]) for a in self.whole(up)})
+        eventually("all alerts", lambda: not sent - {int(a["winlog"]["record_id"]) for a in up.whole_alerts()})
         self.assert_stops(d)
 
     @staticmethod
     def record(n):
         return f"broken {n}".encode() if n % 10 == 9 else event(n).strip()
-
-    @staticmethod
-    def whole(up):
-        for line in list(up.lines):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue  # begun by one that was killed
 
     def test_what_a_beat_was_told_survives(self):
         self.check("beats", Beats)
