@@ -48,6 +48,7 @@ static int start_on(struct sqd_daemon *d, unsigned loop, size_t row,
 		.ops = item->input_ops,
 		.cfg = item->cfg,
 		.inherited_fd = fd,
+		.lasting = first->lasting,
 		.further = true,
 		.shared = &d->inputs[row].shared,
 	};
@@ -96,6 +97,7 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 		.closed = sqd_daemon_input_closed,
 		.ctx = d,
 		.inherited_fd = fd,
+		.lasting = fd >= 0,
 	};
 	if (sqd_ioloops_count(d->ioloops))
 		slot->in->shared = &slot->shared;

@@ -69,6 +69,7 @@ struct sqd_input {
 	void *ctx;             /* the owner's */
 	unsigned open_handles; /* at zero after close(): call `closed` */
 	int inherited_fd;      /* a socket that was made for this listener (by systemd), or -1 */
+	bool lasting;          /* it is the same socket that systemd keeps: it outlives us */
 	int socket;            /* after start(): what it listens on, for sqd_listen_beside() */
 	/** One more instance of an input: what a person has to know the first one has said. */
 	bool further;

@@ -215,6 +215,10 @@ int sqd_conn_resume(struct sqd_conn *c)
 			return 0;
 		c->last_ms = uv_now(c->server->base.loop);
 		sqd_stream_go(c);
+		/* At once: when all batches have come back without it, we are done. */
+		sqd_stream_read_owed(c);
+		if (!c->closing)
+			sqd_stream_go(c);
 	}
 	if (!c->closing)
 		sqd_stream_update(c);
@@ -230,6 +234,8 @@ void sqd_conn_stop(struct sqd_conn *c)
 		return;
 	}
 	c->stream->stop_due = true;
+	sqd_stream_owe(c);
+	sqd_stream_read_owed(c);
 	sqd_stream_go(c);
 	if (!c->closing)
 		sqd_stream_update(c);

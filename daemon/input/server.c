@@ -394,15 +394,35 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	return r < 0 ? sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r)) : 0;
 }
 
+/* Who connects from now on is refused and goes elsewhere. Who waits in the backlog may have been
+ * told by our kernel that all has arrived; but in that of a socket that outlives us they are left
+ * to whoever serves it next. */
+static void stop_listening(struct sqd_server *in)
+{
+	int family = AF_UNIX;
+	socklen_t n = sizeof(family);
+
+	(void)uv_poll_stop(&in->poll);
+	(void)uv_timer_stop(&in->retry);
+	if (in->base.lasting)
+		return;
+	sqd_listen_close(-1, &in->file);
+	for (uint32_t i = 0; in->protocol->one_way && i <= sqd_server_cfg(in)->backlog; i++)
+		if (!accept_one(in))
+			break;
+	/* Not of a unix socket: all loops have the same one, and its name is gone. */
+	if (getsockopt(in->fd, SOL_SOCKET, SO_DOMAIN, &family, &n) == 0 && family != AF_UNIX)
+		(void)shutdown(in->fd, SHUT_RD);
+}
+
 void sqd_server_stop(struct sqd_input *base)
 {
 	struct sqd_server *in = self(base);
 
 	if (in->stopped || !in->started)
 		return;
+	stop_listening(in);
 	in->stopped = true;
-	(void)uv_poll_stop(&in->poll);
-	(void)uv_timer_stop(&in->retry);
 	sqd_server_walk_begin(in);
 	for (struct sqd_conn *c = in->conns; c; c = c->next)
 		sqd_conn_stop(c);

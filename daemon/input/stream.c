@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ static bool wants_socket(const struct sqd_conn *c)
 	if (s->saved)
 		return false;
 	return s->phase != SQD_PHASE_OPEN ||
-	       (sqd_stream_wants(c) && !c->server->stopped && !s->at_end);
+	       (sqd_stream_wants(c) && (!c->server->stopped || s->owed) && !s->at_end);
 }
 
 static void on_poll(uv_poll_t *h, int status, int events);
@@ -119,7 +120,7 @@ static void after_bytes(struct sqd_conn *c)
 		sqd_conn_ended(c, s->why, s->why_told);
 	}
 	/* What a protocol that holds does not want now, it will not be given any more. */
-	if (s->stop_due && (!s->more || c->held) && !c->closing) {
+	if (s->stop_due && ((!s->more && !s->owed) || c->held) && !c->closing) {
 		s->stop_due = false;
 		s->stopped = true;
 		proto(c)->stop(c);
@@ -308,6 +309,7 @@ size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n)
 	do {
 		got = recv(s->fd, to, n, 0);
 	} while (got < 0 && errno == EINTR);
+	s->owed = got > 0 && (size_t)got < s->owed ? s->owed - (size_t)got : 0;
 	if (got > 0) {
 		c->last_ms = now(c);
 		c->server->base.counts->bytes_in += (uint64_t)got;
@@ -408,6 +410,25 @@ static void read_turn(struct sqd_conn *c)
 	s->reading = false;
 	if (!c->closing && s->phase == SQD_PHASE_OPEN)
 		after_bytes(c);
+}
+
+void sqd_stream_owe(struct sqd_conn *c)
+{
+	int n = 0;
+
+	if (proto(c)->one_way && c->stream->phase == SQD_PHASE_OPEN && !c->stream->eof &&
+	    ioctl(c->stream->fd, FIONREAD, &n) == 0 && n > 0)
+		c->stream->owed = (size_t)n;
+}
+
+void sqd_stream_read_owed(struct sqd_conn *c)
+{
+	struct sqd_stream *s = c->stream;
+
+	s->reading = true;
+	while (s->owed && wants_socket(c))
+		(void)read_some(c);
+	s->reading = false;
 }
 
 static void on_poll(uv_poll_t *h, int status, int events)

@@ -31,6 +31,7 @@ struct sqd_stream {
 	bool closed;   /* libuv has let go of the handle */
 	bool stop_due; /* stop() comes when what was decrypted is taken */
 	bool stopped;  /* it has come: no more bytes are given */
+	size_t owed;   /* bytes that the kernel had acknowledged when we were told to stop */
 	bool more;     /* the session may have decrypted bytes to give */
 	bool at_end;   /* end(why) comes when the protocol takes bytes again */
 	int why;
@@ -62,6 +63,11 @@ void sqd_stream_update(struct sqd_conn *c);
 bool sqd_stream_wants(const struct sqd_conn *c);
 /** What is there without a new event: decrypted bytes, an end that was put off. */
 void sqd_stream_go(struct sqd_conn *c);
+/** We stop. A peer that is told nothing takes what our kernel has acknowledged for delivered: so
+ *  much of it is still owed, and no more, or a busy sender would keep us from stopping. */
+void sqd_stream_owe(struct sqd_conn *c);
+/** Read what is owed, as far as there are batches. Followed by sqd_stream_go(). */
+void sqd_stream_read_owed(struct sqd_conn *c);
 /** sqd_stream_go() from the loop, soon. */
 void sqd_stream_go_soon(struct sqd_conn *c);
 /** Send what the kernel takes. */

@@ -12,6 +12,7 @@ struct tcp_conn {
 	struct sqd_conn base;
 	struct sqd_cutter cutter;
 	struct sq_frame frame;
+	bool stopped; /* no more bytes are given */
 };
 
 static struct tcp_conn *self(struct sqd_conn *c)
@@ -88,15 +89,6 @@ static void tcp_end(struct sqd_conn *base, int why SQ_UNUSED)
 		sqd_conn_close(base);
 }
 
-static int tcp_resume(struct sqd_conn *base)
-{
-	int r = seen_to(self(base), sqd_cutter_resume(&self(base)->cutter));
-
-	if (r == 0 && base->ended)
-		sqd_conn_close(base);
-	return r == -EAGAIN ? r : 0;
-}
-
 /* An event that is there to its end, perhaps behind a syslog header. */
 static bool is_whole(struct sq_sv rest)
 {
@@ -106,22 +98,45 @@ static bool is_whole(struct sq_sv rest)
 	return sq_frame_value_length(header.payload) > 0;
 }
 
-static void tcp_stop(struct sqd_conn *base)
+/* We stop, and what was owed is read. The connection goes at once: what its sender sends from now
+ * on is lost, and the sooner it is told the less that is. */
+static void leave(struct tcp_conn *c)
 {
-	struct sqd_cutter *k = &self(base)->cutter;
+	struct sqd_cutter *k = &c->cutter;
 	struct sq_sv rest = sqd_cutter_rest(k);
 
-	if (base->ended || k->pending || !rest.n)
-		return; /* resume goes on with it */
+	if (k->pending)
+		return; /* resume comes again */
 	/* A sender may leave out the last line end: what is a whole value is a record. The
 	 * beginning of one is not; it was taken in, so it is counted. */
-	if (is_whole(rest)) {
-		(void)seen_to(self(base), sqd_cutter_end(k));
-		return;
+	if (rest.n && is_whole(rest)) {
+		if (seen_to(c, sqd_cutter_end(k)) < 0)
+			return;
+	} else if (rest.n) {
+		sqd_conn_counts(&c->base)->received++;
+		sqd_conn_counts(&c->base)->dropped_shutdown++;
+		sqd_cutter_reset(k);
 	}
-	sqd_conn_counts(base)->received++;
-	sqd_conn_counts(base)->dropped_shutdown++;
-	sqd_cutter_reset(k);
+	sqd_conn_close(&c->base);
+}
+
+static int tcp_resume(struct sqd_conn *base)
+{
+	struct tcp_conn *c = self(base);
+	int r = seen_to(c, sqd_cutter_resume(&c->cutter));
+
+	if (r == 0 && base->ended)
+		sqd_conn_close(base);
+	else if (r == 0 && c->stopped)
+		leave(c);
+	return r == -EAGAIN ? r : 0;
+}
+
+static void tcp_stop(struct sqd_conn *base)
+{
+	self(base)->stopped = true;
+	if (!base->ended)
+		leave(self(base));
 }
 
 static void tcp_tick(struct sqd_conn *base SQ_UNUSED, uint64_t now_ms SQ_UNUSED)

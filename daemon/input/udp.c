@@ -157,8 +157,21 @@ static void udp_resume(struct sqd_input *base)
 	if (!u->paused)
 		return;
 	u->paused = false;
-	if (sqd_udp_empty_slots(u) && !u->stopped)
+	if (!sqd_udp_empty_slots(u))
+		return;
+	if (u->stopped)
+		sqd_udp_read_last(u);
+	else
 		(void)uv_poll_start(&u->poll, UV_READABLE, sqd_udp_on_poll);
+}
+
+/* What the kernel's buffer holds at most. */
+static size_t room_of(const struct sqd_udp *u)
+{
+	int n = 0;
+	socklen_t size = sizeof(n);
+
+	return getsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &n, &size) == 0 && n > 0 ? (size_t)n : 0;
 }
 
 static void udp_stop(struct sqd_input *base)
@@ -167,11 +180,13 @@ static void udp_stop(struct sqd_input *base)
 
 	if (u->stopped || !u->started)
 		return;
-	sqd_udp_wake(u); /* they have come, only we have not looked */
 	u->stopped = true;
 	(void)uv_poll_stop(&u->poll);
 	(void)uv_timer_stop(&u->nap);
 	sqd_listen_close(-1, &u->file); /* who comes now shall not write to nobody */
+	/* In a socket that outlives us datagrams are left to whoever serves it next. */
+	u->last_bytes = u->base.lasting ? 0 : room_of(u);
+	sqd_udp_read_last(u);
 	sqd_udp_count_drops(u);
 }
 

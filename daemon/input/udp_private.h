@@ -34,6 +34,7 @@ struct sqd_udp {
 	bool may_nap;     /* the kernel's buffer had room when last asked */
 	uint64_t busy_ms; /* loop time in which `n_busy` datagrams came */
 	unsigned n_busy;
+	size_t last_bytes; /* that may still be read when we have been told to stop */
 	uint32_t kernel_drops; /* the kernel's count when last seen */
 	uint64_t asked_ms;     /* loop time when it was last asked for it */
 	struct sq_gelf *gelf;
@@ -74,8 +75,8 @@ void sqd_udp_count_drops(struct sqd_udp *u);
 /** The socket can be read, or has an error. */
 void sqd_udp_on_poll(uv_poll_t *h, int status, int events);
 
-/** Read, if datagrams have been left to gather. */
-void sqd_udp_wake(struct sqd_udp *u);
+/** We stop: read what has come, up to `last_bytes` of it and as far as there are batches. */
+void sqd_udp_read_last(struct sqd_udp *u);
 
 /** What was received into batches. @return false: none is free, we are paused */
 bool sqd_udp_empty_slots(struct sqd_udp *u);

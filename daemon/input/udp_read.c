@@ -206,11 +206,17 @@ static void on_nap(uv_timer_t *t)
 	read_all(u);
 }
 
-void sqd_udp_wake(struct sqd_udp *u)
+void sqd_udp_read_last(struct sqd_udp *u)
 {
-	if (u->paused || uv_is_active((uv_handle_t *)&u->poll))
-		return;
-	read_all(u);
+	while (u->last_bytes && !u->paused) {
+		uint64_t before = u->base.counts->bytes_in, got;
+		unsigned n = read_burst(u);
+
+		got = u->base.counts->bytes_in - before;
+		u->last_bytes = got && got < u->last_bytes ? u->last_bytes - got : 0;
+		if (n < SQD_UDP_BURST && !u->paused)
+			u->last_bytes = 0;
+	}
 }
 
 void sqd_udp_on_poll(uv_poll_t *h, int status SQ_UNUSED, int events SQ_UNUSED)

@@ -321,10 +321,10 @@ class Case(unittest.TestCase):
                 self.assertEqual(left[0], alerts, f"{name}: {line}")
             name = None
 
-    def assert_stops(self, daemon, received=None):
+    def assert_stops(self, daemon, received=None, how=signal.SIGTERM):
         """It ends with status 0, and what it received, and what was made of it, is accounted for to the last record."""
         before = len(daemon.err)
-        status, c = daemon.stop()
+        status, c = daemon.stop(how)
         self.assertEqual(status, 0, "\n".join(daemon.err))
         self.assertIn("received", c, "\n".join(daemon.err))
         self.assertEqual(c["received"], c["alerted"] + c["clean"] + c["malformed"] + c["oversized"]

@@ -6,8 +6,8 @@ import socket
 import unittest
 import zlib
 
-from harness import (DEMO, SQUIBLYD, Case, attack, eventually, lines_of, main, ordinary,
-                     squibly)
+from harness import (DEMO, SQUIBLYD, Case, acknowledged, attack, eventually, lines_of, main,
+                     ordinary, squibly)
 
 NXLOG = os.path.join(DEMO, "nxlog.ndjson")
 WINLOGBEAT = os.path.join(DEMO, "winlogbeat.ndjson")
@@ -131,6 +131,30 @@ class Ends(Case):
             c = self.assert_stops(d, 500)
         self.assertEqual(c["alerted"], 500)
         eventually("every alert", lambda: len(up.lines) == 500)
+
+    def test_what_the_kernel_took_for_us_is_read_before_the_end(self):
+        """More than all batches hold: of a connection that is open, of some that nobody accepted yet, and of UDP."""
+        up = self.upstream()
+        d = self.daemon("batches: 4\nlimits:\n  batch_records: 16\n", upstream=up)
+        d.port("udp")
+        senders = [d.connect()]
+        senders[0].sendall(attack(1))
+        d.wait_received(1)
+        d.process.send_signal(signal.SIGSTOP)
+        senders += [d.connect() for _ in range(10)]
+        for s in senders:
+            # Its last record has no line end, and is there to its end all the same.
+            s.sendall(b"".join(attack(n) for n in range(100))[:-1])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+            for n in range(150):
+                u.sendto(attack(n), ("127.0.0.1", d.port("udp")))
+        eventually("all bytes acknowledged", lambda: all(acknowledged(s) for s in senders))
+        d.process.send_signal(signal.SIGTERM)
+        c = self.assert_stops(d, 1 + 11 * 100 + 150, signal.SIGCONT)
+        self.assertEqual(c["alerted"], 1 + 11 * 100 + 150)
+        for s in senders:
+            with s:
+                self.assertEqual(s.recv(1), b"", "it is told at once that nobody listens any more")
 
     def test_killed_and_started_again_it_works_at_once(self):
         up = self.upstream()

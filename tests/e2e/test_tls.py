@@ -12,7 +12,8 @@ import time
 import unittest
 
 from certs import Authority, openssl, serial
-from harness import DEADLINE, SQUIBLYD, Case, attack, eventually, main, ordinary
+from harness import (DEADLINE, SQUIBLYD, Case, acknowledged, attack, eventually, main,
+                     ordinary)
 
 
 def setUpModule():
@@ -173,6 +174,21 @@ class Versions(TlsCase):
                 s.close()
                 d.wait_received(before + 20000)
         self.assertNotIn("connections_failed", d.counters())
+
+
+    def test_what_the_kernel_took_for_us_is_read_before_the_end(self):
+        up = self.upstream()
+        d = self.collector(upstream=up)
+        d.port()
+        with self.connect(d) as s:
+            s.sendall(attack(1))
+            d.wait_received(1)
+            d.process.send_signal(signal.SIGSTOP)
+            s.sendall(b"".join(attack(n) for n in range(100)))
+            eventually("all bytes acknowledged", lambda: acknowledged(s))
+            d.process.send_signal(signal.SIGTERM)
+            c = self.assert_stops(d, 101, signal.SIGCONT)
+        self.assertEqual(c["alerted"], 101)
 
 
 NAMED = {"client": {"subject": "CN=ws-7,O=Example", "x509": {"alternative_names": ["ws-7.example.org"]}}}
