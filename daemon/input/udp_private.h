@@ -34,7 +34,7 @@ struct sqd_udp {
 	bool may_nap;     /* the kernel's buffer had room when last asked */
 	uint64_t busy_ms; /* loop time in which `n_busy` datagrams came */
 	unsigned n_busy;
-	size_t last_bytes; /* that may still be read when we have been told to stop */
+	size_t last_bytes;     /* that may still be read when we have been told to stop */
 	uint32_t kernel_drops; /* the kernel's count when last seen */
 	uint64_t asked_ms;     /* loop time when it was last asked for it */
 	struct sq_gelf *gelf;
