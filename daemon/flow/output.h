@@ -70,8 +70,9 @@ typedef void sqd_output_sent_fn(struct sqd_output *out, int status);
 typedef void sqd_output_ready_fn(struct sqd_output *out);
 /** The receiver will never take this message, one of the oldest send that is not answered: it is
  *  dropped and counted as such, and goes to the dead letters with `why`; the output has logged it,
- *  limited in rate. The answer to its send is still to come, and says nothing of it. `m` is
- *  borrowed; its text is the one given to send(). */
+ *  limited in rate. Said when all of the send is known, right before it is answered with 0: what is
+ *  given again has not been refused, and so nothing is refused twice. `m` is borrowed; its text is
+ *  the one given to send(). */
 typedef void sqd_output_refused_fn(struct sqd_output *out, const struct sqd_message *m,
                                    const char *why);
 typedef void sqd_output_closed_fn(struct sqd_output *out);

@@ -237,7 +237,11 @@ uint64_t sqd_outqueue_taken(const struct sqd_outqueue *q)
 
 uint64_t sqd_outqueue_passed(const struct sqd_outqueue *q)
 {
-	return q->spool ? sqd_outspool_passed(q) : q->taken - q->bytes;
+	uint64_t gone = q->taken - q->bytes, held = sqd_outqueue_held(q);
+
+	if (q->spool)
+		return sqd_outspool_passed(q);
+	return gone < held ? gone : held;
 }
 
 uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q)
@@ -260,6 +264,7 @@ static void part_closed(struct sqd_outqueue *q)
 	if (!q->spool) /* there it stays, for the next */
 		q->counts.dropped_shutdown += sqd_outqueue_waiting(q);
 	q->closed = true;
+	sqd_outqueue_forget_letters(q);
 	q->on_closed(q->closed_ctx); /* last: it may free us */
 }
 

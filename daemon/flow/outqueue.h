@@ -25,8 +25,8 @@ struct sqd_outqueue_counts {
 	uint64_t dropped_too_long; /* longer than the queue, or than one datagram can be */
 	uint64_t dropped_gone;     /* the output is gone for good */
 	uint64_t dropped_refused;  /* the receiver will never take them */
-	uint64_t refused_kept; /* of those, what went to the dead letters; what failed and was */
-	uint64_t refused_lost; /* refused again is there twice. What they could not take */
+	uint64_t refused_kept;     /* of those, what went to the dead letters */
+	uint64_t refused_lost;     /* and what they could not take */
 	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
 	uint64_t bytes_sent;
 	uint64_t retries;      /* writes that failed and were given again */
@@ -71,12 +71,18 @@ void sqd_outqueue_on_room(struct sqd_outqueue *q, void (*on_room)(void *ctx), vo
 /** Who is told whenever bytes have left the queue, sent or dropped; but not from inside a push. */
 void sqd_outqueue_on_passed(struct sqd_outqueue *q, void (*on_passed)(void *ctx), void *ctx);
 
-/** Who is given what the receiver will never take; `m` is borrowed. Again, when the send that held
- * it failed and was repeated. @return whether it is kept somewhere; for the counters */
-typedef bool sqd_outqueue_refused_fn(void *ctx, const struct sqd_output *out,
-                                     const struct sqd_message *m, const char *why);
+/** Who is given what the receiver will never take; `m` is borrowed. @return whether it is kept
+ *  somewhere; for the counters */
+typedef bool sqd_outqueue_refused_fn(void *ctx, struct sqd_outqueue *q, const struct sqd_message *m,
+                                     const char *why);
 void sqd_outqueue_on_refused(struct sqd_outqueue *q, sqd_outqueue_refused_fn *on_refused,
                              void *ctx);
+
+/** From on_refused, when a letter about it has gone into `letters`, always the same queue: what is
+ *  refused has not passed, and is not taken out of a spool, before `letters` has passed all that it
+ *  has now, or while its output is failing. What came after it waits as well. `letters` is freed
+ *  after `q` is closed. */
+void sqd_outqueue_hold(struct sqd_outqueue *q, struct sqd_outqueue *letters);
 
 /** Copy one message into the queue. @return 0, -ENOSPC: full, -EMSGSIZE: never fits (counted),
  *  SQD_OUTPUT_GONE: nobody will ever read it (counted), -ENOMEM: treat as full */

@@ -40,6 +40,12 @@ struct sqd_rate {
 
 struct sqd_outspool;
 
+/** Nothing from the place `at` on has passed before the dead letters have come to `mark`. A place
+ * is one of `taken` and `passed`: bytes, or with a spool the number of a message. */
+struct sqd_hold {
+	uint64_t at, mark;
+};
+
 struct sqd_outqueue {
 	struct sqd_output *out;
 	uint64_t max, bytes;
@@ -51,6 +57,10 @@ struct sqd_outqueue {
 	unsigned first_flight, n_flights;
 	struct sqd_rate rate;
 	struct sqd_outspool *spool; /* NULL: all is in memory alone */
+	struct sqd_hold holds[2];   /* the oldest first */
+	unsigned n_holds;
+	struct sqd_outqueue *letters; /* what holds wait for; NULL: there was none yet */
+	struct sqd_outqueue *holders, *next_holder; /* whose `letters` we are */
 	uint64_t done; /* messages that have left the memory, whatever has become of them */
 	bool busy;     /* send() said -EAGAIN: an answer or `ready` will come */
 	bool refused;  /* a push was refused since the last on_room */
@@ -85,6 +95,17 @@ int sqd_outqueue_put(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUS
 void sqd_outqueue_tell_passed(struct sqd_outqueue *q);
 void sqd_outqueue_tell_room(struct sqd_outqueue *q);
 
+/* outqueue_hold.c: what is refused waits for its dead letter. */
+
+/** No place from here on has passed; UINT64_MAX: nothing holds. */
+uint64_t sqd_outqueue_held(const struct sqd_outqueue *q);
+
+/** Bytes have left `letters`: who waits for that goes on, and tells so. */
+void sqd_outqueue_letters_passed(struct sqd_outqueue *letters);
+
+/** We are closed: whatever letters become is nothing to us any more. */
+void sqd_outqueue_forget_letters(struct sqd_outqueue *q);
+
 /* outqueue_spool.c: what is different when messages go to the disk first. */
 int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
 /** Messages have left the memory, or there is room in it. */
@@ -93,6 +114,8 @@ bool sqd_outspool_roomy(const struct sqd_outqueue *q);
 bool sqd_outspool_settled(const struct sqd_outqueue *q);
 uint64_t sqd_outspool_taken(const struct sqd_outqueue *q);
 uint64_t sqd_outspool_passed(const struct sqd_outqueue *q);
+/** The number of the first message that is not done with, whatever becomes of it. */
+uint64_t sqd_outspool_answered(const struct sqd_outqueue *q);
 void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx));
 void sqd_outspool_free(struct sqd_outqueue *q);
 uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q);

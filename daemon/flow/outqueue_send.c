@@ -192,6 +192,7 @@ void sqd_outqueue_tell_passed(struct sqd_outqueue *q)
 {
 	if (q->spool)
 		sqd_outspool_progress(q);
+	sqd_outqueue_letters_passed(q);
 	if (q->on_passed)
 		q->on_passed(q->passed_ctx);
 }
@@ -233,6 +234,7 @@ static void on_sent(struct sqd_output *out, int status)
 	} else if (status == SQD_OUTPUT_GONE) {
 		lose_all(q);
 	} else {
+		sq_assert(!oldest(q)->refused); /* it would be refused again */
 		q->counts.retries++;
 		take_back(q);
 	}
@@ -241,7 +243,7 @@ static void on_sent(struct sqd_output *out, int status)
 	sqd_outqueue_tell_room(q); /* last: it may push, or begin to end us */
 }
 
-/* It is counted when its send is answered: until then it may yet be given again. */
+/* It is counted when its send is answered, which is at once. */
 static void on_refused(struct sqd_output *out, const struct sqd_message *m, const char *why)
 {
 	struct sqd_outqueue *q = out->ctx;
@@ -249,7 +251,7 @@ static void on_refused(struct sqd_output *out, const struct sqd_message *m, cons
 	oldest(q)->refused++;
 	if (!q->on_refused)
 		return;
-	if (q->on_refused(q->refused_ctx, out, m, why))
+	if (q->on_refused(q->refused_ctx, q, m, why))
 		q->counts.refused_kept++;
 	else
 		q->counts.refused_lost++;

@@ -119,13 +119,23 @@ static void refill(struct sqd_outqueue *q)
 		sqd_spooler_load(sp->spooler, sp->behind, sp->memory);
 }
 
+uint64_t sqd_outspool_answered(const struct sqd_outqueue *q)
+{
+	const struct sqd_outspool *sp = q->spool;
+
+	return sp->n ? sp->runs[sp->first].seq : sp->behind;
+}
+
 void sqd_outspool_progress(struct sqd_outqueue *q)
 {
 	struct sqd_outspool *sp = q->spool;
+	uint64_t seq, held;
 
 	forget(sp, q->done - sp->done);
 	sp->done = q->done;
-	sqd_spooler_delivered(sp->spooler, sp->n ? sp->runs[sp->first].seq : sp->behind);
+	seq = sqd_outspool_answered(q);
+	held = sqd_outqueue_held(q);
+	sqd_spooler_delivered(sp->spooler, seq < held ? seq : held);
 	refill(q);
 }
 

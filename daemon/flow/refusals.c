@@ -27,7 +27,7 @@ void sqd_refusals_write(struct sq_outbuf *to, int64_t wall_us, const char *outpu
 	sq_jsonw_end_object(&w);
 }
 
-static bool on_refused(void *ctx, const struct sqd_output *out, const struct sqd_message *m,
+static bool on_refused(void *ctx, struct sqd_outqueue *q, const struct sqd_message *m,
                        const char *why)
 {
 	struct sqd_refusals *r = ctx;
@@ -36,9 +36,12 @@ static bool on_refused(void *ctx, const struct sqd_output *out, const struct sqd
 	if (!r->dead_letters)
 		return false;
 	sq_outbuf_reset(&r->line);
-	sqd_refusals_write(&r->line, sqd_now().wall_us, out->name, m, why);
+	sqd_refusals_write(&r->line, sqd_now().wall_us, sqd_outqueue_output(q)->name, m, why);
 	line = (struct sqd_message){ .text = sq_outbuf_view(&r->line) };
-	return !r->line.failed && sqd_outqueue_offer(r->dead_letters, &line);
+	if (r->line.failed || !sqd_outqueue_offer(r->dead_letters, &line))
+		return false;
+	sqd_outqueue_hold(q, r->dead_letters);
+	return true;
 }
 
 void sqd_refusals_init(struct sqd_refusals *r, struct sqd_outqueue *dead_letters)

@@ -3,6 +3,9 @@
  *
  *	{"@timestamp":..,"output":..,"reason":..,"message":..[,"message_length":N]}
  *
+ * What was refused counts as sent only when its line has been written (or the disk of the dead
+ * letters is failing): no receipt is settled, and nothing leaves a spool, before.
+ *
  * Valid JSON and UTF-8 whatever the message or the reason held. A message is kept to 64 KiB.
  */
 #pragma once

@@ -54,7 +54,7 @@ static const struct sq_opt kafka_opts[] = {
 	  .doc = "Where to begin in a partition of which the group has committed nothing: with the earliest message that "
 		 "is there, or with those to come." },
 	{ "max_record", SQ_OPT_BYTES, AT(max_record), .min = 1024, .max = 16 << 20, .def = "1MiB",
-	  .doc = "Longest message; a longer one is counted as oversized and not looked at." },
+	  .doc = "Longest message; a longer one is counted as oversized and not looked at; the log says where it lies." },
 	{ "prefetch", SQ_OPT_BYTES, AT(prefetch), .min = 1 << 20, .max = (uint64_t)2 << 30, .def = "64MiB",
 	  .doc = "Memory for messages that were fetched and not taken yet; one answer of a broker may be over it." },
 	{ "session", SQ_OPT_MSEC, AT(session), .min = 1000, .max = 300000, .def = "45s",

@@ -4,6 +4,7 @@
  * was killed is read again from there.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,6 +122,10 @@ void sqd_kafka_part_take(struct sqd_kafka_input *in, const rd_kafka_message_t *m
 	} else if (v.n > sqd_kafka_in_cfg(in)->max_record) {
 		counts->received++;
 		counts->oversized++;
+		sqd_log_limited(&in->long_limit, SQD_LOG_WARNING,
+		                "%s: the message at offset %" PRId64
+		                " of %s is longer than max_record, %zu bytes; not looked at",
+		                in->base.name, m->offset, p->name, m->len);
 	} else {
 		r = sqd_input_put(&in->base, &w->receipt, p->name, v);
 		sq_assert(r == 0); /* the caller saw to it that there is room */

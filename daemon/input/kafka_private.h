@@ -53,7 +53,7 @@ struct sqd_kafka_input {
 	uint64_t revoke_ms, leave_ms, starve_ms;   /* loop time until, until, since */
 	uint64_t lag_ms;                           /* loop time when it was last looked at */
 	uv_timer_t tick;
-	struct sqd_log_limit limit;
+	struct sqd_log_limit limit, long_limit;
 };
 
 static inline const struct sqd_input_kafka_cfg *sqd_kafka_in_cfg(const struct sqd_kafka_input *in)

@@ -5,7 +5,8 @@
  *	                                 and to close; IDLE again: after retry_min
  *
  * Happy path: send() gives what fits into librdkafka's queue; a report takes a message off its
- * send; the oldest send with none left is answered. What goes wrong, by whose fault it is:
+ * send; the oldest send with none left but refused ones is answered. What goes wrong, by whose
+ *fault it is:
  *
  *	the message (too large, not to be stored)	refused, for the dead letters
  *	the network, the brokers			librdkafka waits and tries again, for ever
@@ -79,12 +80,13 @@ static void on_ended(struct sqd_kafka *k)
 	bool owed = o->n > 0;
 
 	o->state = KAFKA_IDLE;
-	o->n = o->first = o->in_flight = o->n_parked = 0;
+	o->n = o->first = o->in_flight = 0;
+	o->again = o->singles = (struct sqd_parked_list){ 0 };
+	sqd_parking_reset(&o->parking);
 	o->alone = NULL;
 	o->broken = false;
 	if (o->closing) {
-		free(o->parked);
-		o->parked = NULL;
+		sqd_parking_fini(&o->parking);
 	} else {
 		sqd_kafka_out_later(o);
 	}

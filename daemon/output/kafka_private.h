@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "daemon/output/kafka.h"
+#include "daemon/output/kafka_parked.h"
 
 enum {
 	SQD_KAFKA_SENDS = 64, /* that are not answered, at one time */
@@ -14,21 +15,9 @@ enum sqd_kafka_out_state { KAFKA_IDLE, KAFKA_UP, KAFKA_ENDING };
 
 struct sqd_kafka_given {
 	struct sq_sv bytes;
-	size_t at;     /* so many of them are with librdkafka, or parked */
-	uint32_t open; /* messages that are not done with */
-};
-
-enum sqd_kafka_fate {
-	KAFKA_AGAIN,
-	KAFKA_ALONE,  /* nothing else under way */
-	KAFKA_REFUSED /* to be told when its send is the oldest */
-};
-
-/* A message that came back. */
-struct sqd_kafka_parked {
-	const char *head;
-	enum sqd_kafka_fate what;
-	rd_kafka_resp_err_t why;
+	size_t at;                      /* so many of them are with librdkafka, or parked */
+	uint32_t open;                  /* messages that are not delivered */
+	struct sqd_parked_list refused; /* of those, to be told when all the others are delivered */
 };
 
 struct sqd_kafka_output {
@@ -43,10 +32,11 @@ struct sqd_kafka_output {
 	struct sqd_kafka_given sends[SQD_KAFKA_SENDS];
 	uint32_t first, n;  /* of sends: a ring */
 	uint32_t in_flight; /* messages that librdkafka has */
-	struct sqd_kafka_parked *parked;
-	uint32_t n_parked, cap_parked;
-	const char *alone; /* the message that is tried by itself */
-	uv_timer_t timer;  /* until the next attempt */
+	struct sqd_parking parking;
+	struct sqd_parked_list again;   /* to be given again */
+	struct sqd_parked_list singles; /* the same, but when nothing else is under way */
+	const char *alone;              /* the message that is tried by itself */
+	uv_timer_t timer;               /* until the next attempt */
 	uint64_t retry_ms, random;
 	struct sqd_log_limit limit;
 };

@@ -75,38 +75,14 @@ static void hold_up(struct sqd_kafka_output *o, rd_kafka_resp_err_t why)
 
 /* ---- messages that came back ------------------------------------------------------------- */
 
-static void park(struct sqd_kafka_output *o, const char *head, enum sqd_kafka_fate what,
+static void park(struct sqd_kafka_output *o, struct sqd_parked_list *l, const char *head,
                  rd_kafka_resp_err_t why)
 {
-	if (o->n_parked == o->cap_parked) {
-		uint32_t cap = o->cap_parked ? 2 * o->cap_parked : 64;
-		struct sqd_kafka_parked *more = reallocarray(o->parked, cap, sizeof(*more));
-
-		if (!more) {
-			sqd_log(SQD_LOG_ERROR, "%s: out of memory; beginning anew", o->base.name);
-			o->broken = true;
-			return;
-		}
-		o->parked = more;
-		o->cap_parked = cap;
+	if (sqd_parking_put(&o->parking, l, head, why) < 0) {
+		sqd_log(SQD_LOG_ERROR, "%s: out of memory; beginning anew", o->base.name);
+		o->broken = true;
 	}
-	o->parked[o->n_parked++] =
-		(struct sqd_kafka_parked){ .head = head, .what = what, .why = why };
 	sqd_kafka_again(&o->client); /* we may be inside of send(), which answers nothing */
-}
-
-static void unpark(struct sqd_kafka_output *o, uint32_t i)
-{
-	o->n_parked--;
-	memmove(o->parked + i, o->parked + i + 1, (o->n_parked - i) * sizeof(*o->parked));
-}
-
-static bool any_parked(const struct sqd_kafka_output *o, enum sqd_kafka_fate what)
-{
-	for (uint32_t i = 0; i < o->n_parked; i++)
-		if (o->parked[i].what == what)
-			return true;
-	return false;
 }
 
 /* Is it the message, or one of its batch, that a broker will never take? */
@@ -123,12 +99,14 @@ static bool fault_of_message(rd_kafka_resp_err_t why)
 static void came_back(struct sqd_kafka_output *o, const char *head, rd_kafka_resp_err_t why,
                       bool was_alone)
 {
-	if (fault_of_message(why)) {
-		park(o, head, was_alone ? KAFKA_REFUSED : KAFKA_ALONE, why);
-		return;
+	if (!fault_of_message(why)) {
+		hold_up(o, why);
+		park(o, &o->again, head, why);
+	} else if (was_alone) {
+		park(o, &send_of(o, head)->refused, head, why);
+	} else {
+		park(o, &o->singles, head, why);
 	}
-	hold_up(o, why);
-	park(o, head, KAFKA_AGAIN, why);
 }
 
 /* A report: the message is delivered, or will not be by itself. */
@@ -207,32 +185,38 @@ static rd_kafka_resp_err_t produce(struct sqd_kafka_output *o, const char *head)
 	return err;
 }
 
-/* What has come back and waited. Alone means that nothing else is under way. */
-static void give_parked(struct sqd_kafka_output *o)
+/* The first of a list. @return false: not now */
+static bool give_first(struct sqd_kafka_output *o, struct sqd_parked_list *l)
 {
-	uint32_t i = 0;
+	struct sqd_parked *p = sqd_parking_first(&o->parking, l);
+	rd_kafka_resp_err_t err = produce(o, p->head);
 
-	while (i < o->n_parked && !o->alone) {
-		struct sqd_kafka_parked p = o->parked[i];
-		rd_kafka_resp_err_t err;
-
-		if (p.what == KAFKA_REFUSED || (p.what == KAFKA_ALONE && o->in_flight)) {
-			i++;
-			continue;
-		}
-		err = produce(o, p.head);
-		if (fault_of_message(err)) {
-			o->parked[i++].what = KAFKA_REFUSED;
-			continue;
-		}
-		if (err && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			hold_up(o, err);
-		if (err)
-			return;
-		unpark(o, i);
-		if (p.what == KAFKA_ALONE)
-			o->alone = p.head;
+	if (fault_of_message(err)) {
+		p->why = err;
+		sqd_parking_move(&o->parking, l, &send_of(o, p->head)->refused);
+		return true;
 	}
+	if (err && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		hold_up(o, err);
+	if (err)
+		return false;
+	if (l == &o->singles)
+		o->alone = p->head;
+	sqd_parking_drop(&o->parking, l);
+	return true;
+}
+
+/* What has come back and waited. Alone means that nothing else is under way. @return false: some of
+ * it waits still */
+static bool give_parked(struct sqd_kafka_output *o)
+{
+	while (o->again.n && !o->alone)
+		if (!give_first(o, &o->again))
+			return false;
+	while (o->singles.n && !o->alone && !o->in_flight)
+		if (!give_first(o, &o->singles))
+			return false;
+	return !o->again.n && !o->singles.n && !o->alone;
 }
 
 /* On in the newest send. Not past what has to be tried again, so that order is kept as far as that
@@ -243,9 +227,7 @@ static void give(struct sqd_kafka_output *o)
 
 	if (uv_is_active((uv_handle_t *)&o->timer))
 		return;
-	if (o->n_parked)
-		give_parked(o);
-	if (o->alone || any_parked(o, KAFKA_AGAIN) || any_parked(o, KAFKA_ALONE))
+	if (!give_parked(o))
 		return;
 	while (g && g->at < g->bytes.n && !o->broken) {
 		const char *head = g->bytes.p + g->at;
@@ -253,7 +235,7 @@ static void give(struct sqd_kafka_output *o)
 		rd_kafka_resp_err_t err = produce(o, head);
 
 		if (fault_of_message(err))
-			park(o, head, KAFKA_REFUSED, err);
+			park(o, &g->refused, head, err);
 		else if (err && err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			hold_up(o, err);
 		if (err && !fault_of_message(err))
@@ -265,23 +247,20 @@ static void give(struct sqd_kafka_output *o)
 
 /* ---- answering --------------------------------------------------------------------------- */
 
-static void refuse(struct sqd_kafka_output *o, struct sqd_kafka_given *g)
+/* All of the oldest send is delivered, or never will be: that is told now, and not before, since
+ * what is given again is not to be refused twice. */
+static void tell_refused(struct sqd_kafka_output *o, struct sqd_kafka_given *g)
 {
-	uint32_t i = 0;
+	const struct sqd_parked *p;
 
-	while (i < o->n_parked) {
-		struct sqd_kafka_parked p = o->parked[i];
-		struct sqd_message m;
+	while ((p = sqd_parking_first(&o->parking, &g->refused))) {
+		struct sqd_message m = message_at(p->head);
+		const char *why = rd_kafka_err2str((rd_kafka_resp_err_t)p->why);
 
-		if (p.what != KAFKA_REFUSED || p.head < g->bytes.p ||
-		    p.head >= g->bytes.p + g->bytes.n) {
-			i++;
-			continue;
-		}
-		unpark(o, i);
-		g->open--;
-		m = message_at(p.head);
-		o->base.refused(&o->base, &m, rd_kafka_err2str(p.why));
+		sqd_log_limited(&o->limit, SQD_LOG_WARNING, "%s: a message is refused: %s",
+		                o->base.name, why);
+		o->base.refused(&o->base, &m, why);
+		sqd_parking_drop(&o->parking, &g->refused);
 	}
 }
 
@@ -310,9 +289,9 @@ void sqd_kafka_out_go_on(struct sqd_kafka_output *o)
 	while (o->n && o->state == KAFKA_UP) {
 		struct sqd_kafka_given *g = send_at(o, 0);
 
-		refuse(o, g);
-		if (g->at < g->bytes.n || g->open)
+		if (g->at < g->bytes.n || g->open > g->refused.n)
 			break;
+		tell_refused(o, g);
 		o->first = (o->first + 1) % SQD_KAFKA_SENDS;
 		o->n--;
 		o->base.sent(&o->base, 0); /* it may call send() or close() */

@@ -98,9 +98,118 @@ static void without_dead_letters_it_is_counted_as_lost(void **state SQ_UNUSED)
 	sqd_refusals_fini(&r);
 }
 
+/* ---- what a letter has to do with the place of what was refused --------------------------- */
+
+struct scene {
+	struct fake_output *f, *dead;
+	struct sqd_outqueue *q, *letters;
+	struct sqd_refusals r;
+	unsigned told; /* that `q` has passed more */
+};
+
+static void on_passed(void *ctx)
+{
+	struct scene *s = ctx;
+
+	s->told++;
+}
+
+static void scene_make(struct scene *s)
+{
+	*s = (struct scene){ .f = fake_new(SQD_FRAMING_RECORDS), .dead = fake_new(SQD_FRAMING_LF) };
+	s->q = sqd_outqueue_new(&s->f->base, 65536);
+	s->letters = sqd_outqueue_new(&s->dead->base, 65536);
+	sqd_outqueue_on_passed(s->q, on_passed, s);
+	sqd_refusals_init(&s->r, s->letters);
+	sqd_refusals_watch(&s->r, s->q);
+}
+
+static void scene_end(struct scene *s)
+{
+	fake_end(s->f, s->q);
+	fake_end(s->dead, s->letters);
+	sqd_refusals_fini(&s->r);
+}
+
+/* One message in, and out again. @return where its end is */
+static uint64_t one(struct scene *s, bool refused)
+{
+	struct sqd_message m = { .text = SQ_SV("x") };
+
+	assert_int_equal(sqd_outqueue_push(s->q, &m), 0);
+	if (refused)
+		s->f->base.refused(&s->f->base, &m, "bad");
+	fake_sent(s->f, 0);
+	return sqd_outqueue_taken(s->q);
+}
+
+static void nothing_has_passed_before_its_letter_has(void **state SQ_UNUSED)
+{
+	uint64_t first, last;
+	struct scene s;
+
+	scene_make(&s);
+	first = one(&s, false);
+	assert_int_equal(sqd_outqueue_passed(s.q), first);
+	(void)one(&s, true);
+	last = one(&s, false);
+	assert_true(sqd_outqueue_empty(s.q));
+	assert_int_equal(sqd_outqueue_passed(s.q), first);
+	s.told = 0;
+	fake_sent(s.dead, 0);
+	assert_int_equal(sqd_outqueue_passed(s.q), last);
+	assert_true(s.told > 0);
+	last = one(&s, false);
+	assert_int_equal(sqd_outqueue_passed(s.q), last);
+	scene_end(&s);
+}
+
+/* Else the place of what is refused would stand still for as long as more is. */
+static void later_letters_do_not_hold_up_what_came_before_them(void **state SQ_UNUSED)
+{
+	uint64_t ends[50], before = 0;
+	struct scene s;
+
+	scene_make(&s);
+	for (int i = 0; i < 50; i++)
+		ends[i] = one(&s, true);
+	assert_int_equal(sqd_outqueue_passed(s.q), 0);
+	fake_sent(s.dead, 0); /* the letter of the first */
+	assert_int_equal(sqd_outqueue_passed(s.q), ends[0]);
+	for (int i = 0; i < 50; i++) { /* those that wait are written together */
+		(void)one(&s, true);
+		fake_sent(s.dead, 0);
+		assert_true(sqd_outqueue_passed(s.q) > before);
+		before = sqd_outqueue_passed(s.q);
+	}
+	fake_drain(s.dead);
+	assert_int_equal(sqd_outqueue_passed(s.q), sqd_outqueue_taken(s.q));
+	scene_end(&s);
+}
+
+static void letters_whose_disk_fails_hold_up_nothing(void **state SQ_UNUSED)
+{
+	uint64_t before, end;
+	struct scene s;
+
+	scene_make(&s);
+	before = one(&s, false);
+	end = one(&s, true);
+	assert_int_equal(sqd_outqueue_passed(s.q), before);
+	s.dead->base.failing = true;
+	fake_sent(s.dead, -ENOSPC);
+	assert_int_equal(sqd_outqueue_passed(s.q), end);
+	end = one(&s, true);
+	assert_int_equal(sqd_outqueue_passed(s.q), end);
+	s.dead->base.failing = false; /* what has passed stays so */
+	assert_int_equal(sqd_outqueue_passed(s.q), sqd_outqueue_taken(s.q));
+	fake_drain(s.dead);
+	scene_end(&s);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[SQ_LEN(line_cases) + 3];
+	struct CMUnitTest tests[SQ_LEN(line_cases) + 6];
 	size_t n = 0;
 
 	for (; n < SQ_LEN(line_cases); n++)
@@ -112,5 +221,9 @@ int main(void)
 		what_is_refused_is_in_the_dead_letters_and_counted);
 	tests[n++] =
 		(struct CMUnitTest)cmocka_unit_test(without_dead_letters_it_is_counted_as_lost);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(nothing_has_passed_before_its_letter_has);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
+		later_letters_do_not_hold_up_what_came_before_them);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(letters_whose_disk_fails_hold_up_nothing);
 	return _cmocka_run_group_tests("flow/refusals", tests, n, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/flow/refusals.h"
 #include "lib/host/spool.h"
 #include "tests/support/fake_output.h"
 #include "tests/support/run_loop.h"
@@ -245,6 +246,39 @@ static void what_is_damaged_is_left_out_and_counted(void **state)
 	free(path);
 }
 
+/* What a receiver never takes leaves the spool when it is with the dead letters, and not before:
+ * this process may be killed at any time. */
+static void what_is_refused_stays_until_its_letter_is_written(void **state)
+{
+	for (int written = 0; written < 2; written++) {
+		struct fake_output *dead = fake_new(SQD_FRAMING_LF);
+		struct sqd_outqueue *letters = sqd_outqueue_new(&dead->base, 65536);
+		struct sqd_message m = { .text = SQ_SV("x") };
+		struct sqd_refusals r;
+		struct world w;
+
+		sqd_refusals_init(&r, letters);
+		open_queue(&w, *state, 1 << 20, false);
+		sqd_refusals_watch(&r, w.q);
+		assert_int_equal(push(&w, 0, 100), 0);
+		assert_int_equal(push(&w, 1, 100), 0);
+		until_passed(&w);
+		fake_sent(w.f, 0);
+		w.f->base.refused(&w.f->base, &m, "bad");
+		fake_sent(w.f, 0);
+		assert_int_equal(sqd_outqueue_waiting(w.q), 0);
+		if (written)
+			fake_sent(dead, 0);
+		close_queue(&w);
+		open_queue(&w, *state, 1 << 20, false);
+		assert_int_equal(sqd_outqueue_waiting(w.q), !written);
+		deliver(&w, !written);
+		close_queue(&w);
+		fake_end(dead, letters);
+		sqd_refusals_fini(&r);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -256,6 +290,7 @@ int main(void)
 		TEST(a_full_spool_refuses_until_something_is_delivered),
 		TEST(the_oldest_make_room_for_the_newest),
 		TEST(what_is_damaged_is_left_out_and_counted),
+		TEST(what_is_refused_stays_until_its_letter_is_written),
 	};
 
 	return cmocka_run_group_tests_name("flow/spooler", tests, NULL, NULL);

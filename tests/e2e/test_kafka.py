@@ -132,6 +132,30 @@ class Output(KafkaCase):
         c = self.assert_stops(d, 20)
         self.assertEqual((c["sent"], c.get("dropped_refused", 0)), (c["alerts"] - 1, 1))
 
+    def test_a_letter_is_written_when_all_else_is_delivered_and_once(self):
+        self.cluster.tell("topic", "alerts", 1)
+        self.cluster.tell("down", -1)
+        path, spool = os.path.join(self.folder, "dead.ndjson"), os.path.join(self.folder, "spool")
+        large = attack(7).replace(b".sct", b".sct" + 30000 * b"x")
+
+        def start():
+            return self.start(f"    max_message: 20000\n    durability: spool\n    spool: {spool}\n", f"dead_letter: {{path: {path}}}\n")
+
+        def letters():
+            with open(path, "rb") as f:
+                return [json.loads(line) for line in f]
+
+        d = start()
+        d.send(attacks(0, 7) + large + attacks(8, 20))
+        eventually("all in the spool", lambda: d.counters().get("spooled", 0) == 20)
+        d.kill()
+        self.assertEqual(letters(), [])
+        d, reader = start(), self.reader()
+        self.cluster.tell("up", -1)
+        self.assertEqual(numbers(reader.wait(19)), [n for n in range(20) if n != 7])
+        self.assert_stops(d)
+        self.assertEqual([("x" * 20000 in letter["message"], letter["output"]) for letter in letters()], [(True, "kafka alerts")])
+
     def test_a_broker_that_takes_a_batch_not_is_given_its_messages_one_by_one(self):
         self.cluster.tell("topic", "alerts", 1)
         d, reader = self.start("    linger: 200ms\n"), self.reader()
@@ -199,6 +223,7 @@ class Input(KafkaCase):
         self.produce(1, 2)
         d = self.start("    max_record: 4KiB\n")
         self.wait_seen(2)
+        d.wait_said(r"the message at offset 1 of events\[0\] is longer than max_record, 5000 bytes")
         c = self.assert_stops(d, 4)
         self.assertEqual((c["alerted"], c["oversized"], c["malformed"] + c["clean"], c["kafka_empty"]), (2, 1, 1, 1))
 
