@@ -257,6 +257,26 @@ static void names(struct pairs *p, const char *name, const char *list, size_t ma
 	pair(p, name, (struct sq_sv){ text, n }, max);
 }
 
+/* What the tables of the site know of host and sender: the object that JSON has as squibly.context,
+ * whole, since no part of it could be read. Names of columns are anybody's, so they make no keys.
+ */
+static void context(struct pairs *p, const char *name, const struct sq_alert *al)
+{
+	struct sq_lookup_found found[SQ_LOOKUP_TABLES];
+	size_t n = sq_lookups_find(al->lookups, sq_alert_value(al, SQ_F_COMPUTER),
+	                           sq_sv_of(al->peer ? al->peer : ""), found);
+
+	if (!n)
+		return;
+	key(p, name);
+	for (size_t i = 0; i < n; i++) {
+		put_escaped(p->out, i ? SQ_SV("},") : SQ_SV("{"), p->escape);
+		put_escaped(p->out, found[i].head, p->escape);
+		put_escaped(p->out, found[i].members, p->escape);
+	}
+	put_escaped(p->out, SQ_SV("}}"), p->escape);
+}
+
 /* Both standards count severity from 0 (LEEF: 1) to 10. */
 static int ten(enum sq_level l)
 {
@@ -336,6 +356,7 @@ void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 	custom(&p, "cs6Label", "peer", "cs6", sq_sv_of(al->peer ? al->peer : ""));
 	if (al->identity)
 		cef_sender(&p, al->identity);
+	context(&p, "squiblydContext", al);
 }
 
 void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
@@ -382,5 +403,6 @@ void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
 		names(&p, "senderNames", al->identity->names, max);
 		pair(&p, "proxy", sq_sv_of(al->identity->proxy), max);
 	}
+	context(&p, "context", al);
 	pair(&p, "observer", sq_sv_of(al->observer->hostname), max);
 }

@@ -19,10 +19,10 @@ struct row {
 };
 
 struct table {
-	char *name;
 	enum sq_lookup_key key;
 	struct row *rows; /* sorted */
 	uint32_t n, cap;
+	uint32_t n_head; /* bytes in front of the rows': the name as a key, and a brace */
 	struct sq_outbuf bytes;
 	uint64_t lengths[3]; /* bit set of the lengths of ranges that there are */
 };
@@ -51,7 +51,6 @@ struct sq_lookups *sq_lookups_ref(struct sq_lookups *l)
 
 static void table_fini(struct table *t)
 {
-	free(t->name);
 	free(t->rows);
 	sq_outbuf_fini(&t->bytes);
 }
@@ -377,6 +376,16 @@ static int read_rows(struct reading *d)
 	return r;
 }
 
+/* When there is no memory for it, there is none for the rows either, and that is told. */
+static void put_head(struct table *t, const char *name)
+{
+	struct sq_jsonw w = sq_jsonw_of(&t->bytes);
+
+	sq_jsonw_key_sv(&w, sq_sv_of(name));
+	sq_jsonw_object(&w);
+	t->n_head = (uint32_t)t->bytes.len;
+}
+
 int sq_lookups_add(struct sq_lookups *l, const struct sq_lookup_opts *opts, char *text, size_t n,
                    struct sq_diags *diags)
 {
@@ -387,10 +396,10 @@ int sq_lookups_add(struct sq_lookups *l, const struct sq_lookup_opts *opts, char
 
 	if (l->n == SQ_LOOKUP_TABLES)
 		return -E2BIG;
-	*t = (struct table){ .key = opts->key, .name = strdup(opts->name) };
-	t->bytes = sq_outbuf_of((size_t)max);
+	*t = (struct table){ .key = opts->key, .bytes = sq_outbuf_of((size_t)max) };
 	d.t = t;
-	r = t->name ? read_header(&d) : -ENOMEM;
+	put_head(t, opts->name);
+	r = read_header(&d);
 	if (!r)
 		r = read_rows(&d);
 	if (!r && t->n)
@@ -416,28 +425,39 @@ uint64_t sq_lookups_rows(const struct sq_lookups *l)
 	return n;
 }
 
-void sq_lookups_write(const struct sq_lookups *l, struct sq_sv host, struct sq_sv peer,
-                      struct sq_jsonw *w)
+size_t sq_lookups_find(const struct sq_lookups *l, struct sq_sv host, struct sq_sv peer,
+                       struct sq_lookup_found ret[SQ_LOOKUP_TABLES])
 {
-	bool open = false;
+	size_t n = 0;
 
 	for (size_t i = 0; l && i < l->n; i++) {
 		const struct table *t = &l->tables[i];
 		const struct row *row =
 			t->key == SQ_LOOKUP_PEER ? find_range(t, peer) : find_host(t, host);
 
-		if (!row || !row->n_text)
-			continue;
-		if (!open) {
-			sq_jsonw_key(w, "context");
-			sq_jsonw_object(w);
-		}
-		open = true;
-		sq_jsonw_key_sv(w, sq_sv_of(t->name));
-		sq_jsonw_object(w);
-		sq_jsonw_raw(w, (struct sq_sv){ t->bytes.p + row->text, row->n_text });
-		sq_jsonw_end_object(w);
+		if (row && row->n_text)
+			ret[n++] = (struct sq_lookup_found){
+				.head = { t->bytes.p, t->n_head },
+				.members = { t->bytes.p + row->text, row->n_text },
+			};
 	}
-	if (open)
-		sq_jsonw_end_object(w);
+	return n;
+}
+
+void sq_lookups_write(const struct sq_lookups *l, struct sq_sv host, struct sq_sv peer,
+                      struct sq_jsonw *w)
+{
+	struct sq_lookup_found found[SQ_LOOKUP_TABLES];
+	size_t n = sq_lookups_find(l, host, peer, found);
+
+	if (!n)
+		return;
+	sq_jsonw_key(w, "context");
+	sq_jsonw_object(w);
+	for (size_t i = 0; i < n; i++) {
+		sq_jsonw_raw(w, found[i].head);
+		sq_outbuf_put(w->out, found[i].members);
+		sq_outbuf_putc(w->out, '}');
+	}
+	sq_jsonw_end_object(w);
 }

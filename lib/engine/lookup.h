@@ -1,5 +1,6 @@
 /* What a site knows of its hosts and networks, from CSV files: owner and criticality of a host, the
- * site of a range of addresses. Added to alerts and verdicts as squibly.context.
+ * site of a range of addresses. Added to alerts and verdicts as squibly.context, in formats that
+ * are not JSON as the same object in a value.
  *
  * A set of tables never changes once it is made, is counted, and may be read by any thread; whoever
  * loads files anew makes another one. What is written for a row is made when the file is read, so
@@ -45,7 +46,18 @@ int sq_lookups_add(struct sq_lookups *l, const struct sq_lookup_opts *opts, char
 /** Rows of all tables. */
 uint64_t sq_lookups_rows(const struct sq_lookups *l);
 
-/** Member "context" when some table knows the host, or the peer ("192.0.2.7:514"). NULL `l`: none.
- */
+/** What a table knows of an event, as two pieces of JSON: one member of an object is `head`,
+ *  `members` and a closing brace. They live as long as the set. */
+struct sq_lookup_found {
+	struct sq_sv head;    /* "assets":{ */
+	struct sq_sv members; /* "owner":"Meier","criticality":"high"; never empty */
+};
+
+/** What the tables know of the host, and of the peer ("192.0.2.7:514"), in their order. @return how
+ *  many of them know something; NULL `l`: none */
+size_t sq_lookups_find(const struct sq_lookups *l, struct sq_sv host, struct sq_sv peer,
+                       struct sq_lookup_found ret[SQ_LOOKUP_TABLES]);
+
+/** The same as member "context"; left out when no table knows anything. */
 void sq_lookups_write(const struct sq_lookups *l, struct sq_sv host, struct sq_sv peer,
                       struct sq_jsonw *w);
