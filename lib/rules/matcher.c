@@ -13,7 +13,7 @@ struct sq_matcher {
 	bool is_plain;
 	struct sq_hs_scratch *hs; /* NULL when there is nothing to scan */
 	struct sq_plain_work plain;
-	struct sq_memo_slot *memo;
+	struct sq_memo_slot *memo;    /* NULL in a plain one, which scans nothing */
 	struct sq_memo_slot *learned; /* of the value being scanned; NULL: it is not kept */
 	uint64_t *scanned;            /* bit per predicate that Hyperscan finds */
 	uint64_t fallbacks;
@@ -41,10 +41,10 @@ static struct sq_matcher *new_matcher(struct sq_ruleset *rs, bool is_plain)
 	m->value = calloc((size_t)m->pred_words + 1, sizeof(*m->value));
 	m->found = calloc((size_t)rs->rule_words + 1, sizeof(*m->found));
 	m->scanned = calloc((size_t)m->pred_words + 1, sizeof(*m->scanned));
-	m->memo = sq_memo_new();
+	m->memo = is_plain ? NULL : sq_memo_new();
 	m->plain.regex = sq_regex_scratch_new();
-	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned || !m->memo ||
-	    !m->plain.regex)
+	if (!m->routes || !m->known || !m->value || !m->found || !m->scanned ||
+	    (!is_plain && !m->memo) || !m->plain.regex)
 		goto fail;
 	for (uint32_t i = 0; !is_plain && i < rs->plan.n_preds; i++)
 		if (rs->plan.preds[i].scanned)
