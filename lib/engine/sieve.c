@@ -238,9 +238,9 @@ void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b, uint32_t first)
 		struct stretch t = stretch_of(s, b, i);
 
 		look_at_places(&t);
-		if (s->words && sq_words_are_many(s->words)) {
+		for (unsigned k = 0; s->words && k < sq_words_searches(s->words); k++) {
 			turn_to(&t, t.records);
-			sq_words_search(s->words, t.text, on_word, &t);
+			sq_words_search(s->words, k, t.text, on_word, &t);
 		}
 		i += t.n;
 	}

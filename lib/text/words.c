@@ -3,10 +3,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/text/grams.h"
+
+/* How a word is found. */
+enum way {
+	WAY_WINDOW, /* by a window of the spot */
+	WAY_STEP,   /* by any four of its first seven bytes, looked up at every fourth byte */
+	WAY_GRAM,   /* by its rarest four bytes, looked up everywhere */
+};
+
 enum {
-	FEW = 160,  /* words that are tried as windows */
-	SHORT = 40, /* words that are too short for pieces, beside those that are not */
-	GRAM = 4,   /* bytes of a piece; of a text one is looked up every so many bytes */
+	FEW = 160,      /* words that are tried as windows */
+	SHORT = 40,     /* of many, those that are found by windows none the less */
+	GRAM = SQ_GRAM, /* bytes of a piece; by steps one is looked up every so many bytes */
 	PIECE_MIN = 2 * GRAM - 1, /* bytes of a word that holds one wherever it begins */
 	BLOCK = 64,               /* bytes that are looked up at a time */
 	FILTER_LOG_MIN = 15,      /* bits of the filter: 4 KiB */
@@ -45,10 +54,12 @@ struct sq_words {
 	/* Windows: words of bucket b are by_bucket[first[b]] up to first[b + 1]. */
 	uint32_t first[SQ_SPOT_BUCKETS + 1];
 	uint32_t *by_bucket;
-	uint8_t *window; /* by word: where in it the window begins */
+	uint8_t *window; /* by word: where in it the window begins, or the piece of WAY_GRAM */
 	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
 
-	/* Pieces. */
+	/* Pieces, of both ways. */
+	struct sq_grams grams;
+	bool steps; /* there are some of WAY_STEP */
 	unsigned log;
 	uint64_t *filter;
 	uint32_t *heads; /* by hash: 1 + index of a piece */
@@ -120,7 +131,7 @@ static void put_window(struct load *l, struct sq_sv word, size_t off)
 
 /* Where the window of each word lies: bucket and offset by which fewest places are added.
  * @return how many of all places are found */
-static double place_windows(struct sq_words *w, const uint8_t *is_piece, unsigned bucket,
+static double place_windows(struct sq_words *w, const uint8_t *way, unsigned bucket,
                             uint8_t *ret_bucket)
 {
 	struct load loads[SQ_SPOT_BUCKETS] = { 0 };
@@ -131,7 +142,7 @@ static double place_windows(struct sq_words *w, const uint8_t *is_piece, unsigne
 		double best = 1e9;
 		unsigned best_bucket = bucket;
 
-		if (is_piece[k])
+		if (way[k])
 			continue;
 		for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++) {
 			double before = found_now(&loads[b]);
@@ -161,7 +172,7 @@ static void allow(struct sq_spot *spot, unsigned bucket, unsigned at, unsigned c
 		sq_spot_allow(spot, bucket, at, (unsigned char)(c - 'a' + 'A'));
 }
 
-static void write_windows(struct sq_words *w, const uint8_t *is_piece, const uint8_t *bucket_of,
+static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t *bucket_of,
                           struct sq_spot *spot)
 {
 	uint32_t n = 0;
@@ -171,7 +182,7 @@ static void write_windows(struct sq_words *w, const uint8_t *is_piece, const uin
 		for (uint32_t k = 0; k < w->n; k++) {
 			struct sq_sv word = w->list[k];
 
-			if (is_piece[k] || bucket_of[k] != b)
+			if (way[k] || bucket_of[k] != b)
 				continue;
 			w->by_bucket[n++] = k;
 			w->gram[k] = word.n < GRAM ? 0 : gram_at(word.p + w->window[k]);
@@ -192,13 +203,44 @@ static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
 	return (gram * UINT32_C(0x9e3779b1)) >> (32 - w->log);
 }
 
-/* Every alignment of a word's first bytes is a piece. @return 0 or -ENOMEM */
-static int make_pieces(struct sq_words *w, const uint8_t *is_piece)
+static void put_piece(struct sq_words *w, uint32_t word, uint32_t off)
 {
-	uint32_t pieces = 0;
+	uint32_t h = hash_of(w, gram_at(w->list[word].p + off));
 
-	for (uint32_t k = 0; k < w->n; k++)
-		pieces += is_piece[k] ? GRAM : 0;
+	w->filter[h >> 6] |= UINT64_C(1) << (h & 63);
+	w->pieces[w->n_pieces] =
+		(struct piece){ .word = word, .next = w->heads[h], .off = (uint8_t)off };
+	w->heads[h] = ++w->n_pieces;
+}
+
+/* Where the four bytes begin that are together the rarest. */
+static uint8_t rarest_of(struct sq_sv word)
+{
+	uint8_t best = 0;
+	double least = 1;
+
+	for (size_t off = 0; off + GRAM <= word.n; off++) {
+		double r = 1;
+
+		for (size_t i = 0; i < GRAM; i++)
+			r *= often((unsigned char)word.p[off + i]);
+		if (r < least) {
+			least = r;
+			best = (uint8_t)off;
+		}
+	}
+	return best;
+}
+
+/* @return 0 or -ENOMEM */
+static int make_pieces(struct sq_words *w, const uint8_t *way)
+{
+	uint32_t pieces = 0, grams = 0;
+
+	for (uint32_t k = 0; k < w->n; k++) {
+		grams += way[k] == WAY_GRAM;
+		pieces += way[k] == WAY_STEP ? GRAM : way[k] == WAY_GRAM;
+	}
 	if (!pieces)
 		return 0;
 	w->log = FILTER_LOG_MIN;
@@ -209,16 +251,15 @@ static int make_pieces(struct sq_words *w, const uint8_t *is_piece)
 	w->pieces = calloc(pieces, sizeof(*w->pieces));
 	if (!w->filter || !w->heads || !w->pieces)
 		return -ENOMEM;
+	w->steps = pieces > grams;
 	for (uint32_t k = 0; k < w->n; k++) {
-		for (uint32_t off = 0; is_piece[k] && off < GRAM; off++) {
-			uint32_t h = hash_of(w, gram_at(w->list[k].p + off));
-
-			w->filter[h >> 6] |= UINT64_C(1) << (h & 63);
-			w->pieces[w->n_pieces] = (struct piece){ .word = k,
-				                                 .next = w->heads[h],
-				                                 .off = (uint8_t)off };
-			w->heads[h] = ++w->n_pieces;
-		}
+		for (uint32_t off = 0; way[k] == WAY_STEP && off < GRAM; off++)
+			put_piece(w, k, off);
+		if (way[k] != WAY_GRAM)
+			continue;
+		w->window[k] = rarest_of(w->list[k]);
+		put_piece(w, k, w->window[k]);
+		sq_grams_add(&w->grams, w->list[k].p + w->window[k], grams);
 	}
 	return 0;
 }
@@ -246,29 +287,47 @@ static bool copy_list(struct sq_words *w, const struct sq_sv *list)
 	return true;
 }
 
-/* Which words become pieces: none, or all that are long enough. @return false: too many are not */
-static bool choose_pieces(struct sq_words *w, unsigned bucket, uint8_t *is_piece,
-                          uint8_t *bucket_of)
+/* Of many words. By windows go those that have no four bytes, and few others. */
+static enum way way_of(size_t len, bool all_by_gram, bool short_by_gram)
 {
-	uint32_t left = 0;
+	if (len < GRAM)
+		return WAY_WINDOW;
+	if (all_by_gram)
+		return WAY_GRAM;
+	if (len >= PIECE_MIN)
+		return WAY_STEP;
+	return short_by_gram ? WAY_GRAM : WAY_WINDOW;
+}
 
-	if (w->n <= FEW && place_windows(w, is_piece, bucket, bucket_of) <= places_max)
+/* How each word is found. @return false: too many would be by windows */
+static bool choose_ways(struct sq_words *w, unsigned bucket, uint8_t *way, uint8_t *bucket_of)
+{
+	uint32_t tiny = 0, shorts = 0, windows = 0;
+	bool all_by_gram, short_by_gram;
+
+	if (w->n <= FEW && place_windows(w, way, bucket, bucket_of) <= places_max)
 		return true;
 	for (uint32_t k = 0; k < w->n; k++) {
-		is_piece[k] = w->list[k].n >= PIECE_MIN;
-		left += !is_piece[k];
+		tiny += w->list[k].n < GRAM;
+		shorts += w->list[k].n < PIECE_MIN;
 	}
-	if (left <= SHORT)
-		(void)place_windows(w, is_piece, bucket, bucket_of);
-	return left <= SHORT;
+	all_by_gram = sq_grams_are_quick() && w->n - tiny <= SQ_GRAMS_MAX;
+	short_by_gram = sq_grams_are_quick() && shorts - tiny <= SQ_GRAMS_MAX && shorts > SHORT;
+	for (uint32_t k = 0; k < w->n; k++) {
+		way[k] = (uint8_t)way_of(w->list[k].n, all_by_gram, short_by_gram);
+		windows += way[k] == WAY_WINDOW;
+	}
+	if (windows <= SHORT)
+		(void)place_windows(w, way, bucket, bucket_of);
+	return windows <= SHORT;
 }
 
 int sq_words_new(struct sq_words **ret, const struct sq_sv *list, uint32_t n, struct sq_spot *spot,
                  unsigned bucket)
 {
 	struct sq_words *w = calloc(1, sizeof(*w));
-	uint8_t *is_piece = calloc(n, 1), *bucket_of = calloc(n, 1);
-	int r = w && is_piece && bucket_of ? 0 : -ENOMEM;
+	uint8_t *way = calloc(n, 1), *bucket_of = calloc(n, 1);
+	int r = w && way && bucket_of ? 0 : -ENOMEM;
 
 	sq_assert(n > 0 && bucket < SQ_SPOT_BUCKETS);
 	if (!r) {
@@ -279,13 +338,13 @@ int sq_words_new(struct sq_words **ret, const struct sq_sv *list, uint32_t n, st
 		if (!w->window || !w->gram || !w->by_bucket || !copy_list(w, list))
 			r = -ENOMEM;
 	}
-	if (!r && !choose_pieces(w, bucket, is_piece, bucket_of))
+	if (!r && !choose_ways(w, bucket, way, bucket_of))
 		r = -E2BIG;
 	if (!r)
-		r = make_pieces(w, is_piece);
+		r = make_pieces(w, way);
 	if (!r)
-		write_windows(w, is_piece, bucket_of, spot);
-	free(is_piece);
+		write_windows(w, way, bucket_of, spot);
+	free(way);
 	free(bucket_of);
 	if (r) {
 		sq_words_free(w);
@@ -337,9 +396,9 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 	return false;
 }
 
-bool sq_words_are_many(const struct sq_words *w)
+unsigned sq_words_searches(const struct sq_words *w)
 {
-	return w->n_pieces > 0;
+	return w->steps + (w->grams.n > 0);
 }
 
 struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
@@ -390,10 +449,10 @@ static bool block_is_known(const struct sq_words *w, const char *p)
 	return any;
 }
 
-void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found_fn *found,
-                     void *ctx)
+static void search_by_steps(const struct search *s)
 {
-	const struct search s = { w, text, found, ctx };
+	const struct sq_words *w = s->words;
+	struct sq_sv text = s->text;
 	size_t i = 0;
 
 	while (i + GRAM <= text.n) {
@@ -404,6 +463,37 @@ void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found
 			continue;
 		}
 		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + GRAM)
-			to = is_known(w, text.p + i) ? look_at_piece(&s, i) : 0;
+			to = is_known(w, text.p + i) ? look_at_piece(s, i) : 0;
 	}
+}
+
+static void search_everywhere(const struct search *s)
+{
+	uint32_t places[SQ_GRAMS_ROOM];
+	size_t at = 0, go_on = 0;
+
+	while (at < s->text.n) {
+		uint32_t n = sq_grams_next(&s->words->grams, s->text, &at, places);
+
+		for (uint32_t i = 0; i < n; i++) {
+			size_t to;
+
+			if (SQ_LIKELY(!is_known(s->words, s->text.p + places[i])) ||
+			    places[i] < go_on)
+				continue;
+			to = look_at_piece(s, places[i]);
+			go_on = to > go_on ? to : go_on;
+		}
+	}
+}
+
+void sq_words_search(const struct sq_words *w, unsigned number, struct sq_sv text,
+                     sq_words_found_fn *found, void *ctx)
+{
+	const struct search s = { w, text, found, ctx };
+
+	if (number == 0 && w->steps)
+		search_by_steps(&s);
+	else
+		search_everywhere(&s);
 }

@@ -1,10 +1,12 @@
 /* Finds out whether one of many words stands in a text, letters of ASCII in either case.
  *
  * Pure. Few words become windows of a sq_spot, each by those of its bytes that are rarest in
- * Windows events. Too many would be found everywhere in that way: the long ones are then found by a
- * table of four-byte pieces, of which only every fourth of the text need be looked up when words
- * have seven bytes or more (a word of seven bytes holds a whole aligned piece, wherever it begins;
- * Wu and Manber, "A fast algorithm for multi-pattern searching", 1994, with a fixed step).
+ * Windows events. Too many would be found everywhere in that way. Up to SQ_GRAMS_MAX are then found
+ * by the rarest four bytes of each (grams.h), where the CPU is quick at that. Of still more, and on
+ * other CPUs, the long ones are found by a table of four-byte pieces, of which only every fourth of
+ * the text need be looked up when words have seven bytes or more (a word of seven bytes holds a
+ * whole aligned piece, wherever it begins; Wu and Manber, "A fast algorithm for multi-pattern
+ * searching", 1994, with a fixed step).
  */
 #pragma once
 
@@ -36,11 +38,12 @@ typedef size_t sq_words_found_fn(void *ctx, uint32_t word, size_t at);
 bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
                  sq_words_found_fn *found, void *ctx);
 
-/** Some words are not found by windows: sq_words_search() must be asked, too. */
-bool sq_words_are_many(const struct sq_words *w);
+/** How many searches must be made for words that are not found by windows: 0 to 2. */
+unsigned sq_words_searches(const struct sq_words *w);
 
-/** Look through `text` for the words that are not found by windows. */
-void sq_words_search(const struct sq_words *w, struct sq_sv text, sq_words_found_fn *found,
-                     void *ctx);
+/** Search number `number` (from 0) through `text`, from its beginning to its end. A word that
+ *  stands there may be found by several. */
+void sq_words_search(const struct sq_words *w, unsigned number, struct sq_sv text,
+                     sq_words_found_fn *found, void *ctx);
 
 struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word);

@@ -4,9 +4,10 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "lib/text/grams.h"
 #include "lib/text/words.h"
 
-enum { WORDS_MAX = 600, BUCKET = 10 };
+enum { WORDS_MAX = 2000, BUCKET = 10 };
 
 /* Which words were found where. */
 struct seen {
@@ -39,8 +40,8 @@ static void look(const struct sq_words *w, const struct sq_spot *spot, struct sq
 
 		(void)sq_words_at(w, text, at, buckets, note, s);
 	}
-	if (sq_words_are_many(w))
-		sq_words_search(w, text, note, s);
+	for (unsigned k = 0; k < sq_words_searches(w); k++)
+		sq_words_search(w, k, text, note, s);
 }
 
 static bool has(const struct seen *s, uint32_t word, size_t at)
@@ -97,48 +98,54 @@ static uint32_t make_words(struct sq_sv *list, uint32_t n, uint32_t least, char 
 		for (uint32_t i = 0; i < len; i++)
 			bytes[i] =
 				"abcdefghijklmnopqrstuvwxyz0123456789_-."[test_random(&seed) % 39];
-		bytes[0] = (char)('a' + k % 26);
-		bytes[1] = (char)('a' + k / 26);
+		for (uint32_t i = 0, number = k; i < 3; i++, number /= 26)
+			bytes[i] = (char)('a' + number % 26);
 		list[k] = (struct sq_sv){ bytes, len };
 		bytes += len;
 	}
 	return n;
 }
 
+/* Words of the list, and what only looks like them, at all distances, until it has `most` bytes. */
+static struct sq_sv a_text_of(const struct sq_sv *list, uint32_t n, size_t most, char *text)
+{
+	uint64_t seed = n;
+	size_t len = 0;
+
+	while (len < most) {
+		struct sq_sv word = list[test_random(&seed) % n];
+		uint32_t gap = test_random(&seed) % 9;
+
+		for (size_t k = 0; k < word.n; k++)
+			text[len++] = test_random(&seed) % 40 == 0  ? '!'
+			              : test_random(&seed) % 2 == 0 ? (char)toupper(word.p[k])
+			                                            : word.p[k];
+		while (gap--)
+			text[len++] = ' ';
+	}
+	return (struct sq_sv){ text, len };
+}
+
 static void many_words_are_found_wherever_they_begin(void **state)
 {
 	static const struct {
 		uint32_t n, least;
-	} rows[] = { { 20, 3 }, { 60, 4 }, { 400, 7 }, { 600, 7 } };
+	} rows[] = { { 20, 3 }, { 60, 4 }, { 400, 7 }, { 600, 7 }, { 2000, 7 } };
 	static char bytes[WORDS_MAX * 16], text[40000];
 	static struct sq_sv list[WORDS_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < SQ_LEN(rows); i++) {
 		uint32_t n = make_words(list, rows[i].n, rows[i].least, bytes);
-		uint64_t seed = i;
-		size_t len = 0;
 
-		while (len < 3000) { /* words, and what only looks like them, at all distances */
-			struct sq_sv word = list[test_random(&seed) % n];
-			uint32_t gap = test_random(&seed) % 9;
-
-			for (size_t k = 0; k < word.n; k++)
-				text[len++] = test_random(&seed) % 40 == 0 ? '!'
-				              : test_random(&seed) % 2 == 0
-				                      ? (char)toupper(word.p[k])
-				                      : word.p[k];
-			while (gap--)
-				text[len++] = ' ';
-		}
-		finds_all(list, n, (struct sq_sv){ text, len });
+		finds_all(list, n, a_text_of(list, n, 3000, text));
 	}
 }
 
-/* Some short ones go beside many long ones; many short ones are too many. */
+/* Some short ones go beside many long ones; many short ones are too many, for most CPUs. */
 static void short_words_have_their_limit(void **state)
 {
-	static char bytes[WORDS_MAX * 16], more[WORDS_MAX * 16];
+	static char bytes[WORDS_MAX * 16], more[WORDS_MAX * 16], text[30000];
 	static struct sq_sv list[2 * WORDS_MAX];
 	struct sq_spot spot = { 0 };
 	struct sq_words *w = NULL;
@@ -147,11 +154,37 @@ static void short_words_have_their_limit(void **state)
 	(void)state;
 	n += make_words(list + n, 40, 3, more);
 	finds_all(list, n, SQ_SV("none of them, or so one hopes"));
-	n = make_words(list, 600, 3, bytes);
+	n = make_words(list, 600, 4, bytes);
 	for (uint32_t k = 0; k < n; k++)
 		shorts += list[k].n < 7;
-	assert_true(shorts > 300);
+	assert_true(shorts > 200);
+	if (sq_grams_are_quick()) {
+		finds_all(list, n, a_text_of(list, n, 3000, text));
+		n += make_words(list + n, 1500, 7, more); /* these by steps, the short ones not */
+		finds_all(list, n, a_text_of(list, n, 3000, text));
+		n = make_words(list, SQ_GRAMS_MAX + 1, 4, bytes);
+		for (uint32_t k = 0; k < n; k++)
+			list[k].n = 4 + k % 3;
+	}
 	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), -E2BIG);
+	assert_null(w);
+}
+
+/* Three bytes are none of four: those words are for windows, and of them there can be few. */
+static void tiny_words_are_found_by_windows_alone(void **state)
+{
+	static char bytes[WORDS_MAX * 16], more[WORDS_MAX * 16], text[30000];
+	static struct sq_sv list[WORDS_MAX];
+	struct sq_spot spot = { 0 };
+	struct sq_words *w = NULL;
+	uint32_t n = make_words(list, 300, 7, bytes);
+
+	(void)state;
+	make_words(list + n, 41, 7, more);
+	for (uint32_t k = 0; k < 41; k++)
+		list[n + k].n = 3;
+	finds_all(list, n + 40, a_text_of(list, n + 40, 3000, text));
+	assert_int_equal(sq_words_new(&w, list, n + 41, &spot, BUCKET), -E2BIG);
 	assert_null(w);
 }
 
@@ -185,14 +218,14 @@ static void a_search_goes_on_where_it_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), 0);
-	assert_true(sq_words_are_many(w));
+	assert_int_equal(sq_words_searches(w), 1);
 	memset(text, ' ', sizeof(text));
 	memcpy(text + 10, list[3].p, list[3].n);
 	memcpy(text + 100, list[4].p, list[4].n);
 	memcpy(text + 701, list[5].p, list[5].n);
 	s.n = 0;
 	s.go_on = 700;
-	sq_words_search(w, (struct sq_sv){ text, sizeof(text) }, note, &s);
+	sq_words_search(w, 0, (struct sq_sv){ text, sizeof(text) }, note, &s);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.word[0], 3);
 	assert_int_equal(s.at[0], 10);
@@ -207,6 +240,7 @@ int main(void)
 		cmocka_unit_test(few_words_are_found_in_either_case),
 		cmocka_unit_test(many_words_are_found_wherever_they_begin),
 		cmocka_unit_test(short_words_have_their_limit),
+		cmocka_unit_test(tiny_words_are_found_by_windows_alone),
 		cmocka_unit_test(short_texts_and_their_ends),
 		cmocka_unit_test(a_search_goes_on_where_it_is_told),
 	};
