@@ -1,6 +1,8 @@
 #include "daemon/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@ enum {
 	LINE_MAX_BYTES = 2048,
 	TEXT_MAX_BYTES = 120,
 	DEFAULT_BURST = 10,
+	PATIENCE_MS = 100,  /* of a reader that does not read, once */
+	PIECE_BYTES = 4096, /* poll() promises room for so much in a pipe (PIPE_BUF) */
 };
 
 static const uint64_t second_ns = 1000000000;
@@ -41,7 +45,93 @@ void sqd_log_find_journal(void)
 	atomic_store_explicit(&to_journal, strcmp(stream, mine) == 0, memory_order_relaxed);
 }
 
-/* One write(2) for the whole line, so that lines of two threads never mix. */
+/* ---- writing ---- */
+
+/* One text at a time, so that lines never mix and what poll() promised is still there. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+static bool deaf;       /* the reader does not read; under `writing` */
+static uint64_t untold; /* lines lost since he did; under `writing` */
+static _Atomic uint64_t lost;
+
+static bool has_room(int patience_ms)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	int r;
+
+	do
+		r = poll(&p, 1, patience_ms);
+	while (r < 0 && errno == EINTR);
+	return r != 0; /* an error: write() says which */
+}
+
+static void lose(struct sq_sv v)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < v.n; i++)
+		lines += v.p[i] == '\n';
+	untold += lines;
+	atomic_fetch_add_explicit(&lost, lines, memory_order_relaxed); /* read by sqd_log_lost() */
+}
+
+/* As many whole lines as there is room for at once. */
+static size_t piece(struct sq_sv v)
+{
+	const char *end = v.n > PIECE_BYTES ? memrchr(v.p, '\n', PIECE_BYTES) : NULL;
+
+	if (v.n <= PIECE_BYTES)
+		return v.n;
+	return end ? (size_t)(end - v.p) + 1 : PIECE_BYTES;
+}
+
+/* A reader that has stopped (a pager, a hung service manager) must not stop us: he is waited for
+ * once, and what comes until he reads on is lost, counted, and told then. */
+static void write_all(struct sq_sv v)
+{
+	while (v.n) {
+		ssize_t n = -1;
+
+		errno = EAGAIN;
+		if (has_room(deaf ? 0 : PATIENCE_MS))
+			n = write(STDERR_FILENO, v.p, piece(v));
+		if (n < 0 && errno == EINTR)
+			continue;
+		deaf = n < 0 && errno == EAGAIN;
+		if (deaf)
+			lose(v);
+		if (n <= 0)
+			return; /* nobody listens; there is no other place to say so */
+		v = sq_sv_skip(v, (size_t)n);
+	}
+}
+
+static void tell_loss(void)
+{
+	char line[128];
+	int n;
+
+	if (!untold || !has_room(0))
+		return;
+	n = snprintf(line, sizeof(line), "%s%llu lines of this log were lost: nobody read it\n",
+	             atomic_load_explicit(&to_journal, memory_order_relaxed) ? "<4>" : "",
+	             (unsigned long long)untold);
+	untold = 0;
+	write_all((struct sq_sv){ line, (size_t)n });
+}
+
+void sqd_log_write(struct sq_sv text)
+{
+	pthread_mutex_lock(&writing);
+	tell_loss();
+	write_all(text);
+	pthread_mutex_unlock(&writing);
+}
+
+uint64_t sqd_log_lost(void)
+{
+	return atomic_load_explicit(&lost, memory_order_relaxed);
+}
+
 static void write_line(enum sqd_log_level level, const char *text, size_t len)
 {
 	char line[LINE_MAX_BYTES + 8];
@@ -55,16 +145,10 @@ static void write_line(enum sqd_log_level level, const char *text, size_t len)
 		return;
 	if ((size_t)n >= sizeof(line))
 		n = sizeof(line) - 1;
-	for (ssize_t at = 0; at < n;) {
-		ssize_t w = write(STDERR_FILENO, line + at, (size_t)(n - at));
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			return; /* nobody listens; there is no other place to say so */
-		at += w;
-	}
+	sqd_log_write((struct sq_sv){ line, (size_t)n });
 }
+
+/* ---- lines ---- */
 
 static void log_va(enum sqd_log_level level, const char *fmt, va_list ap)
 {

@@ -27,6 +27,13 @@ void sqd_log_find_journal(void);
 
 void sqd_log(enum sqd_log_level level, const char *fmt, ...) SQ_PRINTF(2, 3);
 
+/** Whole lines, as they are, to where the log goes. Any thread. Where nobody reads (a full pipe) it
+ *  waits a tenth of a second, once, and then loses them until somebody does. */
+void sqd_log_write(struct sq_sv text);
+
+/** Lines that were lost so. Any thread. */
+uint64_t sqd_log_lost(void);
+
 /** A rate limit: `burst` lines at once, then one each second. Static or embedded; zero is 10. */
 struct sqd_log_limit {
 	uint32_t burst;

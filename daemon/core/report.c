@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <unistd.h>
 
 #include "daemon/base/loop.h"
 #include "daemon/base/metrics.h"
@@ -19,18 +18,8 @@ struct sq_counters sqd_daemon_counts(const struct sqd_daemon *d)
 	for (size_t i = 0; i < d->n_inputs; i++)
 		sq_counters_add(&sum, &d->inputs[i].counts);
 	sqd_ioloops_counts(d->ioloops, &sum);
+	sum.log_lost = sqd_log_lost();
 	return sum;
-}
-
-static void write_all(struct sq_sv v)
-{
-	while (v.n) {
-		ssize_t n = write(STDERR_FILENO, v.p, v.n);
-
-		if (n <= 0)
-			return; /* nobody listens */
-		v = sq_sv_skip(v, (size_t)n);
-	}
 }
 
 void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m)
@@ -199,7 +188,7 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 	for (size_t i = 0; i < d->n_queues; i++)
 		print_output(d, i, &text);
 	print_answers(d, &text);
-	write_all(sq_outbuf_view(&text));
+	sqd_log_write(sq_outbuf_view(&text));
 	sq_outbuf_fini(&text);
 }
 

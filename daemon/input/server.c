@@ -139,9 +139,11 @@ static bool is_idle(const struct sqd_conn *c, uint64_t now_ms)
 {
 	uint64_t idle = sqd_server_cfg(c->server)->idle;
 
-	/* Where it is we who do not listen, or who owe an answer, the peer is not idle. */
+	/* Where it is we who do not listen, or who owe an answer, the peer is not idle; nor where
+	 * we were stopped (a virtual machine that is moved, a debugger), and he spoke meanwhile. */
 	return idle && now_ms - c->last_ms >= idle && c->stream->phase == SQD_PHASE_OPEN &&
-	       !c->ended && !c->held && !c->kept && !c->server->paused && !c->server->stopped;
+	       !c->ended && !c->held && !c->kept && !c->server->paused && !c->server->stopped &&
+	       !sqd_stream_unread(c);
 }
 
 static void on_tick(uv_timer_t *t)
@@ -198,6 +200,7 @@ static void on_retry(uv_timer_t *t)
 /* Descriptors or memory are short. The peers wait in the backlog meanwhile. */
 static void rest(struct sqd_server *in, int why)
 {
+	in->base.counts->accepts_failed++;
 	sqd_log_limited(&in->accept_limit, SQD_LOG_ERROR,
 	                "%s: cannot accept a connection: %s; retrying", in->base.name,
 	                sq_strerror(why));

@@ -537,6 +537,13 @@ void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms)
 		sqd_conn_fail(c, "does not read what is sent to it");
 }
 
+bool sqd_stream_unread(const struct sqd_conn *c)
+{
+	char byte;
+
+	return recv(c->stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 static void on_closed(uv_handle_t *h)
 {
 	struct sqd_stream *s = h->data;

@@ -78,6 +78,8 @@ void sqd_stream_lost(struct sqd_conn *c, int why);
 size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n);
 /** A deadline has passed? May close. */
 void sqd_stream_tick(struct sqd_conn *c, uint64_t now_ms);
+/** The socket has something that was not read: bytes, its end, an error. */
+bool sqd_stream_unread(const struct sqd_conn *c);
 /** Memory and handle go; sqd_conn_reap() follows. */
 void sqd_stream_close(struct sqd_conn *c);
 

@@ -51,6 +51,7 @@
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
 	X(connections,         INFO, "Connections accepted")                                           \
 	X(connections_refused, INFO, "Connections closed at once because max_connections was reached") \
+	X(accepts_failed,      INFO, "Times that no connection could be accepted: too few descriptors, or memory") \
 	X(connections_failed,  INFO, "Connections closed for an error or a protocol we do not speak there") \
 	X(connections_idle,    INFO, "Connections closed because they said nothing for too long")      \
 	X(handshake_timeouts,  INFO, "Connections closed because PROXY header and TLS handshake took too long") \
@@ -90,6 +91,7 @@
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \
+	X(log_lost,            INFO, "Lines of the log that were lost because nobody read it")         \
 	X(reloads,             INFO, "Rule sets taken up after the first")                             \
 	X(lookups_refused,     INFO, "Times that a lookup table could not be read anew; the old ones stayed") \
 	X(reloads_failed,      INFO, "Rule sets refused; the old one stayed")

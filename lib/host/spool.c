@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ enum {
 	TRIM_MAX = 8192,
 	SIZE_MIN = 1 << 20,
 	RESERVE_PAGES = 64, /* for the pages that a commit copies */
+	LOCK_BYTES = 8192,  /* of LMDB's own file, with its 126 readers */
+	FULL_BYTES = 65536, /* a disk that has less is full */
 };
 
 /* The value of STATE_KEY. */
@@ -93,8 +96,19 @@ static int code_of(int e)
 	}
 }
 
+/* LMDB says EIO when a write was short, which is how a disk that fills up begins to say so. */
+static int told_better(const struct sq_spool *s, int e)
+{
+	struct statvfs st;
+
+	if (e != EIO || statvfs(s->dir, &st) < 0)
+		return e;
+	return (uint64_t)st.f_bavail * st.f_frsize < FULL_BYTES ? ENOSPC : e;
+}
+
 int sq_spool_fail(const struct sq_spool *s, struct sq_err *err, int e, const char *what)
 {
+	e = told_better(s, e);
 	return sq_err_set(err, code_of(e), "%s: %s: %s", s->dir, what, mdb_strerror(e));
 }
 
@@ -397,6 +411,25 @@ int sq_spool_own(struct sq_spool *s, struct sq_err *err)
 	return r < 0 ? r : refuse_odd(s, "lock.mdb", err);
 }
 
+/* LMDB maps this file for writing, and a page of it for which a full disk has no room is SIGBUS:
+ * the room is had before, as much as LMDB takes for its readers. */
+static int place_lock(const struct sq_spool *s, struct sq_err *err)
+{
+	char path[4096];
+	int fd, e, r = path_of(s, "lock.mdb", path, err);
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
+	e = posix_fallocate(fd, 0, LOCK_BYTES);
+	close(fd);
+	if (!e || e == EINVAL || e == EOPNOTSUPP) /* some file systems know of no such thing */
+		return 0;
+	return sq_err_set(err, -e, "%s: %s", path, sq_strerror(-e));
+}
+
 static int open_env(struct sq_spool *s, uint64_t size, unsigned flags, struct sq_err *err)
 {
 	unsigned table = MDB_INTEGERKEY | (flags & MDB_RDONLY ? 0 : MDB_CREATE);
@@ -454,6 +487,9 @@ static int open_owned(struct sq_spool *s, const struct sq_spool_opts *o, struct 
 	struct sq_err why = { 0 };
 	int r = sq_spool_own(s, err);
 
+	if (r < 0)
+		return r;
+	r = place_lock(s, err);
 	if (r < 0)
 		return r;
 	r = o->trusted ? 0 : sq_spool_check(s->dir, &why);

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -296,7 +297,14 @@ class Case(unittest.TestCase):
 
     maxDiff = None
 
+    def scratch(self):
+        """A folder that goes with the test."""
+        folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        return folder
+
     def daemon(self, *args, **named):
+        named["folder"] = named.get("folder") or self.scratch()
         d = Daemon(*args, **named)
         self.addCleanup(d.kill)
         return d

@@ -1,9 +1,12 @@
 """Filebeat itself, whose outputs are those of Winlogbeat, sends a file of events: by output.logstash with
 TLS and client certificates, compressed and not, and by output.elasticsearch. In the long run 100,000 events
-each, and with kill -9 of squiblyd on the way. Its patience with an upstream that takes nothing, too."""
+each, and with kill -9 of squiblyd on the way, by go-lumber too; 20 times in 200,000 that are passed on. Its patience
+with an upstream that takes nothing, too."""
 import os
+import random
 import re
 import signal
+import time
 
 import test_stall
 from clients import (BULK_MAX, SANITIZED, ClientCase, Pki, built, filebeat_args, filebeat_totals,
@@ -155,6 +158,66 @@ if LONG and not SANITIZED:  # with few events there is no "on the way"
 
         def test_nothing_of_elasticsearch_output_is_lost(self):
             self.assert_survives("http", self.elasticsearch)
+
+
+    class PassedOn(FilebeatCase):
+        """Every event goes on to a receiver, and squiblyd is killed again and again at moments of chance."""
+
+        EVENTS, KILLS = 200000, 20
+
+        def passed_on(self, make_client, output):
+            up, port, dice = self.upstream(), free_port(), random.Random(7)
+            config = (f"inputs:\n  - type: beats\n    listen: 127.0.0.1:{port}\n"
+                      f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n    forward: all\n"
+                      f"    retry_min: 10ms\n    retry_max: 50ms\n{output}")
+            d = self.daemon(config, inputs=False)
+            d.port("beats")
+            client, began = make_client(port, self.events(0, self.EVENTS)), time.monotonic()
+            for kill in range(1, self.KILLS + 1):
+                due = self.EVENTS * kill // (self.KILLS + 2)
+                eventually(lambda n=due: f"{n} lines, {len(up.lines)} came", lambda n=due: len(up.lines) > n, WAIT)
+                time.sleep(dice.random() * 0.1)
+                d.process.kill()
+                d.wait()
+                d = self.daemon(config, inputs=False)
+                d.port("beats")
+            seen, at = set(), 0
+
+            def all_came():
+                nonlocal at
+                lines = up.lines[at:]
+                at += len(lines)
+                for line in lines:
+                    found = re.search(rb'"CommandLine":"notepad.exe -event (\d+)"', line)
+                    if found:  # else it is one that a kill cut off
+                        seen.add(int(found.group(1)))
+                return len(seen) >= self.EVENTS
+            eventually(lambda: f"{self.EVENTS} events, {len(seen)} came\n{client.said()[1][-2000:]}", all_came, WAIT)
+            self.assertEqual(seen, set(range(self.EVENTS)))
+            self.assert_stops(d)
+            print(f"{self.EVENTS} events, {self.KILLS} kills, none missing, {at - self.EVENTS} lines more, "
+                  f"{time.monotonic() - began:.0f} s", flush=True)
+
+        def filebeat(self, port, path):
+            return self.run_client(*filebeat_args(self, path, f"""output.logstash:
+  hosts: ["127.0.0.1:{port}"]
+  pipelining: 2
+  bulk_max_size: {BULK_MAX}
+  backoff.init: 10ms
+  backoff.max: 100ms
+"""))
+
+        def spool(self):
+            return f"    durability: spool\n    spool: {self.folder}/spool\n"
+
+        def test_all_of_filebeat_comes_with_a_spool(self):
+            self.passed_on(self.filebeat, self.spool())
+
+        def test_all_of_filebeat_comes_without(self):
+            self.passed_on(self.filebeat, "")
+
+        def test_all_of_go_lumber_comes_with_a_spool(self):
+            self.passed_on(self.lumber_send, self.spool())
 
 
 if __name__ == "__main__":

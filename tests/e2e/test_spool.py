@@ -33,13 +33,6 @@ class SpoolCase(Case):
                         f"    spool: {self.folder}/spool\n{self.MORE}" + more, inputs=False, **named)
         return d
 
-    def scratch(self):
-        import shutil
-        import tempfile
-        folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
-        self.addCleanup(shutil.rmtree, folder, True)
-        return folder
-
     def post(self, d, first, end):
         """Gives whether it was answered with 200."""
         c = http.client.HTTPConnection("127.0.0.1", d.port("http"), timeout=DEADLINE)

@@ -52,7 +52,8 @@ class Faults(SpoolCase):
         d.port("http")
         self.assert_missing_none(up, answered)
         c = self.assert_stops(d)
-        self.assertEqual(c.get("set_aside", 0), 0)
+        # A file that was only begun, without anything in it, is no spool and cannot be told from a damaged one.
+        self.assertEqual(c.get("set_aside", 0), int(what == "torn:1"), what)
         found = numbers(up)
         self.assertLessEqual(len(found), len(answered) + 10, what)  # and what was not answered any more
         self.assertEqual(found, sorted(found))

@@ -7,11 +7,15 @@
  *	after:7   it is done, then the process is killed
  *	eio:7     it fails with EIO; every later one, with eio:7+
  *	full:7    the same with ENOSPC
+ *	rofs:7    the same with EROFS
+ *	child     a child that is forked is killed at once, as who is out of memory is
  *
- * Numbers count from 1. This is no part of what is shipped.
+ * Numbers count from 1. With SQ_MORTAL_WHILE nothing of this happens but while that file is there.
+ * This is no part of what is shipped.
  */
 /* The names that LMDB was linked with are both to be there. */
 #undef _FILE_OFFSET_BITS
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,6 +33,7 @@ SHOWN ssize_t pwrite(int fd, const void *p, size_t n, off_t at);
 SHOWN ssize_t writev(int fd, const struct iovec *v, int n);
 SHOWN ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at);
 SHOWN int fdatasync(int fd);
+SHOWN pid_t fork(void);
 
 static _Atomic unsigned calls;
 
@@ -45,6 +50,13 @@ static int is_spool(int fd)
 	return n > 9 && strcmp(path + n - 9, "/data.mdb") == 0;
 }
 
+static int is_time(void)
+{
+	const char *path = getenv("SQ_MORTAL_WHILE");
+
+	return !path || access(path, F_OK) == 0;
+}
+
 /* What is to be done with this call: its first letter, or 0: as ever. */
 static char fate(int fd)
 {
@@ -52,7 +64,7 @@ static char fate(int fd)
 	unsigned number, now;
 	char *end;
 
-	if (!at || !is_spool(fd))
+	if (!at || !is_spool(fd) || !is_time())
 		return 0;
 	now = ++calls;
 	number = (unsigned)strtoul(at + 1, &end, 10);
@@ -71,8 +83,8 @@ static int before(char what)
 {
 	if (what == 'k')
 		die();
-	errno = what == 'e' ? EIO : ENOSPC;
-	return what == 'e' || what == 'f';
+	errno = what == 'e' ? EIO : what == 'f' ? ENOSPC : EROFS;
+	return what == 'e' || what == 'f' || what == 'r';
 }
 
 static ssize_t written(char what, ssize_t r)
@@ -121,4 +133,17 @@ int fdatasync(int fd)
 	if (before(what))
 		return -1;
 	return (int)written(what, syscall(SYS_fdatasync, fd));
+}
+
+pid_t fork(void)
+{
+	const char *said = getenv("SQ_MORTAL");
+	pid_t (*real)(void);
+	pid_t child;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "fork");
+	child = real();
+	if (child == 0 && said && strcmp(said, "child") == 0)
+		die();
+	return child;
 }
