@@ -132,11 +132,11 @@ static size_t is_wanted(void *ctx, uint32_t word, size_t at)
 	return sq_ids_meet(ids, &l->ids);
 }
 
-/* Is there a reason to keep the record at this place of it? */
-static bool is_reason(struct look *l, size_t at)
+/* Is there a reason to keep the record at this place of it, which is of these buckets? */
+static bool is_reason(struct look *l, size_t at, unsigned buckets)
 {
 	const struct sq_sieve *s = l->sieve;
-	unsigned buckets = sq_spot_at(&s->spot, l->record, at), words = buckets & ~(unsigned)ODD;
+	unsigned words = buckets & ~(unsigned)ODD;
 
 	return (buckets & ODD && sq_odd_at(l->record, at, buckets & ODD)) ||
 	       (words && sq_words_at(s->words, l->record, at, words, is_wanted, l));
@@ -169,6 +169,14 @@ static struct sq_record *record_at(struct stretch *t, const char *p)
 	return r->left_out && p >= r->raw.p && p < end_of(r) ? r : NULL;
 }
 
+/* A place of a record that would be left out. */
+static void look_at(struct stretch *t, struct sq_record *r, size_t at)
+{
+	unsigned buckets = sq_spot_at(&t->sieve->spot, r->raw, at);
+
+	r->left_out = ++t->look.looks < LOOKS_MAX && !is_reason(&t->look, at, buckets);
+}
+
 /* Places that windows found, ascending, in all of the stretch. */
 static void look_at_places(struct stretch *t)
 {
@@ -184,8 +192,7 @@ static void look_at_places(struct stretch *t)
 			struct sq_record *r = record_at(t, p);
 
 			if (r)
-				r->left_out = ++t->look.looks < LOOKS_MAX &&
-				              !is_reason(&t->look, (size_t)(p - r->raw.p));
+				look_at(t, r, (size_t)(p - r->raw.p));
 		}
 	}
 }

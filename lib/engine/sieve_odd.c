@@ -2,38 +2,54 @@
 
 #include "lib/derive/fold.h"
 
-/* Signs begin at the first byte of their window. Windows find more than the signs: the functions
- * below say what is one. */
+/* Windows find more than the signs: the functions below say what is one. Where a sign depends on
+ * what stands before it, that is the first byte of the window, for every place that is found costs
+ * as much as a thousand bytes that are not. */
 enum bucket {
 	SINGLE,    /* one character: ^ ` control characters, all that is not ASCII */
-	ESCAPE,    /* \u0072 */
-	BACKSPACE, /* \b; "scro~1" */
-	GAP,       /* two blanks, a quote and a blank, or a single quote, before a colon */
-	LINE_GAP,  /* an escaped line end and a blank before a colon */
+	BACKSPACE, /* \b; "scro~1"; a single quote behind a backslash */
+	GAP,       /* two blanks, a quote and a blank, a single quote, or an escaped line end and
+	              a blank, before a colon */
 	LINE_END,  /* an escaped line end or quote, or two quotes, before a colon, or an escaped
 	              quote and tabs; the first of these before a plus sign */
 	QUOTE,     /* a quote within a word */
 	NAME,      /* %name% $env ${env} &entity; */
-	MARKUP,    /* <! ?> */
-	PLUS,      /* the sign that joins texts, and what stands before it */
-	SWITCH,    /* -i /u */
+	MARK,      /* <! ?>; the sign that joins texts, and what stands before it */
+	SWITCH,    /* -i /u, and what stands before it */
+	/* So far no window is longer than three bytes: sq_spot.narrow. */
+	ESCAPE,   /* \u0072 */
+	ESCAPED,  /* an escaped quote, and what stands before it */
+	SWITCHES, /* two of them: -s-i */
 };
 
-_Static_assert(SWITCH + 1 == SQ_ODD_BUCKETS, "a bucket for each kind of sign");
+_Static_assert(SWITCHES + 1 == SQ_ODD_BUCKETS, "a bucket for each kind of sign");
 
 #define BLANKS  "\t\n\v\f\r "
 #define LINES   "nrf" /* behind a backslash; and a tab: */
-#define ESCAPED LINES "t"
+#define SPACES  LINES "t"
 #define DIGITS  "0123456789"
 #define UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define LOWER   "abcdefghijklmnopqrstuvwxyz"
 #define ALPHA   UPPER LOWER
 #define WORD    ALPHA DIGITS "_.~%-" /* as far as hiding letters goes */
+#define QUOTES  "\"'"
+#define JOINED  "'\")>;\\" BLANKS
+#define LETTERS "iIuUsSnN" /* of switches */
 #define HEX     DIGITS "abcdefABCDEF"
 
 static bool among(unsigned char c, const char *set)
 {
 	return c && strchr(set, c);
+}
+
+static bool is_alpha(unsigned char c)
+{
+	return sq_lower(c) >= 'a' && sq_lower(c) <= 'z';
+}
+
+static bool is_alnum(unsigned char c)
+{
+	return is_alpha(c) || sq_is_digit((char)c);
 }
 
 /* Sets of the window's bytes; NULL: any. */
@@ -53,19 +69,18 @@ void sq_odd_windows(struct sq_spot *s)
 	} rows[] = {
 		{ SINGLE, { "^`" } },
 		{ ESCAPE, { "\\", "uU", HEX, HEX } },
-		{ BACKSPACE, { "\\", "b" } },
+		{ BACKSPACE, { "\\", "b'" } },
 		{ BACKSPACE, { "~", DIGITS } },
 		{ GAP, { NULL, BLANKS "'", ":" } },
-		{ LINE_GAP, { "\\", ESCAPED, BLANKS, ":" } },
-		{ LINE_END, { "\\\"'", "\"" LINES, ":" } },
-		{ LINE_END, { "\\", ESCAPED, "+" } },
+		{ LINE_END, { "\\" QUOTES, "\"" LINES, ":" } },
+		{ LINE_END, { "\\", SPACES, "+" } },
 		{ LINE_END, { "\\", "t", ":" } },
-		{ QUOTE, { WORD "\"'/\\", "\"'", WORD "\"'\\" } },
-		{ NAME, { "%&$", ALPHA DIGITS "#{" } },
-		{ MARKUP, { "<?", "!>" } },
-		{ PLUS, { "'\")>;\\" BLANKS, "+" } },
-		{ SWITCH, { "-/", "iI" } },
-		{ SWITCH, { "-/", "usnUSN" } },
+		{ QUOTE, { WORD QUOTES "/", QUOTES, WORD QUOTES "\\" } },
+		{ ESCAPED, { WORD QUOTES "/\\", "\\", "\"", WORD } },
+		{ NAME, { "%&$", ALPHA "#{" } },
+		{ MARK, { "<?", "!>" } },
+		{ MARK, { JOINED, "+" } },
+		{ SWITCHES, { "-/\\", ALPHA DIGITS, "-/", LETTERS } },
 	};
 
 	for (size_t i = 0; i < SQ_LEN(rows); i++)
@@ -73,6 +88,10 @@ void sq_odd_windows(struct sq_spot *s)
 	for (unsigned c = 0; c < 256; c++)
 		if (!(c >= 0x20 && c < 0x7f) && !among((unsigned char)c, "\t\n\r"))
 			sq_spot_allow(s, SINGLE, 0, (unsigned char)c);
+	window(s, SWITCH, (const char *const[]){ "", "-/", LETTERS, NULL });
+	for (unsigned c = 0; c < 256; c++) /* none in a word, as in "built-in" */
+		if (!is_alnum((unsigned char)c))
+			sq_spot_allow(s, SWITCH, 0, (unsigned char)c);
 }
 
 static unsigned char byte_at(struct sq_sv v, size_t at, ptrdiff_t off)
@@ -80,16 +99,6 @@ static unsigned char byte_at(struct sq_sv v, size_t at, ptrdiff_t off)
 	size_t i = at + (size_t)off; /* below 0 wraps to what is no place */
 
 	return i < v.n ? (unsigned char)v.p[i] : 0;
-}
-
-static bool is_alpha(unsigned char c)
-{
-	return sq_lower(c) >= 'a' && sq_lower(c) <= 'z';
-}
-
-static bool is_alnum(unsigned char c)
-{
-	return is_alpha(c) || sq_is_digit((char)c);
 }
 
 /* As WORD says. */
@@ -167,7 +176,18 @@ static bool is_entity(struct sq_sv v, size_t at)
 	return true;
 }
 
-/* Escapes that producers write as a matter of course spell what no word holds. */
+/* A switch, whatever stands before it. */
+static bool is_switch(struct sq_sv v, size_t at)
+{
+	unsigned char letter = sq_lower(byte_at(v, at, 1));
+
+	if (!among(byte_at(v, at, 0), "-/"))
+		return false;
+	return letter == 'i' || (among(letter, "usn") && !is_alnum(byte_at(v, at, 2)));
+}
+
+/* Escapes that producers write as a matter of course spell what no word holds. What they spell may
+ * stand before a switch. */
 static bool is_escape(struct sq_sv v, size_t at)
 {
 	uint32_t cp = 0;
@@ -179,6 +199,8 @@ static bool is_escape(struct sq_sv v, size_t at)
 			return false;
 		cp = cp << 4 | hex(c);
 	}
+	if (is_switch(v, at + 6))
+		return true;
 	if (cp == '<')
 		return among(byte_at(v, at, 6), "!?\\");
 	if (cp == '>')
@@ -196,6 +218,8 @@ static bool is_backspace(struct sq_sv v, size_t at)
 	if (v.p[at] == '~')
 		return sq_is_digit((char)byte_at(v, at, 1)) &&
 		       among(byte_at(v, at, -1), "scrobSCROB");
+	if (byte_at(v, at, 1) == '\'')
+		return is_word(byte_at(v, at, 2)) || among(byte_at(v, at, 2), QUOTES "\\");
 	if (byte_at(v, at, 1) != 'b')
 		return false;
 	while (n < at && v.p[at - 1 - n] == '\\')
@@ -205,7 +229,10 @@ static bool is_backspace(struct sq_sv v, size_t at)
 
 static bool is_gap(struct sq_sv v, size_t at)
 {
-	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(byte_at(v, at, 0), "\"" BLANKS);
+	unsigned char c = byte_at(v, at, 0);
+
+	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(c, "\"" BLANKS) ||
+	       (among(c, SPACES) && byte_at(v, at, -1) == '\\');
 }
 
 /* The end of a key of JSON within JSON, of which only blanks that are escaped keep its colon. */
@@ -213,7 +240,7 @@ static bool is_far_key(struct sq_sv v, size_t at)
 {
 	ptrdiff_t back = -1;
 
-	while (among(byte_at(v, at, back), "\\" ESCAPED BLANKS))
+	while (among(byte_at(v, at, back), "\\" SPACES BLANKS))
 		back--;
 	return byte_at(v, at, back) == '"' && byte_at(v, at, back - 1) == '\\';
 }
@@ -228,17 +255,13 @@ static bool is_line_end(struct sq_sv v, size_t at)
 
 static bool is_quote(struct sq_sv v, size_t at)
 {
-	unsigned char before = byte_at(v, at, 0), quote = byte_at(v, at, 1);
-	unsigned char next = byte_at(v, at, 2);
+	return byte_at(v, at, 1) == '\'' || is_word(byte_at(v, at, 2));
+}
 
-	if (quote == '\'')
-		return true;
-	if (before == '\\') {
-		before = byte_at(v, at, -1);
-		if (before == '"' && among(byte_at(v, at, -2), ":,[{ \t"))
-			return false; /* the value begins with it */
-	}
-	return is_word(next) && (is_word(before) || among(before, "\\\"'/"));
+/* Not where the value begins with it. */
+static bool is_escaped_quote(struct sq_sv v, size_t at)
+{
+	return byte_at(v, at, 0) != '"' || !among(byte_at(v, at, -1), ":,[{ \t");
 }
 
 static bool is_name(struct sq_sv v, size_t at)
@@ -255,28 +278,12 @@ static bool is_name(struct sq_sv v, size_t at)
 	}
 }
 
-static bool is_markup(struct sq_sv v, size_t at)
+static bool is_mark(struct sq_sv v, size_t at)
 {
 	unsigned char c = byte_at(v, at, 0), next = byte_at(v, at, 1);
 
-	return (c == '<' && next == '!') || (c == '?' && next == '>');
-}
-
-/* Could an argument begin at `at`? Not within a word, as in "built-in", unless it is another switch
- * ("/s/i:x") or the end of an escape ("\t/i:x"). */
-static bool begins_argument(struct sq_sv v, size_t at)
-{
-	return !is_alnum(byte_at(v, at, -1)) || among(byte_at(v, at, -2), "-/\\") ||
-	       (byte_at(v, at, -6) == '\\' && sq_lower(byte_at(v, at, -5)) == 'u');
-}
-
-static bool is_switch(struct sq_sv v, size_t at)
-{
-	unsigned char letter = sq_lower(byte_at(v, at, 1));
-
-	if (!begins_argument(v, at))
-		return false;
-	return letter == 'i' || (among(letter, "usn") && !is_alnum(byte_at(v, at, 2)));
+	return (c == '<' && next == '!') || (c == '?' && next == '>') ||
+	       (next == '+' && among(c, JOINED));
 }
 
 static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
@@ -290,19 +297,20 @@ static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
 		return is_backspace(v, at);
 	case GAP:
 		return is_gap(v, at);
-	case LINE_GAP:
-	case PLUS:
-		return true;
 	case LINE_END:
 		return is_line_end(v, at);
 	case QUOTE:
 		return is_quote(v, at);
+	case ESCAPED:
+		return is_escaped_quote(v, at);
 	case NAME:
 		return is_name(v, at);
-	case MARKUP:
-		return is_markup(v, at);
+	case MARK:
+		return is_mark(v, at);
 	case SWITCH:
-		return is_switch(v, at);
+		return is_switch(v, at + 1);
+	case SWITCHES:
+		return is_switch(v, at + 2);
 	}
 	return true;
 }

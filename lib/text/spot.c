@@ -72,9 +72,12 @@ void sq_spot_ready(struct sq_spot *s)
 	for (unsigned b = 0; b < SQ_SPOT_BUCKETS; b++)
 		if (is_of_singles(s, b) && add_singles(s, b))
 			nibbles &= (uint16_t) ~(1u << b);
+	s->narrow = true;
 	memset(s->low, 0, sizeof(s->low));
 	memset(s->high, 0, sizeof(s->high));
 	memset(s->ascii, 0, sizeof(s->ascii));
+	for (unsigned c = 0; c < 256; c++)
+		s->narrow &= (uint8_t)s->allowed[SQ_SPOT_WIDTH - 1][c] == UINT8_MAX;
 	for (unsigned half = 0; half < 2; half++) {
 		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
 			for (unsigned c = 0; c < 256; c++) {

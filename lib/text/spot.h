@@ -34,6 +34,7 @@ struct sq_spot {
 	bool wild;
 	uint8_t low[2][SQ_SPOT_WIDTH][16], high[2][SQ_SPOT_WIDTH][16]; /* by nibble */
 	uint8_t ascii[2][SQ_SPOT_WIDTH][128]; /* the last entry stands for all bytes from it on */
+	bool narrow; /* no window of the first half cares for its last byte */
 };
 
 static inline void sq_spot_allow(struct sq_spot *s, unsigned bucket, unsigned at, unsigned char c)

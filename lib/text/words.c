@@ -21,6 +21,7 @@ enum {
 	FILTER_LOG_MIN = 15,      /* bits of the filter: 4 KiB */
 	FILTER_LOG_MAX = 20,
 	FILTER_SPARE = 5, /* 32 bits for each piece */
+	WINDOWS_LOG = 12, /* bits of the filter of what stands in windows: 512 bytes */
 };
 
 /* Places of one in so many bytes are as many as can be looked at closely for next to nothing. */
@@ -56,6 +57,8 @@ struct sq_words {
 	uint32_t *by_bucket;
 	uint8_t *window; /* by word: where in it the window begins, or the piece of WAY_GRAM */
 	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
+	uint64_t windows[(1 << WINDOWS_LOG) / 64]; /* a filter of those */
+	unsigned shorter;                          /* buckets that have words without one */
 
 	/* Pieces, of both ways. */
 	struct sq_grams grams;
@@ -79,6 +82,11 @@ static uint32_t gram_at(const char *p)
 	memcpy(&v, p, sizeof(v));
 	return v |
 	       0x20202020; /* letters become lower case; what else is mixed up is compared later */
+}
+
+static uint32_t hash_to(uint32_t gram, unsigned bits)
+{
+	return (gram * UINT32_C(0x9e3779b1)) >> (32 - bits);
 }
 
 /* ---- windows ----------------------------------------------------------------------------- */
@@ -172,6 +180,13 @@ static void allow(struct sq_spot *spot, unsigned bucket, unsigned at, unsigned c
 		sq_spot_allow(spot, bucket, at, (unsigned char)(c - 'a' + 'A'));
 }
 
+static bool may_be_window(const struct sq_words *w, uint32_t gram)
+{
+	uint32_t h = hash_to(gram, WINDOWS_LOG);
+
+	return w->windows[h >> 6] >> (h & 63) & 1;
+}
+
 static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t *bucket_of,
                           struct sq_spot *spot)
 {
@@ -185,7 +200,15 @@ static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t 
 			if (way[k] || bucket_of[k] != b)
 				continue;
 			w->by_bucket[n++] = k;
-			w->gram[k] = word.n < GRAM ? 0 : gram_at(word.p + w->window[k]);
+			if (word.n < GRAM) {
+				w->shorter |= 1u << b;
+			} else {
+				uint32_t h;
+
+				w->gram[k] = gram_at(word.p + w->window[k]);
+				h = hash_to(w->gram[k], WINDOWS_LOG);
+				w->windows[h >> 6] |= UINT64_C(1) << (h & 63);
+			}
 			for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
 				for (unsigned c = 0; c < 256; c++)
 					if (i >= word.n ||
@@ -200,7 +223,7 @@ static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t 
 
 static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
 {
-	return (gram * UINT32_C(0x9e3779b1)) >> (32 - w->log);
+	return hash_to(gram, w->log);
 }
 
 static void put_piece(struct sq_words *w, uint32_t word, uint32_t off)
@@ -380,6 +403,9 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 {
 	uint32_t gram = text.n - at < GRAM ? 0 : gram_at(text.p + at);
 
+	/* Most are only like one: the windows of a bucket find mixtures of its words, too. */
+	if (!(buckets & w->shorter) && !may_be_window(w, gram))
+		return false;
 	for (; buckets; buckets &= buckets - 1) {
 		unsigned b = (unsigned)__builtin_ctz(buckets);
 
@@ -387,7 +413,7 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 			uint32_t k = w->by_bucket[i];
 
 			if (w->gram[k] && w->gram[k] != gram)
-				continue; /* most are only like it */
+				continue;
 			if (stands_at(text, at, w->window[k], w->list[k]) &&
 			    found(ctx, k, at - w->window[k]))
 				return true;

@@ -19,6 +19,8 @@ static const struct {
 	{ "{\"a\":\"\\\"x\\\" is\\t:\"}", false },
 	{ "{\"a\":\"a built-in account\"}", false },
 	{ "{\"a\":\"AT&T and others\"}", false },
+	{ "{\"a\":\"Name=\\\"Insertion\\\" Value=\\\"5\\\"\\r\\n\"}", false },
+	{ "{\"a\":\"%%14674 a&1;b $x -x /x\"}", false },
 	{ "", false },
 
 	/* Escapes that spell a letter, or anything that is not written so as a matter of course. */
@@ -68,6 +70,8 @@ static const struct {
 	{ "reg\"\"svr32", true },
 	{ "reg\\\"\\\"svr32", true },
 	{ "scr'obj", true },
+	{ "scr\\'obj", true },
+	{ "{\"a\":\"\\\\'x\"}", true },
 	{ "-\\\"i\\\":x", true },
 	{ "{\"a\":\"\\\"x\\\" y\",\"b\":\"z\"}", false },
 	{ "'reg' + 'svr32'", true },
@@ -107,6 +111,10 @@ static const struct {
 	{ "x.exe /i:http", true },
 	{ "x.exe -i http", true },
 	{ "/s/i:x", true },
+	{ " /s/i:x", true },
+	{ "\\u0020/i:x", true },
+	{ "{\"a\":\"x\\u003c-s\"}", true },
+	{ "{\"a\":\"\\u003c-such\"}", false },
 	{ "\\t/i:x", true },
 	{ "x.exe /s b.dll", true },
 	{ "x.exe -u", true },
