@@ -10,6 +10,7 @@ import tempfile
 import alerts
 import attack
 import daemon
+import kafka
 import latency
 import passing
 import receive
@@ -22,7 +23,7 @@ from common import COPIES, ROUNDS, SHARED, cpu_name, on_disk
 
 NAMES = ("scan", "scan-rg", "pack", "derived", "tcp", "start", "lumberjack", "tls", "idle", "bulk", "skim",
          "recv", "pass", "spool", "attack", "alerts", "rules", "connections", "latency", "udp",
-         "idle10k")
+         "idle10k", "kafka")
 
 
 def main():
@@ -63,6 +64,7 @@ def main():
             "latency": lambda: latency.latency(corpus, folder),
             "udp": lambda: receive.udp(corpus, folder),
             "idle10k": lambda: receive.idle10k(folder),
+            "kafka": lambda: kafka.kafka(corpus, events, folder),
         }
         for name in NAMES:
             if name in wanted:

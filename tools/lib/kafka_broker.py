@@ -1,0 +1,108 @@
+"""Apache Kafka, one node of its own (KRaft), as tools/clients kafka fetched it; for tests and tools/bench.
+
+Everything on 127.0.0.1, ports chosen by the system, data in a folder of its own; ends with the `with`, or stop().
+"""
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+CLUSTER_ID = "6SNj6n5kTCKFZjF6qnNOYg"
+KCAT = shutil.which("kcat") or shutil.which("kafkacat")
+PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners={listeners}
+advertised.listeners={advertised}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT
+log.dirs={data}
+num.partitions={partitions}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+def jars():
+    """The folder of its jars, or None: it could not be had, or there is no Java."""
+    folder = os.path.join(os.environ.get("SQUIBLY_CLIENTS") or os.path.join(SOURCE, "build", "clients"), "kafka")
+    return folder if shutil.which("java") and KCAT and glob.glob(os.path.join(folder, "kafka_2.*.jar")) else None
+
+
+def version():
+    return os.path.basename(glob.glob(os.path.join(jars(), "kafka_2.*.jar"))[0]).rsplit("-", 1)[1][:-len(".jar")]
+
+
+def free_ports(n):
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+class Broker:
+    """`more`: further properties. `listeners`: protocols beside PLAINTEXT, each with a port in `ports`. `scram`: for
+    kafka.tools.StorageTool, as 'SCRAM-SHA-512=[name=u,password=p]'. `before`: what runs it, as ["taskset", "-c", "1"]."""
+
+    def __init__(self, folder, partitions=4, more="", listeners=(), scram=(), before=(), deadline=120):
+        names = ["PLAINTEXT", *listeners]
+        ports = free_ports(len(names) + 1)
+        self.folder, self.before, self.deadline, self.process = folder, list(before), deadline, None
+        self.ports = dict(zip(names, ports))
+        self.bootstrap = f"127.0.0.1:{self.ports['PLAINTEXT']}"
+        at = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+        self.properties = os.path.join(folder, "server.properties")
+        with open(self.properties, "w", encoding="ascii") as f:
+            f.write(PROPERTIES.format(controller=ports[-1], listeners=f"{at},CONTROLLER://127.0.0.1:{ports[-1]}", advertised=at,
+                                      data=os.path.join(folder, "data"), partitions=partitions) + more)
+        credentials = [word for one in scram for word in ("--add-scram", one)]
+        subprocess.run([*self._java("-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", self.properties,
+                        *credentials], check=True, capture_output=True, timeout=deadline)
+        self.start()
+
+    @staticmethod
+    def _java(*options):
+        return ["java", "-Xmx512m", "-XX:+UseSerialGC", *options, "-cp", os.path.join(jars(), "*")]
+
+    def start(self):
+        with open(os.path.join(self.folder, "kafka.log"), "ab") as log:
+            self.process = subprocess.Popen([*self.before, *self._java(), "kafka.Kafka", self.properties], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        end = time.monotonic() + self.deadline
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"Kafka does not start; see {log.name}")
+            time.sleep(0.2)
+
+    def answers(self):
+        return subprocess.run([KCAT, "-L", "-b", self.bootstrap, "-m", "2"], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=30).returncode == 0
+
+    def topic(self, name):
+        """Make it, by asking for it: with as many partitions as every topic has."""
+        subprocess.run([KCAT, "-P", "-b", self.bootstrap, "-t", name], stdin=subprocess.DEVNULL, check=True, capture_output=True, timeout=60)
+        subprocess.run([KCAT, "-L", "-b", self.bootstrap, "-t", name], stdin=subprocess.DEVNULL, check=True, capture_output=True, timeout=60)
+
+    def stop(self, kill=False):
+        if self.process and self.process.poll() is None:
+            self.process.kill() if kill else self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(kill=True)
