@@ -408,6 +408,30 @@ static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* A process that was stopped wakes up with its timers due, and bytes that it has not seen yet. */
+static void who_spoke_while_we_were_stopped_is_not_idle(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w);
+	w.cfg.tcp.server.idle = 50;
+	world_start(&w);
+	fd = dial(&w);
+	say(fd, "{\"a\":1}\n");
+	wait_records(&w, 1);
+	say(fd, "{\"b\":2}\n");
+	for (int i = 0; i < 5; i++) {
+		usleep(200 * 1000);
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		say(fd, "{\"c\":3}\n");
+	}
+	wait_records(&w, 7);
+	assert_int_equal(w.counts.connections_idle, 0);
+	close(fd);
+	world_end(&w);
+}
+
 static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -572,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
 		cmocka_unit_test(more_connections_than_allowed_are_refused),
 		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),
+		cmocka_unit_test(who_spoke_while_we_were_stopped_is_not_idle),
 		cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),
 		cmocka_unit_test(what_is_unfinished_when_stopping_is_counted),
 		cmocka_unit_test(records_that_find_no_batch_before_the_end_are_counted),
