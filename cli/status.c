@@ -15,9 +15,10 @@
 
 static const char help[] =
 	"Usage: squibly status [OPTION]...\n\n"
-	"Ask the running squiblyd how it is: rules in force, inputs, and for the records that came in and\n"
-	"the alerts of each output the sum that must hold: what came = what became of it. Every number is\n"
-	"told with what it means; lines that begin with !! want somebody's attention.\n\n"
+	"Ask the running squiblyd how it is: rules in force, inputs, whether each output can be reached, and\n"
+	"for the records that came in and the alerts of each output the sum that must hold: what came = what\n"
+	"became of it. Every number is told with what it means; lines that begin with !! want somebody's\n"
+	"attention.\n\n"
 	"  -s, --socket PATH    the control socket (default: /run/squiblyd/control.sock)\n"
 	"  -j, --json           one JSON document instead\n"
 	"      --rules          only which rules are in force\n"

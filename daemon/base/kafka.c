@@ -290,8 +290,17 @@ void sqd_kafka_end(struct sqd_kafka *k, bool hasty)
 
 /* ---- events ------------------------------------------------------------------------------ */
 
+void sqd_kafka_failed(struct sqd_kafka *k, const char *why)
+{
+	k->failing = true;
+	if (k->on_outage)
+		k->on_outage(k, why);
+}
+
 void sqd_kafka_mended(struct sqd_kafka *k)
 {
+	if (k->on_outage)
+		k->on_outage(k, NULL);
 	if (!k->failing)
 		return;
 	k->failing = false;
@@ -315,7 +324,7 @@ static void tell_error(struct sqd_kafka *k, rd_kafka_event_t *ev)
 		        words);
 	else
 		sqd_log_limited(&k->limit, SQD_LOG_WARNING, "%s: %s; retrying", k->name, words);
-	k->failing = true;
+	sqd_kafka_failed(k, words);
 }
 
 static void tell_log(struct sqd_kafka *k, rd_kafka_event_t *ev)

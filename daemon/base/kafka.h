@@ -81,6 +81,9 @@ struct sqd_kafka {
 	/** After sqd_kafka_end(): nothing of librdkafka is left, and no thread of it holds what it
 	 *  was given to send. May begin anew, or free what embeds us. */
 	void (*on_ended)(struct sqd_kafka *k);
+	/** The brokers cannot be reached or refuse, for this reason; NULL: they can again. Beside
+	 * the log, for who keeps an account of it. NULL when nobody does. */
+	void (*on_outage)(struct sqd_kafka *k, const char *why);
 
 	/* Private. */
 	struct rd_kafka_s *rk; /* between begin and end; for the owner too */
@@ -123,6 +126,9 @@ struct rd_kafka_op_s *sqd_kafka_next(struct sqd_kafka *k);
 
 /** Who has left events where they are wants on_events to be called in the next turn. */
 void sqd_kafka_again(struct sqd_kafka *k);
+
+/** What the owner itself was told, and has logged, is an outage. */
+void sqd_kafka_failed(struct sqd_kafka *k, const char *why);
 
 /** All is well again: something was delivered. Says so, after an outage. */
 void sqd_kafka_mended(struct sqd_kafka *k);

@@ -62,11 +62,11 @@ static void alerts_account(const struct sqd_daemon *d, struct sqd_metrics *m)
 	sqd_metrics_add(m, rows, SQ_LEN(rows));
 }
 
-enum { RECORDS, ALERTS, OUTPUTS };
+enum { RECORDS, ALERTS };
 
 size_t sqd_status_accounts(const struct sqd_daemon *d)
 {
-	return OUTPUTS + d->n_queues;
+	return SQD_STATUS_OUTPUTS + d->n_queues;
 }
 
 void sqd_status_account(const struct sqd_daemon *d, size_t i, struct sqd_account *ret)
@@ -79,8 +79,8 @@ void sqd_status_account(const struct sqd_daemon *d, size_t i, struct sqd_account
 		(void)snprintf(ret->name, sizeof(ret->name), "alerts");
 		alerts_account(d, &ret->m);
 	} else {
-		sqd_daemon_output_title(d, i - OUTPUTS, ret->name, sizeof(ret->name));
-		sqd_daemon_output_metrics(d, i - OUTPUTS, &ret->m);
+		sqd_daemon_output_title(d, i - SQD_STATUS_OUTPUTS, ret->name, sizeof(ret->name));
+		sqd_daemon_output_metrics(d, i - SQD_STATUS_OUTPUTS, &ret->m);
 	}
 }
 
@@ -219,6 +219,7 @@ static void put_document(const struct sqd_daemon *d, bool complete, struct sq_ou
 		put_account(&w, &a);
 	}
 	sq_jsonw_end_array(&w);
+	sqd_status_outputs_json(d, &w);
 	put_inputs(&w, d);
 	put_number(&w, "unanswered", sqd_daemon_unanswered(d));
 	put_counters(&w, d);

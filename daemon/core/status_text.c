@@ -3,7 +3,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/core/status.h"
 
-static void put_since(struct sq_outbuf *out, uint64_t ms)
+void sqd_status_put_span(struct sq_outbuf *out, uint64_t ms)
 {
 	unsigned long long s = ms / 1000, days = s / 86400;
 
@@ -12,7 +12,7 @@ static void put_since(struct sq_outbuf *out, uint64_t ms)
 	sq_outbuf_printf(out, "%02llu:%02llu:%02llu", s / 3600 % 24, s / 60 % 60, s % 60);
 }
 
-static void put_date(struct sq_outbuf *out, int64_t wall_us)
+void sqd_status_put_date(struct sq_outbuf *out, int64_t wall_us)
 {
 	char text[SQ_TIME_TEXT];
 
@@ -27,17 +27,20 @@ static void put_row(struct sq_outbuf *out, char sign, const struct sqd_metric *r
 	                 r->name, r->help);
 }
 
-static void put_account(struct sq_outbuf *out, const struct sqd_account *a)
+static void put_account(struct sq_outbuf *out, const struct sqd_daemon *d, size_t i,
+                        const struct sqd_account *a)
 {
 	int64_t missing = sqd_metrics_missing(&a->m);
 	char sign = ' ';
 
 	sq_outbuf_printf(out, "\n%s\n", a->name);
+	if (i >= SQD_STATUS_OUTPUTS)
+		sqd_status_output_text(d, i - SQD_STATUS_OUTPUTS, out);
 	for (int side = SQD_CAME; side < SQD_SIDES; side++) {
 		if (side == SQD_DELIVERED)
 			sign = '=';
-		for (size_t i = 0; i < a->m.n; i++) {
-			const struct sqd_metric *r = &a->m.rows[i];
+		for (size_t k = 0; k < a->m.n; k++) {
+			const struct sqd_metric *r = &a->m.rows[k];
 
 			if ((int)r->side != side || (!r->value && !r->always))
 				continue;
@@ -51,9 +54,9 @@ static void put_account(struct sq_outbuf *out, const struct sqd_account *a)
 	else if (missing < 0)
 		sq_outbuf_printf(out, "  !! THIS DOES NOT HOLD: %lld more are told than came\n",
 		                 (long long)-missing);
-	for (size_t i = 0; i < a->m.n; i++)
-		if (a->m.rows[i].side == SQD_ASIDE && (a->m.rows[i].value || a->m.rows[i].always))
-			put_row(out, ' ', &a->m.rows[i]);
+	for (size_t k = 0; k < a->m.n; k++)
+		if (a->m.rows[k].side == SQD_ASIDE && (a->m.rows[k].value || a->m.rows[k].always))
+			put_row(out, ' ', &a->m.rows[k]);
 }
 
 static void put_verdict(const struct sqd_daemon *d, bool complete, struct sq_outbuf *out)
@@ -77,12 +80,12 @@ void sqd_status_rules(const struct sqd_daemon *d, struct sq_outbuf *out)
 	sq_outbuf_printf(out, "%u rule%s in force%s, generation %llu, loaded ", d->rules.rules,
 	                 d->rules.rules == 1 ? "" : "s", d->rules.cached ? " (cached)" : "",
 	                 (unsigned long long)d->rules.generation);
-	put_date(out, d->rules_at);
+	sqd_status_put_date(out, d->rules_at);
 	sq_outbuf_putc(out, '\n');
 	if (!d->refused_at)
 		return;
 	sq_outbuf_put(out, SQ_SV("!! newer rules were refused "));
-	put_date(out, d->refused_at);
+	sqd_status_put_date(out, d->refused_at);
 	sq_outbuf_printf(out, ": %s\n", d->refused_why);
 }
 
@@ -105,18 +108,19 @@ void sqd_status_report(const struct sqd_daemon *d, bool complete, struct sq_outb
 	uint64_t unanswered = sqd_daemon_unanswered(d);
 
 	sq_outbuf_printf(out, "squiblyd %s, %s for ", SQD_VERSION, sqd_daemon_phase(d));
-	put_since(out, (now.mono_ns - d->began.mono_ns) / 1000000);
+	sqd_status_put_span(out, (now.mono_ns - d->began.mono_ns) / 1000000);
 	sq_outbuf_put(out, SQ_SV(" since "));
-	put_date(out, d->began.wall_us);
+	sqd_status_put_date(out, d->began.wall_us);
 	sq_outbuf_putc(out, '\n');
 	put_verdict(d, complete, out);
+	sqd_status_outputs_verdict(d, out);
 	sqd_status_rules(d, out);
 	put_inputs(d, out);
 	for (size_t i = 0; i < sqd_status_accounts(d); i++) {
 		struct sqd_account a;
 
 		sqd_status_account(d, i, &a);
-		put_account(out, &a);
+		put_account(out, d, i, &a);
 	}
 	if (unanswered)
 		sq_outbuf_printf(out,

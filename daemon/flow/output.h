@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <uv.h>
 
+#include "lib/base/time.h"
 #include "lib/text/opt.h"
 
 struct sqd_output;
@@ -109,6 +110,15 @@ struct sqd_output_ops {
 	void (*close)(struct sqd_output *out);
 };
 
+/** Whether the other side can be reached, as far as the output knows; for a person to read. */
+struct sqd_outage {
+	struct sq_now since; /* when it failed first; wall_us 0: no outage is under way */
+	struct sq_now last;  /* when it failed last; stays when the outage is over */
+	uint64_t failures;   /* of the outage under way, or of the last one */
+	bool worked;         /* it has been reached at least once */
+	char why[256];       /* of the last failure, printable; "": it has never failed */
+};
+
 struct sqd_output {
 	const struct sqd_output_ops *ops;
 	char name[128]; /* "tcp 192.0.2.1:6514": for logs and counters */
@@ -123,4 +133,12 @@ struct sqd_output {
 	unsigned open_handles;
 	bool failing;        /* a file: the last attempt failed; it is tried again */
 	uint64_t reconnects; /* connections made after the first; for the counters */
+	struct sqd_outage outage;
 };
+
+/** An attempt to reach the other side, or to write, has failed and will be made again. `why` is
+ *  borrowed. Called by outputs wherever they log that, also when the log leaves it out. */
+void sqd_output_failed(struct sqd_output *out, const char *why);
+
+/** The other side takes messages. */
+void sqd_output_works(struct sqd_output *out);

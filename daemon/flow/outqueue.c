@@ -140,14 +140,30 @@ int sqd_outqueue_put(struct sqd_outqueue *q, const struct sqd_message *m)
 	return 0;
 }
 
+/* The one that was queued last has come just now. */
+static void mark_age(struct sqd_outqueue *q)
+{
+	uint64_t now = uv_now(q->out->loop), waiting;
+
+	if (!sqd_ages_due(&q->ages, now))
+		return;
+	waiting = sqd_outqueue_waiting(q);
+	sqd_ages_came(&q->ages, q->counts.queued - 1,
+	              waiting < q->counts.queued ? q->counts.queued - waiting : 0, now);
+}
+
 int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m)
 {
 	int r;
 
-	if (q->spool)
-		return sqd_outspool_push(q, m);
-	r = sqd_outqueue_put(q, m);
-	q->counts.queued += !r;
+	if (q->spool) {
+		r = sqd_outspool_push(q, m);
+	} else {
+		r = sqd_outqueue_put(q, m);
+		q->counts.queued += !r;
+	}
+	if (!r)
+		mark_age(q);
 	return r;
 }
 
@@ -169,6 +185,7 @@ struct sqd_outqueue *sqd_outqueue_new(struct sqd_output *out, uint64_t max)
 		return NULL;
 	q->out = out;
 	q->max = max;
+	q->began_ms = uv_now(out->loop);
 	sqd_outqueue_connect(q);
 	return q;
 }
@@ -315,6 +332,29 @@ void sqd_outqueue_free(struct sqd_outqueue *q)
 	free(q->spare);
 	free(q->out);
 	free(q);
+}
+
+void sqd_outqueue_health(const struct sqd_outqueue *q, struct sqd_outqueue_health *ret)
+{
+	uint64_t now = uv_now(q->out->loop), waiting = sqd_outqueue_waiting(q);
+
+	*ret = (struct sqd_outqueue_health){
+		.outage = &q->out->outage,
+		.gone = q->gone,
+		.spool = q->spool != NULL,
+		.waiting = waiting,
+		.bytes = q->bytes,
+		.max = q->max,
+		.before_us = waiting > q->counts.queued,
+		.ever_sent = q->counts.sent != 0,
+		.quiet_ms = now - q->sent_ms,
+	};
+	if (q->spool)
+		ret->bytes = sqd_outspool_used(q, &ret->max);
+	if (ret->before_us)
+		ret->oldest_ms = now - q->began_ms;
+	else if (waiting)
+		ret->oldest_ms = now - sqd_ages_since(&q->ages, q->counts.queued - waiting, now);
 }
 
 void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sqd_metrics *m)

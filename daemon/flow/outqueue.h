@@ -116,5 +116,22 @@ void sqd_outqueue_free(struct sqd_outqueue *q);
 /** Messages that are here now, in the spool too. */
 uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q);
 
+/** How it is just now, for a person. */
+struct sqd_outqueue_health {
+	const struct sqd_outage *outage; /* of the output; lives as long as that */
+	bool gone;                       /* nobody will ever read what is given */
+	bool spool;
+	uint64_t waiting; /* messages here, in the spool too */
+	uint64_t bytes,
+		max; /* of the memory they take, or of the spool: used, and how many may be */
+	uint64_t oldest_ms; /* for how long the oldest of them has waited; see daemon/flow/ages.h */
+	bool before_us; /* it was in the spool when we started: it has waited for longer than that
+	                 */
+	bool ever_sent;
+	uint64_t quiet_ms; /* since something was sent last */
+};
+
+void sqd_outqueue_health(const struct sqd_outqueue *q, struct sqd_outqueue_health *ret);
+
 /** Add the counters to `m`. `held`: how many are still with who gives to the queue. */
 void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sqd_metrics *m);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "daemon/flow/ages.h"
 #include "daemon/flow/outqueue.h"
 
 enum {
@@ -68,6 +69,9 @@ struct sqd_outqueue {
 	bool closing, closed;
 	unsigned open; /* the output, and the timer if there is one: not closed yet */
 	struct sqd_outqueue_counts counts;
+	struct sqd_ages ages; /* of what waits, numbered by counts.queued */
+	uint64_t began_ms,
+		sent_ms; /* when we were made, and something was sent last; of the loop */
 	void (*on_room)(void *ctx);
 	void *room_ctx;
 	void (*on_passed)(void *ctx);
@@ -119,4 +123,6 @@ uint64_t sqd_outspool_answered(const struct sqd_outqueue *q);
 void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx));
 void sqd_outspool_free(struct sqd_outqueue *q);
 uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q);
+/** Bytes that the spool takes, and how many it may. */
+uint64_t sqd_outspool_used(const struct sqd_outqueue *q, uint64_t *ret_max);
 void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m);

@@ -209,6 +209,7 @@ static void on_tokens(uv_timer_t *t)
 static void count_sent(struct sqd_outqueue *q, const struct sqd_flight *f)
 {
 	sq_assert(f->refused <= f->messages);
+	q->sent_ms = uv_now(q->out->loop);
 	q->counts.sent += f->messages - f->refused;
 	q->counts.dropped_refused += f->refused;
 	q->counts.bytes_sent += f->bytes;

@@ -238,6 +238,12 @@ uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q)
 	return sqd_spooler_found(sp->spooler) + sp->taken - sp->landed;
 }
 
+uint64_t sqd_outspool_used(const struct sqd_outqueue *q, uint64_t *ret_max)
+{
+	*ret_max = sqd_spooler_max(q->spool->spooler);
+	return sqd_spooler_used(q->spool->spooler);
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *opts,

@@ -281,6 +281,7 @@ static void write_failed(struct file_output *o, int code)
 	}
 	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
 	                sq_strerror(code));
+	sqd_output_failed(&o->base, sq_strerror(code));
 	o->base.failing = true;
 	o->state = FILE_RESTING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
@@ -332,6 +333,7 @@ static void on_written(uv_work_t *w, int status)
 		sqd_log(SQD_LOG_NOTICE, "%s: writing works again", o->base.name);
 		o->base.failing = false;
 	}
+	sqd_output_works(&o->base);
 	if (o->done < o->piece.n) {
 		next_step(o);
 		return;

@@ -157,19 +157,21 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
 	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
 	bool known = o->failing && o->failing_as == status;
+	char text[512];
 
 	if (least_ms > RETRY_AFTER_MAX_MS)
 		least_ms = RETRY_AFTER_MAX_MS;
 	if (wait < least_ms)
 		wait = least_ms + any(o) % (o->retry_ms / 2 + 1);
+	snprintf(text, sizeof(text), "%s%s", why, mend ? "; somebody has to mend that" : "");
+	sqd_output_failed(&o->base, text);
 	if (known)
 		sqd_log(SQD_LOG_DEBUG, "%s: %s; retrying in %u.%u s", o->base.name, why,
 		        (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
 	else
 		sqd_log_limited(&o->log_limit, mend ? SQD_LOG_ERROR : SQD_LOG_WARNING,
-		                "%s: %s%s; retrying in %u.%u s", o->base.name, why,
-		                mend ? "; somebody has to mend that" : "", (unsigned)(wait / 1000),
-		                (unsigned)(wait / 100 % 10));
+		                "%s: %s; retrying in %u.%u s", o->base.name, text,
+		                (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
 	if (!o->failing)
 		o->failing_since_ms = uv_now(o->base.loop);
 	o->failing = true;
@@ -192,6 +194,7 @@ static void note_success(struct sqd_http_out *o)
 		sqd_log(SQD_LOG_NOTICE, "%s: takes messages", o->base.name);
 	o->failing = false;
 	o->worked = true;
+	sqd_output_works(&o->base);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */

@@ -66,6 +66,16 @@ static void on_events(struct sqd_kafka *k)
 	sqd_kafka_out_go_on(o);
 }
 
+static void on_outage(struct sqd_kafka *k, const char *why)
+{
+	struct sqd_kafka_output *o = SQ_CONTAINER(k, struct sqd_kafka_output, client);
+
+	if (why)
+		sqd_output_failed(&o->base, why);
+	else
+		sqd_output_works(&o->base);
+}
+
 static void release(struct sqd_kafka_output *o)
 {
 	sq_assert(o->base.open_handles);
@@ -161,6 +171,7 @@ void sqd_kafka_out_on_timer(uv_timer_t *t)
 		if (begin(o, &err) < 0) {
 			sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
 			                err.text);
+			sqd_output_failed(&o->base, err.text);
 			sqd_kafka_out_later(o);
 			return;
 		}
@@ -192,9 +203,11 @@ static int kafka_start(struct sqd_output *out, struct sq_err *err)
 
 	snprintf(out->name, sizeof(out->name), "kafka %.110s", cfg->topic);
 	out->framing = SQD_FRAMING_RECORDS;
-	o->client = (struct sqd_kafka){
-		.loop = out->loop, .name = out->name, .on_events = on_events, .on_ended = on_ended
-	};
+	o->client = (struct sqd_kafka){ .loop = out->loop,
+		                        .name = out->name,
+		                        .on_events = on_events,
+		                        .on_ended = on_ended,
+		                        .on_outage = on_outage };
 	o->random = uv_hrtime() | 1;
 	o->retry_ms = cfg->kafka.retry_min;
 	r = check(cfg, err);

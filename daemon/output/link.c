@@ -58,8 +58,9 @@ static void wait_for_next(struct sqd_link *l)
 		words = l->why == UV_EOF ? "closed by the peer" : uv_strerror(l->why);
 	/* One line for an outage, not one for each attempt. */
 	sqd_log(l->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying in %u.%u s",
-	        l->name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
+	        l->out->name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
 	l->failing = true;
+	sqd_output_failed(l->out, words);
 	l->retry_ms = l->retry_ms * 2 < max ? l->retry_ms * 2 : max;
 	(void)uv_timer_start(&l->timer, on_retry, wait, 0);
 }
@@ -207,7 +208,7 @@ static int use_tls(struct sqd_link *l, struct sq_err *err)
 	if (!ctx)
 		return -EINVAL;
 	if (*sq_tls_ctx_warning(ctx))
-		sqd_log(SQD_LOG_WARNING, "%s: %s", l->name, sq_tls_ctx_warning(ctx));
+		sqd_log(SQD_LOG_WARNING, "%s: %s", l->out->name, sq_tls_ctx_warning(ctx));
 	sq_tls_ctx_unref(l->tls_ctx);
 	l->tls_ctx = ctx;
 	return 0;
@@ -237,7 +238,8 @@ void sqd_link_reopen(struct sqd_link *l)
 	struct sq_err err = { 0 };
 
 	if (use_tls(l, &err) < 0)
-		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", l->name, err.text);
+		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", l->out->name,
+		        err.text);
 }
 
 static void on_timer_closed(uv_handle_t *h)

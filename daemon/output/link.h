@@ -81,7 +81,7 @@ struct sqd_link {
 	const struct sqd_link_ops *ops;
 	const struct sqd_link_cfg *cfg;
 	uv_loop_t *loop;
-	const char *name; /* for the log */
+	struct sqd_output *out; /* the owner: its name is for the log, its outage is told here */
 	enum sqd_link_state state;
 	bool started, closing;
 	bool up_once; /* a connection was made before */
@@ -111,7 +111,7 @@ struct sqd_link {
 	char sink[2048];            /* what the peer says comes in here */
 };
 
-/** Begin. ops, cfg, loop and name are set, the rest is zero. Fails only for what a person must
+/** Begin. ops, cfg, loop and out are set, the rest is zero. Fails only for what a person must
  * mend. sqd_link_close() must follow in either case. */
 int sqd_link_start(struct sqd_link *l, struct sq_err *err) SQ_MUST_CHECK;
 

@@ -135,7 +135,8 @@ static void on_trusted(uv_timer_t *t)
 
 	l->trusted = true;
 	l->failing = false;
-	sqd_log(SQD_LOG_NOTICE, "%s: connected", l->name);
+	sqd_log(SQD_LOG_NOTICE, "%s: connected", l->out->name);
+	sqd_output_works(l->out);
 }
 
 static void up(struct sqd_link *l)

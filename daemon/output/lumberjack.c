@@ -347,7 +347,7 @@ static void prepare(struct lumber_output *o)
 	o->link.ops = &link_ops;
 	o->link.cfg = &cfg_of(o)->link;
 	o->link.loop = o->base.loop;
-	o->link.name = o->base.name;
+	o->link.out = &o->base;
 	(void)uv_timer_init(o->base.loop, &o->patience); /* cannot fail */
 	o->patience.data = o;
 	o->base.open_handles = 2; /* this timer and the link */

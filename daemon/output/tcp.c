@@ -222,7 +222,7 @@ static void prepare(struct tcp_output *o)
 	o->link.ops = &link_ops;
 	o->link.cfg = &cfg->link;
 	o->link.loop = o->base.loop;
-	o->link.name = o->base.name;
+	o->link.out = &o->base;
 	(void)uv_timer_init(o->base.loop, &o->look); /* cannot fail */
 	o->look.data = o;
 	o->base.open_handles = 2; /* this timer and the link */

@@ -66,6 +66,7 @@ static void rest(struct udp_output *o, int why)
 {
 	sqd_log_limited(&o->limit, SQD_LOG_WARNING, "%s: %s; retrying", o->base.name,
 	                uv_strerror(why));
+	sqd_output_failed(&o->base, uv_strerror(why));
 	o->state = UDP_OUT_WAITING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
 }
@@ -147,6 +148,8 @@ static void on_sent(uv_udp_send_t *req, int status)
 		rest(o, status);
 	else if (o->reopen_due && !o->closing)
 		begin_resolve(o);
+	if (!status)
+		sqd_output_works(&o->base);
 	o->base.sent(&o->base, status); /* last: it may call send() or close() */
 }
 

@@ -85,6 +85,79 @@ class Status(Case):
             self.assertGreater(s["accounts"][0]["waiting"]["on_their_way"], 100)
         self.assert_stops(d)
 
+    def test_an_output_that_is_away_says_since_when_and_why(self):
+        up = self.upstream()
+        d = self.start(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n    retry_min: 50ms\n    retry_max: 100ms\n")
+
+        def out(wanted):
+            return eventually(str(wanted), lambda: wanted.items() <= self.status()["outputs"][0].items()
+                              and self.status()["outputs"][0])
+
+        d.send(attack(0))
+        o = out({"state": "works", "waiting": 0})
+        self.assertEqual((o["when_full"], o["kept_on"], o["max_bytes"]), ("block", "memory", 64 << 20))
+        self.assertNotIn("away_since", o)
+        up.stop()
+        d.send(b"".join(attack(i) for i in range(1, 9)))
+        o = out({"state": "away", "last_error": "connection refused"})
+        eventually("all wait", lambda: self.status()["outputs"][0]["waiting"] >= 8)
+        before = self.status()["outputs"][0]
+        self.assertGreater(before["bytes"], 1000)
+        after = eventually("time passes", lambda: (o := self.status()["outputs"][0]) and
+                           o["oldest_ms"] > max(before["oldest_ms"], 1000) and o["failures"] > before["failures"] and o)
+        self.assertEqual(after["away_since"], o["away_since"])
+        self.assertGreaterEqual(after["away_ms"] + 400, after["oldest_ms"])
+        self.assertGreater(after["full_in_ms"], 60000)
+        text = squibly("status", "-s", self.path)[0].decode()
+        self.assertRegex(text, r"(?m)^!! 1 of 1 outputs cannot be reached")
+        self.assertRegex(text, r"(?m)^  !! away since 20\d\d-.* UTC, for 00:.*: connection refused; tried \d+ times, last 00:")
+        self.assertRegex(text, r"(?m)^  !! \d+ wait, [\d.]+ KiB of 64.0 MiB, the oldest for 00:00:\d\d; sent last 00:")
+        self.assertRegex(text, r"(?m)^     when full \(as fast as now: in .*\), inputs wait, and datagrams are lost; "
+                               r"when squiblyd ends, what waits then is lost$")
+        up.start()
+        o = out({"state": "works", "waiting": 0, "oldest_ms": 0})
+        self.assertNotIn("away_since", o)
+        self.assertIn("last_error", o)
+        text = squibly("status", "-s", self.path)[0].decode()
+        self.assertNotIn("!!", text)
+        self.assertRegex(text, r"(?m)^     works; it failed last 20.* UTC: ")
+        self.assert_stops(d, 9)
+
+    def test_every_kind_of_output_says_that_it_is_away(self):
+        folder = tempfile.mkdtemp(prefix="squiblyd-away-")
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]  # nobody's, in a moment
+        key = os.path.join(folder, "key")
+        with open(key, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("secret\n")
+        at = f"http://127.0.0.1:{port}"
+        spool = f"durability: spool, spool: {folder}/spool, spool_size: 16MiB"
+        kinds = [f"type: tcp, address: '127.0.0.1:{port}', {spool}, when_full: drop_oldest",
+                 f"type: lumberjack, address: '127.0.0.1:{port}', when_full: drop_newest",
+                 f"type: elasticsearch, url: '{at}', index: i", f"type: webhook, url: '{at}/x', body: '{{{{message}}}}'",
+                 f"type: splunk, url: '{at}', token_file: '{key}'", "type: udp, address: 'nobody.invalid:1'",
+                 f"type: kafka, brokers: ['127.0.0.1:{port}'], topic: t", "type: file, path: /dev/full"]
+        outputs = "outputs:\n" + "".join(f"  - {{{k}}}\n" for k in kinds)
+        d = self.start(outputs, "shutdown_deadline: 200ms\n")
+        d.send(attack(1))
+        self.settled(1)
+        away = eventually("all are away", lambda: all(o["state"] == "away" and o["waiting"] for o in self.status()["outputs"])
+                          and self.status()["outputs"])
+        for kind, o in zip(kinds, away):
+            self.assertTrue(o["last_error"], kind)
+            self.assertTrue(o["name"].startswith("output " + re.match(r"type: (\w+)", kind).group(1)), o)
+        self.assertEqual([o["kept_on"] for o in away], ["disk"] + ["memory"] * 7)
+        self.assertEqual([o["when_full"] for o in away], ["drop_oldest", "drop_newest"] + ["block"] * 6)
+        self.assertIn("No space left", away[7]["last_error"])
+        self.assertRegex(squibly("status", "-s", self.path)[0].decode(), r"(?m)^!! 8 of 8 outputs cannot be reached")
+        eventually("committed", lambda: self.output(self.status())["aside"].get("spooled"))
+        self.assert_stops(d)
+        d = self.start(outputs.split("\n", 2)[0] + "\n" + outputs.split("\n")[1] + "\n", "shutdown_deadline: 200ms\n")
+        o = self.status()["outputs"][0]
+        self.assertTrue(o["oldest_is_older"] and o["waiting"], o)
+        self.assertIn("the oldest since before the start 00:", squibly("status", "-s", self.path)[0].decode())
+        self.assert_stops(d)
+
     def test_it_holds_at_every_moment(self):
         up = self.upstream()
         d = self.start(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n    when_full: drop_newest\n"

@@ -61,7 +61,13 @@ static const struct sqd_output_ops fake_ops = {
 
 static inline struct fake_output *fake_new(enum sqd_framing framing)
 {
+	static uv_loop_t clock; /* for those that have no loop: it is never run */
 	struct fake_output *f = calloc(1, sizeof(*f));
+
+	if (!clock.data)
+		assert_int_equal(uv_loop_init(&clock), 0);
+	clock.data = &clock;
+	f->base.loop = &clock;
 
 	f->base.ops = &fake_ops;
 	f->base.framing = framing;
