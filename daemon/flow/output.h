@@ -133,6 +133,7 @@ struct sqd_output {
 	unsigned open_handles;
 	bool failing;        /* a file: the last attempt failed; it is tried again */
 	uint64_t reconnects; /* connections made after the first; for the counters */
+	uint64_t mended;     /* messages in which bytes that JSON cannot hold were replaced */
 	struct sqd_outage outage;
 };
 

@@ -395,6 +395,8 @@ void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sq
 		  "Milliseconds for which rate_limit made alerts wait" },
 		{ "retries", c->retries, "Writes that failed and were given again" },
 		{ "reconnects", q->out->reconnects, "Connections made after the first" },
+		{ "mended", q->out->mended,
+		  "Messages in which bytes that JSON cannot hold were replaced on the way out" },
 	};
 
 	sqd_metrics_add(m, rows, SQ_LEN(rows));

@@ -6,7 +6,9 @@
  * and gets an item of its own in the answer: 2xx is safe; so is 409, since `create` says so when a
  * document of this id is there, which is ours from an earlier try. 429 and 5xx are said again, and
  * 401, 403 and 404 too: they are of the index, not of the document, and somebody has to mend it.
- * Any other 4xx (a field of the wrong type) is refused.
+ * Any other 4xx (a field of the wrong type) is refused. The same holds for a request that is
+ *refused as a whole: what somebody has to mend waits, anything else is divided until the guilty one
+ *is alone.
  *
  * Lines must not hold line ends: those between the tokens of a JSON text become blanks, and within
  * its strings there are none.
@@ -201,9 +203,24 @@ static void on_item(void *ctx, const struct sq_bulk_reply_item *item)
 		*e->why = why;
 }
 
+/* A whole request was refused: is it for what we ask, not for a document? */
+static bool is_of_the_request(struct elastic *e, const struct sqd_http_answer *a)
+{
+	const struct sq_bulk_reply_item *said;
+
+	if (sq_bulk_reply_read(e->reply, a->body, 0, on_item, e) != -EBADMSG)
+		return false;
+	said = sq_bulk_reply_whole(e->reply);
+	return is_of_the_index(said) ||
+	       (sq_sv_eq(said->type, SQ_SV("illegal_argument_exception")) &&
+	        sq_sv_starts(said->reason, SQ_SV("request [/"))) || /* unrecognized parameter */
+	       sq_sv_eq(said->type, SQ_SV("security_exception"));
+}
+
 static enum sqd_http_verdict judge(struct sqd_http_out *o, const struct sqd_http_answer *a,
                                    struct sq_err *why)
 {
+	enum sqd_http_verdict verdict = SQD_HTTP_MEND;
 	struct elastic *e = self(o);
 	char text[512];
 	int r;
@@ -212,7 +229,10 @@ static enum sqd_http_verdict judge(struct sqd_http_out *o, const struct sqd_http
 		if (a->status < 300)
 			sq_err_set(why, -EREMOTEIO, "it answered %u, which is no answer of _bulk",
 			           a->status);
-		return a->status < 300 ? SQD_HTTP_MEND : sqd_http_judge(a, why);
+		if (a->status >= 300)
+			verdict = sqd_http_judge(a, why);
+		return verdict == SQD_HTTP_DIVIDE && is_of_the_request(e, a) ? SQD_HTTP_MEND
+		                                                             : verdict;
 	}
 	if (a->cut) {
 		sq_err_set(why, -EREMOTEIO, "its answer is longer than %d bytes", ANSWER_MAX_BYTES);

@@ -56,14 +56,27 @@ static void curl_down(void)
 		curl_global_cleanup();
 }
 
-static void client_free(struct sqd_http_client *c)
+static void unwatch(struct watch *w);
+
+/* With the connections that were kept: they were made with the files of before. */
+static void forget_peer(struct sqd_http_client *c)
 {
 	if (c->easy)
 		curl_easy_cleanup(c->easy);
 	if (c->multi)
 		(void)curl_multi_cleanup(c->multi);
+	while (c->watches)
+		unwatch(c->watches);
 	curl_slist_free_all(c->headers);
 	curl_slist_free_all(c->connect_to);
+	c->easy = NULL;
+	c->multi = NULL;
+	c->headers = c->connect_to = NULL;
+}
+
+static void client_free(struct sqd_http_client *c)
+{
+	forget_peer(c);
 	sq_outbuf_fini(&c->body);
 	free(c);
 	curl_down();
@@ -279,14 +292,21 @@ int sqd_http_client_post(struct sqd_http_client *c, struct sq_sv body, const cha
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static bool set_up_multi(struct sqd_http_client *c)
+/* It keeps connections, sessions of TLS and what was read of tls_ca. NULL: out of memory */
+static CURLM *multi_new(struct sqd_http_client *c)
 {
-	return !curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket) &&
-	       !curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) &&
-	       !curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted) &&
-	       !curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) &&
-	       !curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS) &&
-	       !curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)KEPT_CONNECTIONS);
+	CURLM *m = curl_multi_init();
+
+	if (m && !curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_socket) &&
+	    !curl_multi_setopt(m, CURLMOPT_SOCKETDATA, c) &&
+	    !curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_timeout_wanted) &&
+	    !curl_multi_setopt(m, CURLMOPT_TIMERDATA, c) &&
+	    !curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS) &&
+	    !curl_multi_setopt(m, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)KEPT_CONNECTIONS))
+		return m;
+	if (m)
+		(void)curl_multi_cleanup(m);
+	return NULL;
 }
 
 struct sqd_http_client *sqd_http_client_new(uv_loop_t *loop, size_t max_answer,
@@ -302,11 +322,6 @@ struct sqd_http_client *sqd_http_client_new(uv_loop_t *loop, size_t max_answer,
 	c->body = sq_outbuf_of(max_answer);
 	c->done = done;
 	c->ctx = ctx;
-	c->multi = curl_multi_init();
-	if (!c->multi || !set_up_multi(c)) {
-		client_free(c);
-		return NULL;
-	}
 	(void)uv_timer_init(loop, &c->timer); /* cannot fail */
 	c->timer.data = c;
 	c->handles = 1;
@@ -344,8 +359,6 @@ static CURLcode set_tls(CURL *e, const struct sq_tls_client_cfg *t)
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSLVERSION, oldest);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, t->verify ? 1L : 0L);
 	r = r ? r : curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, t->verify ? 2L : 0L);
-	/* A file is read again for each connection: on SIGHUP it may hold others under its name. */
-	r = r ? r : curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	if (t->ca) { /* and these alone */
 		r = r ? r : curl_easy_setopt(e, CURLOPT_CAINFO, t->ca);
 		r = r ? r : curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
@@ -427,24 +440,25 @@ int sqd_http_client_aim(struct sqd_http_client *c, const struct sqd_http_target 
 {
 	struct curl_slist *headers = NULL, *connect_to = NULL;
 	CURL *e = curl_easy_init();
+	CURLM *m = multi_new(c);
 	CURLcode r;
 
 	sq_assert(!c->busy && !c->closing);
-	r = e ? set_ways(c, e) : CURLE_OUT_OF_MEMORY;
+	r = e && m ? set_ways(c, e) : CURLE_OUT_OF_MEMORY;
 	r = r ? r : set_target(e, to, &headers, &connect_to);
 	if (r) {
 		if (e)
 			curl_easy_cleanup(e);
+		if (m)
+			(void)curl_multi_cleanup(m);
 		curl_slist_free_all(headers);
 		curl_slist_free_all(connect_to);
 		return sq_err_set(err, r == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL, "%s",
 		                  curl_easy_strerror(r));
 	}
-	if (c->easy)
-		curl_easy_cleanup(c->easy);
-	curl_slist_free_all(c->headers);
-	curl_slist_free_all(c->connect_to);
+	forget_peer(c);
 	c->easy = e;
+	c->multi = m;
 	c->headers = headers;
 	c->connect_to = connect_to;
 	return 0;
@@ -463,13 +477,7 @@ void sqd_http_client_close(struct sqd_http_client *c, sqd_http_closed_fn *closed
 	if (c->busy)
 		(void)curl_multi_remove_handle(c->multi, c->easy);
 	c->busy = false;
-	if (c->easy)
-		curl_easy_cleanup(c->easy);
-	(void)curl_multi_cleanup(c->multi); /* closes what was kept */
-	c->easy = NULL;
-	c->multi = NULL;
-	while (c->watches)
-		unwatch(c->watches);
+	forget_peer(c);
 	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }
 

@@ -69,7 +69,8 @@ struct sqd_http_client;
 struct sqd_http_client *sqd_http_client_new(uv_loop_t *loop, size_t max_answer,
                                             sqd_http_done_fn *done, void *ctx);
 
-/** From the next request on; not while one is under way. When it fails, all is as before.
+/** From the next request on; not while one is under way. Kept connections are closed, and files of
+ *  TLS read anew. When it fails, all is as before.
  *  @return 0, -EINVAL or -ENOMEM with `err` */
 int sqd_http_client_aim(struct sqd_http_client *c, const struct sqd_http_target *to,
                         struct sq_err *err) SQ_MUST_CHECK;

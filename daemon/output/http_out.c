@@ -103,6 +103,7 @@ static void finish(struct sqd_http_out *o)
 		struct sqd_message is;
 		const char *why;
 
+		o->base.mended += m->mended && m->state == SAFE;
 		if (m->state != REFUSED)
 			continue;
 		is = message_at(m->at);
@@ -334,7 +335,9 @@ static void gather(struct sqd_http_out *o)
 		is = message_at(m->at);
 		if (o->flying && mark + is.text.n > o->limit_bytes)
 			return;
+		o->mended = false;
 		o->kind->encode(o, &is, o->flying);
+		m->mended = o->mended;
 		if (o->body.failed && o->flying) { /* with what there is */
 			sq_outbuf_cut(&o->body, mark);
 			return;

@@ -94,6 +94,7 @@ struct sqd_http_msg {
 	const char *at; /* its head, in the bytes of the send */
 	uint32_t why;   /* where in `whys` its refusal stands */
 	uint8_t state;
+	bool mended;
 };
 
 /** A kind's struct begins with it. */
@@ -107,6 +108,7 @@ struct sqd_http_out {
 	bool client_open, busy; /* `busy`: a request is under way */
 	bool stale;             /* files are to be read before the next request */
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
+	bool mended;            /* for encode() to set: it replaced bytes of the message */
 	bool failing, worked;   /* an outage has been logged; a request was answered well */
 	unsigned failing_as;    /* the status that was logged */
 	uint64_t failing_since_ms, retry_ms, random;

@@ -6,8 +6,8 @@
 
 #include "daemon/base/log.h"
 #include "lib/host/files.h"
+#include "lib/text/jsonfit.h"
 #include "lib/text/jsonw.h"
-#include "lib/text/members.h"
 
 enum { SECRET_BYTES = 16 * 1024 };
 
@@ -84,14 +84,20 @@ void sqd_http_put_line(struct sq_outbuf *to, struct sq_sv text)
 	sq_outbuf_putc(to, '\n');
 }
 
-void sqd_http_put_value(struct sq_outbuf *to, struct sq_sv text)
+bool sqd_http_put_value(struct sq_outbuf *to, struct sq_sv text)
 {
+	enum sq_json_fitness fit = sq_json_judge(text);
+	size_t at = to->len;
+
 	/* What a sender wrote must not end its place, and say more in our name. */
-	if (sq_members_are_all(text)) {
-		sq_outbuf_put(to, text);
-		return;
+	if (fit == SQ_JSON_BROKEN) {
+		sq_outbuf_putc(to, '"');
+		sq_json_escape(to, text);
+		sq_outbuf_putc(to, '"');
+		return false;
 	}
-	sq_outbuf_putc(to, '"');
-	sq_json_escape(to, text);
-	sq_outbuf_putc(to, '"');
+	sq_outbuf_put(to, text);
+	if (fit == SQ_JSON_MENDABLE)
+		sq_json_mend(to, at);
+	return fit == SQ_JSON_MENDABLE;
 }

@@ -20,5 +20,6 @@ void sqd_http_put_escaped(struct sq_outbuf *to, const char *text);
 /** A line: line ends inside of it, which JSON has only between its tokens, become blanks. */
 void sqd_http_put_line(struct sq_outbuf *to, struct sq_sv text);
 
-/** A JSON value: an object as it stands, anything else as a string. */
-void sqd_http_put_value(struct sq_outbuf *to, struct sq_sv text);
+/** A JSON value: an object as it stands, anything else as a string. @return whether bytes of the
+ *  object that JSON cannot hold were replaced (lib/text/jsonfit.h) */
+bool sqd_http_put_value(struct sq_outbuf *to, struct sq_sv text);

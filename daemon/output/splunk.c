@@ -175,7 +175,7 @@ static void encode_event(struct splunk *s, const struct sqd_message *m)
 	}
 	sq_outbuf_put(to, sq_outbuf_view(&s->fixed));
 	sq_outbuf_put(to, SQ_SV("\"event\":"));
-	sqd_http_put_value(to, m->text);
+	s->out.mended = sqd_http_put_value(to, m->text);
 	if (m->id[0] || m->id[1])
 		sq_outbuf_printf(to,
 		                 ",\"fields\":{\"squiblyd_id\":\"%016" PRIx64 "%016" PRIx64 "\"}",

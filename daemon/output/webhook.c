@@ -156,15 +156,17 @@ static int read_template(struct webhook *w, const char *text, struct sq_err *err
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
-static void put_part(struct sq_outbuf *to, const struct part *p, const struct sqd_message *m)
+static void put_part(struct sqd_http_out *o, const struct part *p, const struct sqd_message *m)
 {
+	struct sq_outbuf *to = &o->body;
+
 	switch (p->what) {
 	case WHAT_LITERAL:
 		sq_outbuf_put(to, p->text);
 		break;
 	case WHAT_MESSAGE:
 	case WHAT_ALL:
-		sqd_http_put_value(to, m->text);
+		o->mended |= sqd_http_put_value(to, m->text);
 		break;
 	case WHAT_TEXT:
 		sq_json_escape(to, m->text);
@@ -192,15 +194,15 @@ static void encode(struct sqd_http_out *o, const struct sqd_message *m, size_t a
 
 	if (w->all) {
 		for (; at == 0 && p < w->all; p++)
-			put_part(&o->body, p, m);
+			put_part(o, p, m);
 		sq_outbuf_putc(&o->body, at ? ',' : '[');
-		put_part(&o->body, w->all, m);
+		put_part(o, w->all, m);
 		return;
 	}
 	if (cfg->http.batch > 1)
 		sq_outbuf_putc(&o->body, at ? ',' : '[');
 	for (; p->what != WHAT_END; p++)
-		put_part(&o->body, p, m);
+		put_part(o, p, m);
 }
 
 static void close_body(struct sqd_http_out *o)

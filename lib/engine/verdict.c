@@ -2,6 +2,7 @@
 
 #include "lib/engine/alert_private.h"
 #include "lib/engine/event_id.h"
+#include "lib/text/jsonfit.h"
 #include "lib/wire/syslog.h"
 
 enum {
@@ -169,8 +170,8 @@ static void put_ours(struct sq_outbuf *out, const struct sq_finding *v)
 }
 
 /* @return false: it is no object after all */
-static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const struct split *s,
-                       const struct sq_finding *v)
+static bool put_members(struct sq_outbuf *out, const struct sq_view *view, const struct split *s,
+                        const struct sq_finding *v)
 {
 	bool replace = v && s->has_ours;
 	uint32_t n = s->members;
@@ -196,10 +197,26 @@ static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const 
 	return true;
 }
 
+/* The same, and where it must be JSON it is. */
+static bool put_object(struct sq_outbuf *out, const struct sq_view *view, const struct split *s,
+                       const struct sq_finding *v, bool *ret_mended)
+{
+	enum sq_json_fitness fit = view->json ? sq_json_judge(s->object) : SQ_JSON_FIT;
+	size_t before = out->len;
+
+	if (fit == SQ_JSON_BROKEN || !put_members(out, view, s, v))
+		return false;
+	*ret_mended = fit == SQ_JSON_MENDABLE;
+	if (*ret_mended)
+		sq_json_mend(out, before);
+	return true;
+}
+
 /* Nothing is to be said of the record: does it go on as it came? */
 static bool stays(const struct sq_view *view, struct sq_sv raw)
 {
-	return !view->always && !view->fields.n && (!view->json || sq_members_are_all(raw));
+	return !view->always && !view->fields.n &&
+	       (!view->json || sq_json_judge(raw) == SQ_JSON_FIT);
 }
 
 static void put_wrapped(struct sq_outbuf *out, struct sq_sv raw, const struct sq_finding *v)
@@ -215,17 +232,19 @@ static void put_wrapped(struct sq_outbuf *out, struct sq_sv raw, const struct sq
 }
 
 enum sq_verdict_shape sq_verdict_write(struct sq_outbuf *out, const struct sq_view *view,
-                                       struct sq_sv raw, const struct sq_finding *v)
+                                       struct sq_sv raw, const struct sq_finding *v,
+                                       bool *ret_mended)
 {
 	const struct sq_finding *said = view->always || v->level > view->min_level ? v : NULL;
 	struct split s;
 	size_t before = out->len;
 
+	*ret_mended = false;
 	if (!said && stays(view, raw))
 		return SQ_VERDICT_AS_IT_CAME;
 	if (said && v->text.failed)
 		return SQ_VERDICT_FAILED;
-	if (split(raw, &s) && put_object(out, view, &s, said)) {
+	if (split(raw, &s) && put_object(out, view, &s, said, ret_mended)) {
 		if (out->failed)
 			return SQ_VERDICT_FAILED;
 		if (!said)
@@ -297,7 +316,7 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 {
 	struct sq_record *rec = &b->records[b->done];
 	struct sq_pass_ref *ref;
-	bool counted = false;
+	bool counted = false, mended = false;
 
 	if (!b->verdict.rules && !changes(b, views, rec->raw)) {
 		sq_verdict_begin(&b->verdict);
@@ -310,8 +329,9 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 	sq_verdict_end(&b->verdict, from);
 	for (uint32_t i = 0; i < b->limits.views; i++) {
 		size_t at = b->out.len;
+		bool odd;
 		enum sq_verdict_shape shape =
-			sq_verdict_write(&b->out, &views[i], rec->raw, &b->verdict);
+			sq_verdict_write(&b->out, &views[i], rec->raw, &b->verdict, &odd);
 
 		if (shape == SQ_VERDICT_FAILED || b->out.len > UINT32_MAX) {
 			b->counts.verdicts_lost++;
@@ -322,8 +342,10 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 			count_shape(&b->counts, shape);
 			counted = true;
 		}
+		mended |= odd;
 		ref->text[i].at = (uint32_t)at;
 		ref->text[i].n = (uint32_t)(b->out.len - at);
 	}
+	b->counts.records_mended += mended;
 	sq_verdict_begin(&b->verdict);
 }

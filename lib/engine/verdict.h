@@ -16,10 +16,10 @@
 
 /** One way in which records are handed on. */
 struct sq_view {
-	enum sq_level min_level;   /* a record is matched when a rule of this level or above did */
-	bool always;               /* records that are not matched say so too */
-	bool json;                 /* each is to be one JSON object, nothing in front of it */
-	bool identify;             /* each has its id and its host told beside it */
+	enum sq_level min_level; /* a record is matched when a rule of this level or above did */
+	bool always;             /* records that are not matched say so too */
+	bool json;     /* each is to be one JSON object that all read, nothing in front of it */
+	bool identify; /* each has its id and its host told beside it */
 	struct sq_fieldset fields; /* what of the record is left out; n = 0: nothing */
 };
 
@@ -60,11 +60,14 @@ enum sq_verdict_shape {
 	SQ_VERDICT_SPLICED,
 	SQ_VERDICT_REPLACED, /* spliced, in place of a member that was there */
 	SQ_VERDICT_WRAPPED,
-	SQ_VERDICT_LEFT_OUT, /* nothing is added, but fields were left out, or what is in front */
+	/** Nothing is added, but fields were left out, or what is in front, or it was mended. */
+	SQ_VERDICT_LEFT_OUT,
 	SQ_VERDICT_ENCLOSED, /* nothing is added, but it is the text of an object now */
 	SQ_VERDICT_FAILED,   /* no memory: out->failed */
 };
 
-/** Append the record `raw` as `view` wants it. */
+/** Append the record `raw` as `view` wants it. `*ret_mended` says whether bytes of it that JSON
+ *  cannot hold were replaced (lib/text/jsonfit.h); in the text of an object they always are. */
 enum sq_verdict_shape sq_verdict_write(struct sq_outbuf *out, const struct sq_view *view,
-                                       struct sq_sv raw, const struct sq_finding *v);
+                                       struct sq_sv raw, const struct sq_finding *v,
+                                       bool *ret_mended);

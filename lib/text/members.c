@@ -179,21 +179,6 @@ static size_t front_of(struct sq_sv key, struct sq_sv name)
 	return at;
 }
 
-bool sq_members_are_all(struct sq_sv text)
-{
-	struct sq_members m;
-	struct sq_member member;
-	int r;
-
-	if (text.n < 2 || text.p[0] != '{')
-		return false;
-	m = sq_members_of(text);
-	do {
-		r = sq_members_next(&m, &member);
-	} while (r == 1);
-	return r == 0 && m.p == text.p + text.n;
-}
-
 bool sq_member_is(struct sq_sv key, struct sq_sv name)
 {
 	return front_of(key, name) == name.n;

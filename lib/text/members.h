@@ -33,10 +33,6 @@ static inline struct sq_members sq_members_of(struct sq_sv object)
  *          -EBADMSG  no JSON, or cut off */
 int sq_members_next(struct sq_members *m, struct sq_member *ret) SQ_MUST_CHECK;
 
-/** Is `text` one object from its first byte to its last? So much is certain then, also of what is
- * no JSON inside: put where a value belongs, it does not end early, nor reach beyond. */
-bool sq_members_are_all(struct sq_sv text);
-
 /** Does a key, as it is written, spell `name`? */
 bool sq_member_is(struct sq_sv key, struct sq_sv name);
 

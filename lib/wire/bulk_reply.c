@@ -1,4 +1,5 @@
-/* Depths: 1 the answer, 2 its list of items, 3 an item, 4 what was done in it, 5 its error. */
+/* Depths: 1 the answer, 2 its list of items, 3 an item, 4 what was done in it, 5 its error; or 2
+ * the error of the whole request. */
 #include "lib/wire/bulk_reply.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct sq_bulk_reply {
 	unsigned depth;
 	bool in_items, seen_items;
 	bool in_error; /* the object at depth 5 is the item's error */
+	bool in_whole; /* the object at depth 2 is that of the request */
 	enum place next;
 	struct sq_bulk_reply_item item;
 	size_t want;
@@ -50,6 +52,8 @@ static bool on_begin(void *ctx, bool array)
 	}
 	if (r->depth == 5)
 		r->in_error = r->in_items && r->next == PLACE_ERROR && !array;
+	if (r->depth == 2)
+		r->in_whole = r->next == PLACE_ERROR && !array && !r->seen_items;
 	r->next = PLACE_ELSEWHERE;
 	return true;
 }
@@ -68,6 +72,8 @@ static bool on_end(void *ctx, bool array SQ_UNUSED)
 		r->in_items = false;
 	if (r->depth == 5)
 		r->in_error = false;
+	if (r->depth == 2)
+		r->in_whole = false;
 	r->depth--;
 	r->next = PLACE_ELSEWHERE;
 	return true;
@@ -76,17 +82,19 @@ static bool on_end(void *ctx, bool array SQ_UNUSED)
 static bool on_key(void *ctx, struct sq_sv key)
 {
 	struct sq_bulk_reply *r = ctx;
+	bool of_error = (r->in_error && r->depth == 5) || (r->in_whole && r->depth == 2);
+	bool of_item = r->in_items && r->depth == 4;
 
 	r->next = PLACE_ELSEWHERE;
 	if (r->depth == 1 && sq_sv_eq(key, SQ_SV("items")))
 		r->next = PLACE_ITEMS;
-	else if (r->in_items && r->depth == 4 && sq_sv_eq(key, SQ_SV("status")))
+	else if (of_item && sq_sv_eq(key, SQ_SV("status")))
 		r->next = PLACE_STATUS;
-	else if (r->in_items && r->depth == 4 && sq_sv_eq(key, SQ_SV("error")))
+	else if ((of_item || r->depth == 1) && sq_sv_eq(key, SQ_SV("error")))
 		r->next = PLACE_ERROR;
-	else if (r->in_error && r->depth == 5 && sq_sv_eq(key, SQ_SV("type")))
+	else if (of_error && sq_sv_eq(key, SQ_SV("type")))
 		r->next = PLACE_TYPE;
-	else if (r->in_error && r->depth == 5 && sq_sv_eq(key, SQ_SV("reason")))
+	else if (of_error && sq_sv_eq(key, SQ_SV("reason")))
 		r->next = PLACE_REASON;
 	return true;
 }
@@ -161,7 +169,7 @@ int sq_bulk_reply_read(struct sq_bulk_reply *r, struct sq_sv text, size_t want,
 	r->ctx = ctx;
 	r->want = want;
 	r->depth = 0;
-	r->in_items = r->seen_items = r->in_error = false;
+	r->in_items = r->seen_items = r->in_error = r->in_whole = false;
 	r->next = PLACE_ELSEWHERE;
 	r->item = (struct sq_bulk_reply_item){ 0 };
 	e = sq_json_read(r->json, text, &used);
@@ -178,6 +186,13 @@ int sq_bulk_reply_read(struct sq_bulk_reply *r, struct sq_sv text, size_t want,
 	if (r->item.at != want)
 		return refuse(r, "it has too few items");
 	return 0;
+}
+
+const struct sq_bulk_reply_item *sq_bulk_reply_whole(const struct sq_bulk_reply *r)
+{
+	static const struct sq_bulk_reply_item nothing;
+
+	return r->seen_items ? &nothing : &r->item;
 }
 
 const char *sq_bulk_reply_why(const struct sq_bulk_reply *r)

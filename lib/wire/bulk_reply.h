@@ -44,5 +44,10 @@ void sq_bulk_reply_free(struct sq_bulk_reply *r);
 int sq_bulk_reply_read(struct sq_bulk_reply *r, struct sq_sv text, size_t want,
                        sq_bulk_reply_fn *on_item, void *ctx) SQ_MUST_CHECK;
 
+/** What the last answer said in place of items, when all of the request was refused:
+ *	{"error":{"root_cause":[...],"type":"illegal_argument_exception","reason":"..."},"status":400}
+ *  @return type and reason, empty when it said no such thing; until the next answer is read */
+const struct sq_bulk_reply_item *sq_bulk_reply_whole(const struct sq_bulk_reply *r);
+
 /** Why the last answer was none: one short line. */
 const char *sq_bulk_reply_why(const struct sq_bulk_reply *r);

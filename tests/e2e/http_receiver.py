@@ -29,10 +29,12 @@ class Request:
 
 class Answer:
     """What goes back. `way`: whole, chunked, slow (a byte at a time), half (then a reset), reset (before anything),
-    silent (nothing, ever), close (whole, then the connection ends)."""
+    silent (nothing, ever), close (whole, then the connection ends, as was said), drop (the same, unsaid). `length` is
+    what Content-Length says in place of the truth; `first` stands in front of it all."""
 
-    def __init__(self, status=200, body=b"", headers=(), way="whole", pause=0.0):
+    def __init__(self, status=200, body=b"", headers=(), way="whole", pause=0.0, length=None, first=b""):
         self.status, self.body, self.headers, self.way, self.pause = status, body, list(headers), way, pause
+        self.length, self.first = len(body) if length is None else length, first
 
     def bytes(self):
         head = [f"HTTP/1.1 {self.status} Whatever", "Content-Type: application/json", *self.headers]
@@ -42,10 +44,10 @@ class Answer:
             head.append("Transfer-Encoding: chunked")
         else:
             body = self.body
-            head.append(f"Content-Length: {len(body)}")
+            head.append(f"Content-Length: {self.length}")
         if self.way == "close":
             head.append("Connection: close")
-        return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+        return self.first + "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
 class Receiver:
@@ -55,6 +57,7 @@ class Receiver:
         self.answer = answer or (lambda request: Answer())
         self.port, self.context = port, context
         self.requests, self.wrong, self.connections, self.lock = [], [], 0, threading.Lock()
+        self.alpn, self.shown = [], []  # of each connection over TLS: what was agreed on, and the sender's certificate
         self.start()
 
     def start(self):
@@ -89,6 +92,8 @@ class Receiver:
         try:
             if self.context:
                 s = self.context.wrap_socket(s, server_side=True)
+                self.alpn.append(s.selected_alpn_protocol())
+                self.shown.append(s.getpeercert())
             self.open.append(s)
             with s, s.makefile("rb") as f:
                 while self.running and self._one(s, f):
@@ -149,7 +154,7 @@ class Receiver:
                 time.sleep(0.001)
             return True
         s.sendall(data)
-        return answer.way != "close"
+        return answer.way not in ("close", "drop")
 
 
 def must(condition, what):
@@ -158,8 +163,8 @@ def must(condition, what):
 
 
 class Elastic:
-    """An index. `script` gives the Answer to whole requests by their turn, or None; `item(id, doc, turn)` the status of an item,
-    or None: it is taken."""
+    """An index. `script` gives the Answer to whole requests by their turn, or None; `item(id, doc, turn)` the status of an item
+    (or status, type and reason), or None: it is taken."""
 
     def __init__(self, path="/alerts/_bulk", item=None, whole=None, headers=None, ids=True):
         self.path, self.item, self.whole, self.ids = path, item or (lambda *a: None), whole or (lambda *a: None), ids
@@ -208,8 +213,9 @@ class Elastic:
                 items.append({"create": {"status": 201}})
                 continue
             errors = True
-            items.append({"create": {"status": status, "error": {"type": f"type_{status}_exception",
-                                                                 "reason": "because \n\x1b[31m of it"}}})
+            if not isinstance(status, tuple):
+                status = status, f"type_{status}_exception", "because \n\x1b[31m of it"
+            items.append({"create": {"status": status[0], "error": {"type": status[1], "reason": status[2]}}})
         return {"errors": errors, "items": items}
 
 

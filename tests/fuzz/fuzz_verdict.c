@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/engine/verdict.h"
+#include "lib/text/jsonfit.h"
 
 #define OURS "\"squibly\":{\"level\":\"high\"}"
 
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sq_finding v = { .text = sq_outbuf_of(4096), .rules = 1, .level = 4 };
 	struct sq_outbuf out = sq_outbuf_of(64 << 20);
 	enum sq_verdict_shape shape;
+	bool mended;
 	struct sq_sv raw;
 	char *copy;
 
@@ -51,9 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(copy, raw.p, raw.n);
 	raw.p = copy;
 	sq_outbuf_put(&v.text, SQ_SV("\"level\":\"high\""));
-	shape = sq_verdict_write(&out, &view, raw, &v);
+	shape = sq_verdict_write(&out, &view, raw, &v, &mended);
 	sq_assert(shape != SQ_VERDICT_FAILED);
 	sq_assert((shape == SQ_VERDICT_AS_IT_CAME) == (out.len == 0));
+	if (view.json && out.len)
+		sq_assert(sq_json_judge(sq_outbuf_view(&out)) == SQ_JSON_FIT);
 	if (shape == SQ_VERDICT_SPLICED && !view.json && !view.fields.n)
 		check_spliced(raw, sq_outbuf_view(&out));
 	sq_outbuf_fini(&out);

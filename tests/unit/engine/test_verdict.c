@@ -65,10 +65,12 @@ static void check_splice(void **state)
 	struct sq_view view = { .min_level = SQ_LEVEL_INFORMATIONAL };
 	struct sq_finding v = found();
 	struct sq_outbuf out = sq_outbuf_of(4096);
+	bool mended;
 	size_t n = strlen(tc->raw);
 	char *raw = exact(tc->raw, n);
 
-	assert_int_equal(sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &v), tc->shape);
+	assert_int_equal(sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &v, &mended),
+	                 tc->shape);
 	assert_sv_equal(sq_outbuf_view(&out), sq_sv_of(tc->want));
 	free(raw);
 	sq_outbuf_fini(&out);
@@ -80,14 +82,18 @@ static void a_level_below_says_nothing_unless_all_are_told(void **state)
 	struct sq_finding v = found(), none = { .text = sq_outbuf_of(64) };
 	struct sq_view view = { .min_level = SQ_LEVEL_CRITICAL };
 	struct sq_outbuf out = sq_outbuf_of(4096);
+	bool mended;
 
 	(void)state;
 	sq_outbuf_put(&none.text, SQ_SV("\"peer\":\"p\""));
-	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{}"), &v), SQ_VERDICT_AS_IT_CAME);
-	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("x"), &none), SQ_VERDICT_AS_IT_CAME);
+	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{}"), &v, &mended),
+	                 SQ_VERDICT_AS_IT_CAME);
+	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("x"), &none, &mended),
+	                 SQ_VERDICT_AS_IT_CAME);
 	assert_int_equal(out.len, 0);
 	view.always = true;
-	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{}"), &none), SQ_VERDICT_SPLICED);
+	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{}"), &none, &mended),
+	                 SQ_VERDICT_SPLICED);
 	assert_sv_equal(sq_outbuf_view(&out), SQ_SV("{\"squibly\":{\"peer\":\"p\"}}"));
 	sq_outbuf_fini(&out);
 	sq_outbuf_fini(&v.text);
@@ -100,19 +106,21 @@ static void fields_are_left_out_of_what_matched_and_of_what_did_not(void **state
 	struct sq_view view = { .fields = { .names = { SQ_SV("m"), SQ_SV("e.o") }, .n = 2 } };
 	struct sq_sv raw = SQ_SV("<13>{\"m\":\"x\", \"e\":{\"o\":1,\"p\":2},\"squibly\":0} ");
 	struct sq_outbuf out = sq_outbuf_of(4096);
+	bool mended;
 
 	(void)state;
-	assert_int_equal(sq_verdict_write(&out, &view, raw, &v), SQ_VERDICT_REPLACED);
+	assert_int_equal(sq_verdict_write(&out, &view, raw, &v, &mended), SQ_VERDICT_REPLACED);
 	assert_sv_equal(sq_outbuf_view(&out), SQ_SV("<13>{ \"e\":{\"p\":2}," OURS "} "));
 	sq_outbuf_reset(&out);
-	assert_int_equal(sq_verdict_write(&out, &view, raw, &none), SQ_VERDICT_LEFT_OUT);
+	assert_int_equal(sq_verdict_write(&out, &view, raw, &none, &mended), SQ_VERDICT_LEFT_OUT);
 	assert_sv_equal(sq_outbuf_view(&out), SQ_SV("<13>{ \"e\":{\"p\":2},\"squibly\":0} "));
 	sq_outbuf_reset(&out);
-	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{\"m\":1"), &none),
+	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{\"m\":1"), &none, &mended),
 	                 SQ_VERDICT_AS_IT_CAME);
 	assert_int_equal(out.len, 0);
 	view.fields.keep = true;
-	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{\"a\":1}"), &v), SQ_VERDICT_SPLICED);
+	assert_int_equal(sq_verdict_write(&out, &view, SQ_SV("{\"a\":1}"), &v, &mended),
+	                 SQ_VERDICT_SPLICED);
 	assert_sv_equal(sq_outbuf_view(&out), SQ_SV("{" OURS "}"));
 	sq_outbuf_fini(&out);
 	sq_outbuf_fini(&v.text);
@@ -121,6 +129,7 @@ static void fields_are_left_out_of_what_matched_and_of_what_did_not(void **state
 
 struct json_case {
 	const char *name, *raw, *clean, *matched; /* clean NULL: as it came */
+	bool mended;
 };
 
 /* clang-format off */
@@ -133,6 +142,15 @@ static struct json_case jsons[] = {
 	{ "an array", "[1]", "{\"message\":\"[1]\"}", "{\"message\":\"[1]\"," OURS "}" },
 	{ "cut off", "{\"a\":1", "{\"message\":\"{\\\"a\\\":1\"}", "{\"message\":\"{\\\"a\\\":1\"," OURS "}" },
 	{ "nothing", "", "{\"message\":\"\"}", "{\"message\":\"\"," OURS "}" },
+	{ "UTF-8", "{\"a\":\"\xc3\xa4\"}", NULL, "{\"a\":\"\xc3\xa4\"," OURS "}" },
+	{ "no UTF-8", "{\"a\":\"\xff\xc3\"}", "{\"a\":\"\xef\xbf\xbd\xef\xbf\xbd\"}",
+	  "{\"a\":\"\xef\xbf\xbd\xef\xbf\xbd\"," OURS "}", true },
+	{ "a tab in a text, behind a header", "<13>{\"a\":\"\t\"}", "{\"a\":\"\\u0009\"}",
+	  "{\"a\":\"\\u0009\"," OURS "}", true },
+	{ "no JSON inside", "{\"a\":NaN}", "{\"message\":\"{\\\"a\\\":NaN}\"}",
+	  "{\"message\":\"{\\\"a\\\":NaN}\"," OURS "}" },
+	{ "text that is no UTF-8", "a\xff", "{\"message\":\"a\xef\xbf\xbd\"}",
+	  "{\"message\":\"a\xef\xbf\xbd\"," OURS "}" },
 };
 /* clang-format on */
 
@@ -142,16 +160,19 @@ static void check_json(void **state)
 	struct sq_view view = { .json = true };
 	struct sq_finding v = found(), none = { .level = 0 };
 	struct sq_outbuf out = sq_outbuf_of(4096);
+	bool mended;
 	size_t n = strlen(tc->raw);
 	char *raw = exact(tc->raw, n);
 	enum sq_verdict_shape shape =
-		sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &none);
+		sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &none, &mended);
 
 	assert_int_equal(shape == SQ_VERDICT_AS_IT_CAME, !tc->clean);
 	assert_sv_equal(sq_outbuf_view(&out), sq_sv_of(tc->clean ? tc->clean : ""));
+	assert_int_equal(mended, tc->mended);
 	sq_outbuf_reset(&out);
-	(void)sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &v);
+	(void)sq_verdict_write(&out, &view, (struct sq_sv){ raw, n }, &v, &mended);
 	assert_sv_equal(sq_outbuf_view(&out), sq_sv_of(tc->matched));
+	assert_int_equal(mended, tc->mended);
 	free(raw);
 	sq_outbuf_fini(&out);
 	sq_outbuf_fini(&v.text);
@@ -162,17 +183,20 @@ static void what_does_not_fit_says_so(void **state)
 	struct sq_view view = { .min_level = SQ_LEVEL_INFORMATIONAL };
 	struct sq_finding v = found();
 	struct sq_sv raw = SQ_SV("{\"a\":\"0123456789\"}");
+	bool mended;
 
 	(void)state;
 	for (size_t max = 0; max < raw.n + sizeof(OURS); max++) {
 		struct sq_outbuf out = sq_outbuf_of(max);
 
-		assert_int_equal(sq_verdict_write(&out, &view, raw, &v), SQ_VERDICT_FAILED);
+		assert_int_equal(sq_verdict_write(&out, &view, raw, &v, &mended),
+		                 SQ_VERDICT_FAILED);
 		assert_true(out.failed);
 		sq_outbuf_fini(&out);
 	}
 	v.text.failed = true;
-	assert_int_equal(sq_verdict_write(&(struct sq_outbuf){ .max = 4096 }, &view, raw, &v),
+	assert_int_equal(sq_verdict_write(&(struct sq_outbuf){ .max = 4096 }, &view, raw, &v,
+	                                  &mended),
 	                 SQ_VERDICT_FAILED);
 	sq_outbuf_fini(&v.text);
 }
@@ -224,6 +248,21 @@ static void a_verdict_names_rules_levels_and_who_sent_it(void **state)
 	                                  "\"level\":\"high\"}}")));
 	assert_int_equal(g.batch->counts.verdicts, 1);
 	rig_run(&g);
+	rig_close(&g);
+}
+
+static void what_is_mended_is_counted_once_for_a_record(void **state)
+{
+	static const struct sq_view both[] = { { .json = true }, { .json = true, .always = true } };
+	struct sq_pipeline_opts opts = { .views = both, .n_views = SQ_LEN(both) };
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, opts, 1 << 20);
+	rig_add(&g, SQ_SV("{\"EventID\":1,\"a\":\"\xff\"}"));
+	rig_add(&g, SQ_SV("{\"EventID\":1,\"a\":\"b\"}"));
+	rig_run(&g);
+	assert_int_equal(g.counts.records_mended, 1);
 	rig_close(&g);
 }
 
@@ -354,7 +393,8 @@ static void check_real(struct sq_json *js, struct sq_sv raw, uint32_t spliced[2]
 	static const struct sq_view view = { .always = true };
 	struct sq_finding v = found();
 	struct sq_outbuf out = sq_outbuf_of(64 << 20);
-	enum sq_verdict_shape shape = sq_verdict_write(&out, &view, raw, &v);
+	bool mended;
+	enum sq_verdict_shape shape = sq_verdict_write(&out, &view, raw, &v, &mended);
 	struct sq_sv got = sq_outbuf_view(&out);
 	size_t at = sq_sv_find(got, SQ_SV("," OURS "}"));
 	struct sq_syslog header;
@@ -405,6 +445,7 @@ int main(void)
 		cmocka_unit_test(fields_are_left_out_of_what_matched_and_of_what_did_not),
 		cmocka_unit_test(what_does_not_fit_says_so),
 		cmocka_unit_test(a_verdict_names_rules_levels_and_who_sent_it),
+		cmocka_unit_test(what_is_mended_is_counted_once_for_a_record),
 		cmocka_unit_test(a_record_of_several_events_has_one_verdict_of_all),
 		cmocka_unit_test(a_record_that_is_run_in_parts_has_one_verdict),
 		cmocka_unit_test(ids_and_hosts_are_told_of_every_record),

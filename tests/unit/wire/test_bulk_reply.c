@@ -112,6 +112,35 @@ static void long_texts_are_cut_and_depth_is_bounded(void **state SQ_UNUSED)
 	sq_bulk_reply_free(r);
 }
 
+static void an_error_of_the_whole_request_is_told(void **state SQ_UNUSED)
+{
+	static const struct {
+		const char *in, *type, *reason;
+	} cases[] = {
+		{ "{\"error\":{\"root_cause\":[{\"type\":\"other\",\"reason\":\"other\"}],"
+		  "\"type\":\"some_exception\",\"reason\":\"why\",\"caused_by\":{\"type\":\"x\"}},"
+		  "\"status\":400}",
+		  "some_exception", "why" },
+		{ "{\"error\":\"no handler\"}", "", "no handler" },
+		{ "{\"error\":[{\"type\":\"x\"}],\"type\":\"y\"}", "", "" },
+		{ "{\"items\":[{\"c\":{\"error\":{\"type\":\"x\"}}}]}", "", "" },
+		{ "<html>", "", "" },
+		{ "{}", "", "" },
+	};
+	struct sq_bulk_reply *r = sq_bulk_reply_new();
+
+	for (size_t i = 0; i < SQ_LEN(cases); i++) {
+		const struct sq_bulk_reply_item *whole;
+
+		assert_int_equal(sq_bulk_reply_read(r, sq_sv_of(cases[i].in), 0, ignore_item, NULL),
+		                 -EBADMSG);
+		whole = sq_bulk_reply_whole(r);
+		assert_sv_equal(whole->type, sq_sv_of(cases[i].type));
+		assert_sv_equal(whole->reason, sq_sv_of(cases[i].reason));
+	}
+	sq_bulk_reply_free(r);
+}
+
 static void each_allocation_may_fail(void **state SQ_UNUSED)
 {
 	for (unsigned n = 1;; n++) {
@@ -138,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(long_texts_are_cut_and_depth_is_bounded),
+		cmocka_unit_test(an_error_of_the_whole_request_is_told),
 		cmocka_unit_test(each_allocation_may_fail),
 	};
 
