@@ -43,6 +43,20 @@ ORDINARY = ('{"EventID":4688,"Channel":"Security","Hostname":"ws-%d.corp.example
             '"ParentProcessName":"C:\\\\Windows\\\\explorer.exe","CommandLine":"notepad.exe %d.txt"}')
 
 
+def compiled():
+    """Where daemons keep compiled rules: one folder for each build, since compiling them at each start is most of the
+    time that tests would take."""
+    if not os.path.exists(SQUIBLYD):
+        return tempfile.gettempdir()
+    above = os.path.join(BUILD, "tests", "e2e", "cache")
+    build = str(os.stat(SQUIBLYD).st_mtime_ns)
+    if not os.path.isdir(os.path.join(above, build)):
+        for older in os.listdir(above) if os.path.isdir(above) else []:
+            shutil.rmtree(os.path.join(above, older), True)
+        os.makedirs(os.path.join(above, build), exist_ok=True)
+    return os.path.join(above, build)
+
+
 def attack(n):
     return (ATTACK % (n, n)).encode() + b"\n"
 
@@ -186,7 +200,7 @@ class Daemon:
             f.write(text + config)
         # `wrap`: a program that runs it, and its arguments.
         self.args = [*wrap, program, *(["-c", self.config] if text or config else []), *args]
-        self.env = {**os.environ, "XDG_CACHE_HOME": os.path.join(self.folder, "cache"), **(env or {})}
+        self.env = {**os.environ, "XDG_CACHE_HOME": compiled(), **(env or {})}
         self.out, self.err = [], []
         self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env, pass_fds=pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -169,19 +169,22 @@ class Ends(Case):
         self.assert_stops(again, 1)
 
     def test_a_damaged_cache_is_not_trusted(self):
-        d = self.daemon()
+        folder = self.scratch()
+        own = {"XDG_CACHE_HOME": os.path.join(folder, "cache")}
+        d = self.daemon(folder=folder, env=own)
         d.port()
         self.assert_stops(d, 0)
-        cached = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(d.folder, "cache"))
+        cached = [os.path.join(at, name) for at, _, names in os.walk(own["XDG_CACHE_HOME"])
                   for name in names]
         self.assertTrue(cached, "a cache must have been written")
         for path in cached:
             with open(path, "r+b") as f:
                 f.seek(os.path.getsize(path) // 2)
                 f.write(b"\xff" * 64)
-        again = self.daemon(folder=d.folder)
+        again = self.daemon(folder=folder, env=own)
         again.send(attack(1))
         again.wait_received(1)
+        self.assertFalse(again.said(r"\(cached\)"))
         c = self.assert_stops(again, 1)
         self.assertEqual(c["alerted"], 1)
 

@@ -13,8 +13,6 @@ import certs
 from harness import Case, attack, eventually, main
 from http_receiver import Answer, Elastic, Receiver, Splunk
 
-CACHE = tempfile.mkdtemp(prefix="squiblyd-e2e-")  # of compiled rules: many daemons start here
-
 
 def hosts(docs):
     return [d["host"]["name"] for d in docs]
@@ -43,7 +41,7 @@ class Output(Case):
     def to(self, receiver, kind, options=(), scheme="http", path="", args=(), more=""):
         lines = [f"url: {scheme}://127.0.0.1:{receiver.port}{path}", "retry_min: 10ms", "retry_max: 100ms", *options]
         return self.daemon(f"outputs:\n  - type: {kind}\n" + "".join(f"    {line}\n" for line in lines)
-                           + f"shutdown_deadline: 2s\nrules:\n  cache: {CACHE}\n" + more, args=args)
+                           + "shutdown_deadline: 2s\n" + more, args=args)
 
     def table(self, d):
         """The counters of the output."""
@@ -298,7 +296,7 @@ class Trouble(ToElastic):
         up = self.upstream()
         d = self.daemon(f"outputs:\n  - type: elasticsearch\n    url: http://es.example.invalid:9200\n    index: alerts\n"
                         f"    when_full: drop_newest\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
-                        f"shutdown_deadline: 1s\nrules:\n  cache: {CACHE}\n")
+                        "shutdown_deadline: 1s\n")
         d.send(b"".join(attack(n) for n in range(50)))
         eventually("all alerts at the other", lambda: len(up.lines) == 50)
         began = time.monotonic()
@@ -310,7 +308,7 @@ class Trouble(ToElastic):
         up = self.upstream()
         d = self.daemon(f"outputs:\n  - type: elasticsearch\n    url: http://127.0.0.1:{r.port}\n    index: alerts\n"
                         f"    when_full: drop_newest\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
-                        f"shutdown_deadline: 1s\nrules:\n  cache: {CACHE}\n")
+                        "shutdown_deadline: 1s\n")
         d.send(b"".join(attack(n) for n in range(200)))
         eventually("all alerts at the other", lambda: len(up.lines) == 200)
         d.stop()

@@ -19,12 +19,11 @@ class Sender(Case):
         self.folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.taken = os.path.join(self.folder, "taken.ndjson")
-        self.cache = {"XDG_CACHE_HOME": os.path.join(self.folder, "cache")}  # rules are compiled once
 
     def sender(self, port, options="", more=""):
         return self.daemon("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\noutputs:\n  - type: lumberjack\n"
                            f"    address: 127.0.0.1:{port}\n    retry_min: 50ms\n    retry_max: 500ms\n"
-                           f"{options}{more}", inputs=False, env=self.cache)
+                           f"{options}{more}", inputs=False)
 
     def hosts(self):
         """The numbers of the events, in the order in which alerts about them arrived. (The last line may be torn by
@@ -48,7 +47,7 @@ class ToSquiblyd(Sender):
 
     def receiver(self, port=0, more=""):
         d = self.daemon(f"inputs:\n  - type: beats\n    listen: 127.0.0.1:{port}\n{more}outputs:\n  - type: file\n"
-                        f"    path: {self.taken}\n", inputs=False, env=self.cache)
+                        f"    path: {self.taken}\n", inputs=False)
         d.port("beats")
         return d
 
