@@ -3,6 +3,7 @@
  *   stop        inputs take no more; what was read goes into batches
  *   drained     every batch is delivered: what was folded is given too
  *   flushed     every queue is empty: close
+ *   grace       answers to what a spool has are not waited for any longer: it is sent again
  *   half time   an output that is full makes batches wait no longer, so that the others get all
  *   deadline    or a second signal: what is left is counted as dropped, close
  *   close       further loops, inputs, then dispatch and router, then the queues; the loop runs
@@ -14,6 +15,8 @@
 #include "daemon/base/notify.h"
 #include "daemon/core/daemon_private.h"
 #include "lib/host/tls.h"
+
+enum { GRACE_MS = 1000 };
 
 static void give_up(struct sqd_daemon *d)
 {
@@ -53,6 +56,21 @@ static void on_half_time(uv_timer_t *t)
 	sqd_daemon_progress(d); /* last: it may begin to close */
 }
 
+static uint64_t grace_ms(const struct sqd_daemon *d)
+{
+	return d->cfg->shutdown_ms / 4 < GRACE_MS ? d->cfg->shutdown_ms / 4 : GRACE_MS;
+}
+
+static void on_grace(uv_timer_t *t)
+{
+	struct sqd_daemon *d = t->data;
+
+	(void)uv_timer_start(t, on_half_time, d->cfg->shutdown_ms / 2 - grace_ms(d), 0);
+	for (size_t i = 0; i < d->n_queues; i++)
+		sqd_outqueue_hurry(d->queues[i]);
+	sqd_daemon_progress(d); /* last: it may begin to close */
+}
+
 void sqd_daemon_stop(struct sqd_daemon *d)
 {
 	if (d->phase == SQD_CLOSING)
@@ -67,7 +85,7 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 	sqd_log(SQD_LOG_INFO, "stopping");
 	for (size_t i = 0; i < d->n_inputs; i++)
 		d->inputs[i].in->ops->stop(d->inputs[i].in);
-	(void)uv_timer_start(&d->deadline, on_half_time, d->cfg->shutdown_ms / 2, 0);
+	(void)uv_timer_start(&d->deadline, on_grace, grace_ms(d), 0);
 	sqd_dispatch_drain(d->dispatch);
 	sqd_ioloops_drain(d->ioloops);
 }

@@ -232,6 +232,11 @@ bool sqd_outqueue_empty(const struct sqd_outqueue *q)
 	return q->spool ? sqd_outspool_settled(q) : !q->bytes;
 }
 
+void sqd_outqueue_hurry(struct sqd_outqueue *q)
+{
+	q->hurried = true;
+}
+
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q)
 {
 	return q->out;

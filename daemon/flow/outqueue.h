@@ -94,6 +94,9 @@ bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m);
 
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);
+/** It is time to end: what the spool has is not waited for any longer, even if it is on its way, by
+ *  sqd_outqueue_empty(). Nobody is told. */
+void sqd_outqueue_hurry(struct sqd_outqueue *q);
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q);
 struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q);
 

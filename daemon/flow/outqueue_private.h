@@ -66,6 +66,7 @@ struct sqd_outqueue {
 	bool busy;     /* send() said -EAGAIN: an answer or `ready` will come */
 	bool refused;  /* a push was refused since the last on_room */
 	bool gone;     /* the output said SQD_OUTPUT_GONE */
+	bool hurried;  /* what is in the spool is not waited for */
 	bool closing, closed;
 	unsigned open; /* the output, and the timer if there is one: not closed yet */
 	struct sqd_outqueue_counts counts;

@@ -179,10 +179,11 @@ void sqd_outqueue_pump(struct sqd_outqueue *q)
 
 void sqd_outqueue_tell_room(struct sqd_outqueue *q)
 {
-	if (!q->on_room || q->closing || (!sqd_outqueue_empty(q) && !q->refused))
+	if (!q->on_room || q->closing)
 		return;
-	/* Room for one more is not enough to wake somebody up; a quarter is. */
-	if (sqd_outqueue_nearly_full(q))
+	/* Room for one more is not enough to wake somebody up; a quarter is. But who waits for all
+	 * to be safe is told of that, however full the disk is. */
+	if (!sqd_outqueue_empty(q) && (!q->refused || sqd_outqueue_nearly_full(q)))
 		return;
 	q->refused = false;
 	q->on_room(q->room_ctx);

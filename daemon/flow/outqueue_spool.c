@@ -32,11 +32,12 @@ struct sqd_outspool {
 	uint64_t behind; /* the number after the last in memory */
 	uint64_t done;   /* q->done as it was last looked at */
 	uint64_t memory; /* bytes that may gather */
+	uint64_t load;   /* bytes that are read back at a time */
 	uint64_t taken,
 		landed; /* messages pushed; those that no longer wait, with what was found */
 	uint64_t replayed;
-	uint64_t dropped; /* of what the spooler dropped, seen here */
-	uint64_t damaged;
+	/* What of the spooler's counts was seen here, and what was lost with files set aside. */
+	uint64_t dropped, damaged, set_aside, gone;
 	bool drop_oldest, starved;
 	void (*closed)(void *ctx);
 };
@@ -97,26 +98,39 @@ static int take_in(struct sqd_outqueue *q, const struct sqd_message *m, uint64_t
 	return 0;
 }
 
+static int take_gathered(void *ctx, const struct sq_spool_record *r)
+{
+	struct sqd_message m = { .text = r->text, .id = { r->id[0], r->id[1] }, .key = r->key };
+
+	return take_in(ctx, &m, r->seq);
+}
+
 static int take_record(void *ctx, const struct sq_spool_record *r)
 {
 	struct sqd_outqueue *q = ctx;
-	struct sqd_message m = { .text = r->text, .id = { r->id[0], r->id[1] }, .key = r->key };
-	int e = take_in(q, &m, r->seq);
+	int e = take_gathered(q, r);
 
-	if (e)
-		return e;
-	q->spool->replayed++;
-	return 0;
+	q->spool->replayed += !e;
+	return e;
+}
+
+/* All that one load may bring has room, so that nothing is read twice; or nothing is here that
+ * could make room. */
+static bool room_for_load(const struct sqd_outqueue *q)
+{
+	return !q->bytes || q->max - q->bytes >= q->spool->load;
 }
 
 static void refill(struct sqd_outqueue *q)
 {
 	struct sqd_outspool *sp = q->spool;
 
-	if (q->closing || q->gone || q->bytes > q->max / 2 || sp->n == RUNS)
+	if (q->closing || q->gone || !room_for_load(q) || sp->n == RUNS)
 		return;
 	if (sp->behind < sqd_spooler_durable(sp->spooler))
-		sqd_spooler_load(sp->spooler, sp->behind, sp->memory);
+		sqd_spooler_load(sp->spooler, sp->behind, sp->load);
+	else if (sp->behind < sqd_spooler_next(sp->spooler))
+		sqd_spooler_gathered(sp->spooler, take_gathered, q, &sp->behind);
 }
 
 uint64_t sqd_outspool_answered(const struct sqd_outqueue *q)
@@ -158,6 +172,27 @@ static void make_room(struct sqd_outqueue *q)
 		drop_oldest(sp);
 }
 
+/* With a file that was set aside all went that the disk alone had. What waits is that, what is in
+ * memory, and what has gathered. */
+static void count_gone(struct sqd_outqueue *q)
+{
+	struct sqd_outspool *sp = q->spool;
+	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
+	uint64_t to = sqd_spooler_gone_to(sp->spooler), kept, lost;
+
+	if (c->set_aside == sp->set_aside)
+		return;
+	sp->set_aside = c->set_aside;
+	if (to > sp->behind)
+		sp->behind = to;
+	kept = sqd_spooler_next(sp->spooler) - sp->behind;
+	for (unsigned i = 0; i < sp->n; i++)
+		kept += sp->runs[(sp->first + i) % RUNS].n;
+	lost = sqd_outspool_waiting(q) - kept;
+	sp->gone += lost;
+	sp->landed += lost;
+}
+
 static void on_moved(void *ctx)
 {
 	struct sqd_outqueue *q = ctx;
@@ -165,16 +200,14 @@ static void on_moved(void *ctx)
 	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
 	uint64_t next;
 
-	if (sqd_spooler_take(sp->spooler, take_record, q, &next)) {
-		if (next > sp->behind)
-			sp->behind = next;
-		sqd_spooler_gathered(sp->spooler, take_record, q, &sp->behind);
-	}
-	if (sqd_spooler_dropped_to(sp->spooler) > sp->behind)
-		sp->behind = sqd_spooler_dropped_to(sp->spooler);
 	sp->landed += c->dropped - sp->dropped + c->damaged - sp->damaged;
 	sp->dropped = c->dropped;
 	sp->damaged = c->damaged;
+	count_gone(q);
+	if (sqd_spooler_take(sp->spooler, take_record, q, &next) && next > sp->behind)
+		sp->behind = next;
+	if (sqd_spooler_dropped_to(sp->spooler) > sp->behind)
+		sp->behind = sqd_spooler_dropped_to(sp->spooler);
 	make_room(q);
 	sqd_outqueue_tell_passed(q);
 	sqd_outqueue_tell_room(q);
@@ -215,10 +248,11 @@ bool sqd_outspool_roomy(const struct sqd_outqueue *q)
 	return sqd_spooler_roomy(q->spool->spooler);
 }
 
-/* All that it would lose is safe, and nobody is to answer just now. */
+/* All that it would lose is safe. Who is to answer just now is waited for if there is time: what
+ * was not answered is sent again. */
 bool sqd_outspool_settled(const struct sqd_outqueue *q)
 {
-	return sqd_outspool_passed(q) == sqd_outspool_taken(q) && !q->n_flights;
+	return sqd_outspool_passed(q) == sqd_outspool_taken(q) && (q->hurried || !q->n_flights);
 }
 
 uint64_t sqd_outspool_taken(const struct sqd_outqueue *q)
@@ -259,6 +293,7 @@ int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *
 	if (q->max > opts->size / 4)
 		q->max = opts->size / 4;
 	sp->memory = q->max / 4 < MEMORY_MIN_BYTES ? MEMORY_MIN_BYTES : q->max / 4;
+	sp->load = q->max < sp->memory ? q->max : sp->memory;
 	sp->drop_oldest = opts->drop_oldest;
 	const struct sqd_spooler_opts o = { .loop = q->out->loop,
 		                            .name = q->out->name,
@@ -276,6 +311,7 @@ int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *
 	}
 	q->spool = sp;
 	sp->behind = sqd_spooler_cursor(sp->spooler);
+	sp->set_aside = sqd_spooler_counts(sp->spooler)->set_aside;
 	refill(q);
 	return 0;
 }
@@ -285,9 +321,19 @@ static void on_spooler_closed(void *ctx)
 	struct sqd_outqueue *q = ctx;
 	struct sqd_outspool *sp = q->spool;
 	uint64_t lost = sqd_outspool_taken(q) - sqd_outspool_passed(q);
+	uint64_t gone_to = sqd_spooler_gone_to(sp->spooler);
 
 	q->counts.dropped_shutdown += lost;
 	sp->landed += lost;
+	/* What was in a file that was set aside, and in memory only since then. */
+	for (unsigned i = 0; i < sp->n; i++) {
+		const struct run *r = &sp->runs[(sp->first + i) % RUNS];
+		uint64_t n = r->seq < gone_to ? gone_to - r->seq : 0;
+
+		n = n < r->n ? n : r->n;
+		sp->gone += n;
+		sp->landed += n;
+	}
 	sp->closed(q); /* last: it may free us */
 }
 
@@ -316,8 +362,9 @@ void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m)
 		  "Alerts that were in the spool at the start", true, SQD_CAME },
 		{ "dropped_oldest", sp->dropped, "Alerts dropped because the spool was full", false,
 		  SQD_DROPPED },
-		{ "dropped_damaged", sp->damaged,
-		  "Alerts in the spool that were damaged and set aside", false, SQD_DROPPED },
+		{ "dropped_damaged", sp->damaged + sp->gone,
+		  "Alerts in the spool that were damaged, or in a file that was, and set aside",
+		  false, SQD_DROPPED },
 		{ "spooled", c->spooled, "Alerts written to the spool" },
 		{ "replayed", sp->replayed, "Alerts read back from the spool" },
 		{ "spool_bytes", sqd_spooler_used(sp->spooler), "Bytes of the spool in use" },

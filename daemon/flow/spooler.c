@@ -2,208 +2,21 @@
  * read. While it is there, the file and the group that is written belong to that thread; new
  * messages gather in the other group.
  */
-#include "daemon/flow/spooler.h"
-
-#include <fcntl.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "daemon/base/log.h"
 #include "daemon/flow/spool_packed.h"
+#include "daemon/flow/spooler_private.h"
 
 enum {
 	GROUP_BYTES = 256 * 1024, /* are not left to gather any further */
 	TRIM_WAIT_MS = 1000,      /* delivered messages are taken out so often, or with a commit */
 	RETRY_MIN_MS = 500,
 	RETRY_MAX_MS = 30000,
+	TOLD_MS = 10000, /* a disk that fails now and then is not told about more often */
 	PATIENCE_PERCENT = 80,
 };
-
-struct group {
-	struct sq_outbuf bytes;
-	uint64_t next; /* the number after its last */
-};
-
-/* What is asked of the pool, and what it has done. */
-struct order {
-	bool closing;
-	uint64_t cursor;
-	uint64_t drop_from, drop_bytes; /* bytes 0: nothing */
-	uint64_t load_from, load_bytes;
-
-	int result;
-	struct sq_err err, aside;
-	bool written; /* the group is durable */
-	bool more;    /* to be trimmed */
-	uint64_t spooled, commits, damaged;
-	uint64_t dropped, dropped_to;
-	uint64_t loaded_next; /* the number behind what was loaded */
-	bool loaded, loaded_all;
-	bool has_state;
-	struct sq_spool_state state;
-};
-
-struct sqd_spooler {
-	struct sqd_spooler_opts opts;
-	char *dir;
-	struct sq_spool *spool; /* NULL: has failed, to be opened anew */
-	struct sq_spool_state state;
-	struct group filling, writing;
-	struct sq_outbuf loaded;
-	struct order order, wanted;
-	uv_work_t work;
-	uv_timer_t timer;
-	bool busy, closing, loading, is_loaded, untrimmed, full, warned;
-	uint64_t next, durable, found, dropped_to, loaded_next;
-	uint64_t retry_ms; /* 0: all is well */
-	struct sqd_spooler_counts counts;
-	void (*closed)(void *ctx);
-	void *closed_ctx;
-};
-
-/* ---- on the pool -------------------------------------------------------------------------- */
-
-/* What was delivered before its turn need not be written. */
-static int put_group(struct sqd_spooler *s)
-{
-	struct sq_sv v = sq_outbuf_view(&s->writing.bytes);
-	struct order *o = &s->order;
-	struct sq_spool_record r;
-	uint64_t n = 0;
-	int e = 0;
-
-	while (!e && sqd_unpack(&v, &r)) {
-		if (r.seq < o->cursor)
-			continue;
-		e = sq_spool_put(s->spool, &r, &o->err);
-		n += !e;
-	}
-	o->spooled = e ? 0 : n;
-	return e;
-}
-
-/* Without messages there is room for this even in a file that is full. */
-static int commit(struct sqd_spooler *s, bool messages)
-{
-	struct order *o = &s->order;
-	int e = sq_spool_begin(s->spool, &o->err);
-
-	if (!e && o->drop_bytes && !o->dropped)
-		e = sq_spool_drop(s->spool, o->drop_from, o->drop_bytes, &o->dropped_to,
-		                  &o->dropped, &o->err);
-	if (!e && messages)
-		e = put_group(s);
-	if (!e) {
-		e = sq_spool_trim(s->spool, o->cursor, &o->err);
-		o->more = e > 0;
-	}
-	if (e >= 0)
-		e = sq_spool_commit(s->spool, &o->err);
-	o->commits += !e;
-	if (e)
-		o->spooled = o->dropped = 0;
-	return e;
-}
-
-static bool anything_to_write(struct sqd_spooler *s)
-{
-	const struct sq_spool_state *st = sq_spool_state(s->spool);
-	const struct order *o = &s->order;
-
-	if (o->drop_bytes || (s->writing.bytes.len && s->writing.next > o->cursor))
-		return true;
-	return st->records && o->cursor > st->cursor;
-}
-
-/* Kept as it is, for a person; the spool goes on without it. */
-static void keep_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
-{
-	struct sqd_spooler *s = ctx;
-	char path[4096];
-	int fd;
-
-	s->order.damaged++;
-	sqd_log(SQD_LOG_ERROR, "%s: spool %s: message %llu is damaged; set aside in damaged.bin",
-	        s->opts.name, s->dir, (unsigned long long)seq);
-	(void)snprintf(path, sizeof(path), "%s/damaged.bin", s->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return;
-	if (write(fd, bytes.p, bytes.n) < 0)
-		sqd_log(SQD_LOG_ERROR, "%s: %s; ignoring", path, sq_strerror(-errno));
-	(void)close(fd); /* nobody relies on it */
-}
-
-static int load_one(void *ctx, const struct sq_spool_record *r)
-{
-	struct sqd_spooler *s = ctx;
-
-	if (s->loaded.len && s->loaded.len + r->text.n + r->key.n > s->order.load_bytes)
-		return 1;
-	sqd_pack(&s->loaded, r);
-	if (s->loaded.failed && s->loaded.len)
-		return 1;
-	if (s->loaded.failed) { /* there is less memory than when it was written */
-		s->loaded.failed = false;
-		keep_damaged(s, r->seq, r->text);
-	}
-	s->order.loaded_next = r->seq + 1;
-	return 0;
-}
-
-static int load(struct sqd_spooler *s)
-{
-	struct order *o = &s->order;
-	int e;
-
-	sq_outbuf_reset(&s->loaded);
-	o->loaded_next = o->load_from;
-	e = sq_spool_read(s->spool, o->load_from, load_one, keep_damaged, s, &o->err);
-	o->loaded_all = !e;
-	if (!e)
-		o->loaded_next = sq_spool_state(s->spool)->next;
-	return e < 0 ? e : 0;
-}
-
-static void do_order(uv_work_t *w)
-{
-	struct sqd_spooler *s = w->data;
-	struct order *o = &s->order;
-	const struct sq_spool_opts opts = { .dir = s->dir, .size = s->opts.size, .trusted = true };
-	int r = 0;
-
-	if (!s->spool)
-		r = sq_spool_open(&opts, &s->spool, &o->aside, &o->err);
-	if (r == -ENOSPC) /* of the disk, which is not the file's being full */
-		r = -EDQUOT;
-	if (!r && anything_to_write(s))
-		r = commit(s, true);
-	o->written = !r;
-	if (r == -ENOSPC && (o->drop_bytes || o->cursor > sq_spool_state(s->spool)->cursor)) {
-		int again = commit(s, false);
-
-		r = again ? again : r;
-	}
-	while (!r && o->closing && o->more)
-		r = commit(s, false);
-	if ((!r || r == -ENOSPC) && o->load_bytes) { /* a full file can be read, and must be */
-		int e = load(s);
-
-		o->loaded = !e;
-		r = e ? e : r;
-	}
-	if (r && r != -ENOSPC) {
-		sq_spool_close(s->spool);
-		s->spool = NULL;
-	} else {
-		o->has_state = true;
-		o->state = *sq_spool_state(s->spool);
-	}
-	o->result = r;
-}
-
-/* ---- on the loop -------------------------------------------------------------------------- */
 
 static void give(struct sqd_spooler *s);
 
@@ -230,15 +43,29 @@ static void warn_of_size(struct sqd_spooler *s)
 
 static void on_failure(struct sqd_spooler *s)
 {
-	const struct order *o = &s->order;
+	const struct sqd_spool_order *o = &s->order;
+	uint64_t now_ms = uv_now(s->opts.loop);
 
 	s->counts.failures++;
-	if (!s->retry_ms)
+	if (!s->told && (!s->told_ms || now_ms - s->told_ms >= TOLD_MS)) {
 		sqd_log(SQD_LOG_ERROR, "%s: spool: %s; what is not committed is not safe, retrying",
 		        s->opts.name, o->err.text);
+		s->told = true;
+		s->told_ms = now_ms;
+	}
 	s->retry_ms = s->retry_ms ? s->retry_ms * 2 : RETRY_MIN_MS;
 	if (s->retry_ms > RETRY_MAX_MS)
 		s->retry_ms = RETRY_MAX_MS;
+	if (!s->shut) /* there is no room on the disk, and all else can go on */
+		s->retry_ms = 0;
+}
+
+static void on_success(struct sqd_spooler *s)
+{
+	if (s->told)
+		sqd_log(SQD_LOG_NOTICE, "%s: spool %s: commits again", s->opts.name, s->dir);
+	s->told = false;
+	s->retry_ms = 0;
 }
 
 static void end(struct sqd_spooler *s)
@@ -258,7 +85,7 @@ static void finish(struct sqd_spooler *s)
 	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }
 
-static void count_order(struct sqd_spooler *s, const struct order *o)
+static void count_order(struct sqd_spooler *s, const struct sqd_spool_order *o)
 {
 	s->counts.commits += o->commits;
 	s->counts.damaged += o->damaged;
@@ -268,6 +95,7 @@ static void count_order(struct sqd_spooler *s, const struct order *o)
 		s->dropped_to = o->dropped_to;
 	if (o->aside.code) {
 		s->counts.set_aside++;
+		s->gone_to = s->durable;
 		sqd_log(SQD_LOG_ERROR, "%s: spool: %s", s->opts.name, o->aside.text);
 	}
 	if (o->written) {
@@ -280,10 +108,28 @@ static void count_order(struct sqd_spooler *s, const struct order *o)
 	s->untrimmed = o->more;
 }
 
+/* Which is to be the next order, and when. */
+static void go_on(struct sqd_spooler *s)
+{
+	bool much = s->filling.bytes.len >= GROUP_BYTES && !s->full;
+
+	if (s->closing)
+		give(s);
+	else if (s->retry_ms)
+		(void)uv_timer_start(&s->timer, on_timer, s->retry_ms, 0);
+	else if (s->wanted.load_bytes)
+		give(s);
+	else if (!s->stuck && (s->wanted.drop_bytes || s->untrimmed || much))
+		give(s);
+	else if (s->wanted.drop_bytes || s->untrimmed || s->filling.bytes.len ||
+	         s->writing.bytes.len)
+		after_ms(s, s->full ? RETRY_MIN_MS : s->opts.interval_ms);
+}
+
 static void on_done(uv_work_t *w, int status SQ_UNUSED)
 {
 	struct sqd_spooler *s = w->data;
-	struct order *o = &s->order;
+	struct sqd_spool_order *o = &s->order;
 	bool last = s->closing && o->closing;
 
 	s->busy = false;
@@ -291,33 +137,25 @@ static void on_done(uv_work_t *w, int status SQ_UNUSED)
 	if (o->load_bytes) {
 		s->is_loaded = o->loaded;
 		s->loaded_next = o->loaded_next;
+		s->poor = o->no_memory;
 		/* Also when a damaged file took with it what there was to read. */
 		if (o->loaded_all && s->loaded_next < s->durable)
 			s->loaded_next = s->durable;
 		if (!o->loaded)
 			s->loading = false;
 	}
-	s->full = o->result == -ENOSPC;
+	s->full = sqd_spooler_no_room(o->result);
+	s->stuck = s->full && !o->commits;
 	if (o->result && o->result != -ENOSPC)
 		on_failure(s);
-	else if (s->retry_ms) {
-		sqd_log(SQD_LOG_NOTICE, "%s: spool %s: commits again", s->opts.name, s->dir);
-		s->retry_ms = 0;
-	}
+	else
+		on_success(s);
 	warn_of_size(s);
 	if (last) {
 		finish(s);
 		return;
 	}
-	if (s->closing)
-		give(s);
-	else if (s->retry_ms)
-		(void)uv_timer_start(&s->timer, on_timer, s->retry_ms, 0);
-	else if (s->wanted.load_bytes || s->wanted.drop_bytes || s->untrimmed ||
-	         (s->filling.bytes.len >= GROUP_BYTES && !s->full))
-		give(s);
-	else if (s->filling.bytes.len || s->writing.bytes.len)
-		after_ms(s, s->full ? RETRY_MIN_MS : s->opts.interval_ms);
+	go_on(s);
 	s->opts.moved(s->opts.ctx); /* last: it may ask for more, or begin to end us */
 }
 
@@ -327,19 +165,20 @@ static void give(struct sqd_spooler *s)
 	if (s->busy)
 		return; /* afterwards */
 	if (!s->writing.bytes.len) {
-		struct group g = s->writing;
+		struct sqd_spool_group g = s->writing;
 
 		s->writing = s->filling;
 		s->filling = g;
 		s->writing.next = s->next;
 	}
 	(void)uv_timer_stop(&s->timer);
-	s->order = (struct order){ .closing = s->closing,
-		                   .cursor = s->wanted.cursor,
-		                   .drop_from = s->wanted.drop_from,
-		                   .drop_bytes = s->wanted.drop_bytes,
-		                   .load_from = s->wanted.load_from,
-		                   .load_bytes = s->wanted.load_bytes };
+	s->order = (struct sqd_spool_order){ .closing = s->closing,
+		                             .more = s->untrimmed,
+		                             .cursor = s->wanted.cursor,
+		                             .drop_from = s->wanted.drop_from,
+		                             .drop_bytes = s->wanted.drop_bytes,
+		                             .load_from = s->wanted.load_from,
+		                             .load_bytes = s->wanted.load_bytes };
 	/* When closing, and one group failed or found no room while the other waits, both are for
 	 * nothing. */
 	if (s->closing && s->filling.bytes.len)
@@ -347,7 +186,7 @@ static void give(struct sqd_spooler *s)
 	s->wanted.drop_bytes = s->wanted.load_bytes = 0;
 	s->busy = true;
 	s->work.data = s;
-	sq_assert(uv_queue_work(s->opts.loop, &s->work, do_order, on_done) == 0);
+	sq_assert(uv_queue_work(s->opts.loop, &s->work, sqd_spooler_do_order, on_done) == 0);
 }
 
 int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_t *ret_seq)
@@ -373,7 +212,7 @@ int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_
 	*ret_seq = r.seq;
 	if (s->retry_ms || s->busy)
 		return 0;
-	if (s->filling.bytes.len >= GROUP_BYTES)
+	if (s->filling.bytes.len >= GROUP_BYTES && !s->full)
 		give(s);
 	else if (s->filling.bytes.len == need)
 		after_ms(s, s->opts.interval_ms);
@@ -386,7 +225,7 @@ void sqd_spooler_delivered(struct sqd_spooler *s, uint64_t cursor)
 		return;
 	s->wanted.cursor = cursor;
 	if (!s->busy && !s->closing && !s->retry_ms && s->state.records)
-		after_ms(s, s->warned ? s->opts.interval_ms : TRIM_WAIT_MS);
+		after_ms(s, s->warned && !s->stuck ? s->opts.interval_ms : TRIM_WAIT_MS);
 }
 
 uint64_t sqd_spooler_next(const struct sqd_spooler *s)
@@ -431,12 +270,14 @@ static bool dropping(const struct sqd_spooler *s)
 
 void sqd_spooler_load(struct sqd_spooler *s, uint64_t from, uint64_t bytes)
 {
-	if (s->loading || s->is_loaded || s->closing || dropping(s))
+	if (s->loading || s->is_loaded || s->closing)
 		return;
 	s->loading = true;
 	s->wanted.load_from = from;
 	s->wanted.load_bytes = bytes;
-	if (!s->retry_ms)
+	if (s->poor && !s->retry_ms)
+		after_ms(s, RETRY_MIN_MS);
+	else if (!s->retry_ms)
 		give(s);
 }
 
@@ -450,30 +291,42 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 		return false;
 	s->is_loaded = s->loading = false;
 	*ret_next = s->loaded_next;
-	while (sqd_unpack(&v, &r))
-		if (each(ctx, &r) < 0) {
+	while (sqd_unpack(&v, &r)) {
+		int e = each(ctx, &r);
+
+		if (e < 0) {
+			s->poor = e == -ENOMEM;
 			*ret_next = r.seq;
 			break;
 		}
+	}
 	return true;
 }
 
-void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
-                          uint64_t *next)
+static bool give_group(const struct sqd_spool_group *g, sqd_spooler_each_fn *each, void *ctx,
+                       uint64_t *next)
 {
-	struct sq_sv v = sq_outbuf_view(&s->filling.bytes);
+	struct sq_sv v = sq_outbuf_view(&g->bytes);
 	struct sq_spool_record r;
 
-	/* The group before it must have been given in full. */
-	if (*next < s->writing.next)
-		return;
 	while (sqd_unpack(&v, &r)) {
 		if (r.seq < *next)
 			continue;
 		if (each(ctx, &r) < 0)
-			return;
+			return false;
 		*next = r.seq + 1;
 	}
+	return true;
+}
+
+/* The pool may be reading the group that is written: so do we. */
+void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
+                          uint64_t *next)
+{
+	if (*next < sqd_spooler_durable(s))
+		return;
+	if (give_group(&s->writing, each, ctx, next))
+		(void)give_group(&s->filling, each, ctx, next);
 }
 
 bool sqd_spooler_file_has_room(const struct sqd_spooler *s)
@@ -493,13 +346,20 @@ void sqd_spooler_drop(struct sqd_spooler *s, uint64_t from, uint64_t bytes)
 		return;
 	s->wanted.drop_from = from;
 	s->wanted.drop_bytes = bytes;
-	if (!s->retry_ms)
+	if (s->stuck && !s->retry_ms)
+		after_ms(s, RETRY_MIN_MS);
+	else if (!s->retry_ms)
 		give(s);
 }
 
 uint64_t sqd_spooler_dropped_to(const struct sqd_spooler *s)
 {
 	return s->dropped_to;
+}
+
+uint64_t sqd_spooler_gone_to(const struct sqd_spooler *s)
+{
+	return s->gone_to;
 }
 
 void sqd_spooler_close(struct sqd_spooler *s, void (*closed)(void *ctx), void *ctx)

@@ -4,9 +4,13 @@
  *
  *   push push push ─interval, or many bytes─▶ commit (one fsync) ─▶ durable ─▶ moved
  *
- * A commit that fails is not tried again as it was and then trusted: the file is closed, its
- * messages stay here and count as not durable, and after a while it is opened anew and they are
- * written anew. Meanwhile what has no room here is refused.
+ * A commit that fails is not tried again as it was and then trusted: the file is closed (its lock
+ * is kept), its messages stay here and count as not durable, and after a while it is opened anew
+ * and they are written anew. Meanwhile what has no room here is refused. A file whose pages turn
+ * out to be damaged is walked before that, and set aside if need be.
+ *
+ * A disk without room is less than that: the file is opened anew at once, and what is in it can be
+ * read, and what was delivered taken out, which makes room inside of it.
  */
 #pragma once
 
@@ -62,7 +66,7 @@ uint64_t sqd_spooler_found(const struct sqd_spooler *s);
 const struct sqd_spooler_counts *sqd_spooler_counts(const struct sqd_spooler *s);
 
 /** Ask for what is durable from `from` on, about `bytes` of it; `moved` when it is there. Ignored
- *  while an answer is under way or not taken yet, or the oldest are being dropped. */
+ *  while an answer is under way or not taken yet. */
 void sqd_spooler_load(struct sqd_spooler *s, uint64_t from, uint64_t bytes);
 
 /**
@@ -74,8 +78,9 @@ typedef int sqd_spooler_each_fn(void *ctx, const struct sq_spool_record *r);
 bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
                       uint64_t *ret_next);
 
-/** Give what is gathered and was not given to the disk yet, if it begins no later than `*next`, so
- *  that who has loaded all before need not wait for it; `*next` moves behind what was given. */
+/** Give what is gathered and not durable, from `*next` on, if that is durable up to there: so who
+ * has loaded all before need not wait for the disk, least of all while it fails. `*next` moves
+ * behind what was given. Costs a look at each message that is gathered. */
 void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
                           uint64_t *next);
 
@@ -87,6 +92,10 @@ bool sqd_spooler_roomy(const struct sqd_spooler *s);
  *  that is left in sqd_spooler_dropped_to(). Ignored while one, or a load, is under way. */
 void sqd_spooler_drop(struct sqd_spooler *s, uint64_t from, uint64_t bytes);
 uint64_t sqd_spooler_dropped_to(const struct sqd_spooler *s);
+
+/** When the file was set aside last, all before this was in it; counts.set_aside says that it was.
+ */
+uint64_t sqd_spooler_gone_to(const struct sqd_spooler *s);
 
 /** Commit what is here, if the disk takes it, and close. `closed` is called once, later; then
  *  sqd_spooler_free(). Messages from sqd_spooler_durable() on are lost then. */

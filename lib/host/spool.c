@@ -430,14 +430,14 @@ static int place_lock(const struct sq_spool *s, struct sq_err *err)
 	return sq_err_set(err, -e, "%s: %s", path, sq_strerror(-e));
 }
 
-static int open_env(struct sq_spool *s, uint64_t size, unsigned flags, struct sq_err *err)
+static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 {
 	unsigned table = MDB_INTEGERKEY | (flags & MDB_RDONLY ? 0 : MDB_CREATE);
 	MDB_txn *txn = NULL;
 	int e = mdb_env_create(&s->env);
 
 	if (!e)
-		e = mdb_env_set_mapsize(s->env, size);
+		e = mdb_env_set_mapsize(s->env, s->size);
 	if (!e)
 		e = mdb_env_open(s->env, s->dir, flags, 0600);
 	if (!e)
@@ -445,7 +445,12 @@ static int open_env(struct sq_spool *s, uint64_t size, unsigned flags, struct sq
 	if (!e)
 		e = mdb_dbi_open(txn, NULL, table, &s->dbi);
 	if (!e) {
-		s->state = (struct sq_spool_state){ .cursor = 1, .next = 1 };
+		s->state = (struct sq_spool_state){
+			.cursor = 1,
+			.next = 1,
+			.file_size = s->size,
+			.max = s->size - s->size / 8 - RESERVE_PAGES * 4096 / 2,
+		};
 		e = sq_spool_read_state(s, txn);
 		e = e == MDB_NOTFOUND ? 0 : e;
 	}
@@ -481,27 +486,41 @@ static int set_aside(const struct sq_spool *s, const struct sq_err *why, struct 
 	return sq_err_set(aside, -EUCLEAN, "%s; set aside as %s", why->text, to), 0;
 }
 
-static int open_owned(struct sq_spool *s, const struct sq_spool_opts *o, struct sq_err *aside,
-                      struct sq_err *err)
+static int open_owned(struct sq_spool *s, bool trusted, struct sq_err *aside, struct sq_err *err)
 {
 	struct sq_err why = { 0 };
-	int r = sq_spool_own(s, err);
+	int r = place_lock(s, err);
 
 	if (r < 0)
 		return r;
-	r = place_lock(s, err);
-	if (r < 0)
-		return r;
-	r = o->trusted ? 0 : sq_spool_check(s->dir, &why);
+	r = trusted ? 0 : sq_spool_check(s->dir, &why);
 	if (!r)
-		r = open_env(s, o->size, 0, &why);
+		r = open_env(s, 0, &why);
 	if (r == -EUCLEAN) {
 		r = set_aside(s, &why, aside, err);
 		if (r < 0)
 			return r;
-		r = open_env(s, o->size, 0, &why);
+		r = open_env(s, 0, &why);
 	}
 	return r < 0 ? sq_err_set(err, r, "%s", why.text) : 0;
+}
+
+static void close_env(struct sq_spool *s)
+{
+	if (s->txn)
+		mdb_txn_abort(s->txn);
+	if (s->env)
+		mdb_env_close(s->env);
+	s->txn = NULL;
+	s->env = NULL;
+}
+
+int sq_spool_reopen(struct sq_spool *s, bool trusted, struct sq_err *aside, struct sq_err *err)
+{
+	sq_assert(s->owner >= 0);
+	aside->code = 0;
+	close_env(s);
+	return open_owned(s, trusted, aside, err);
 }
 
 int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struct sq_err *aside,
@@ -514,20 +533,21 @@ int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struc
 	if (!s)
 		return sq_err_set(err, -ENOMEM, "%s: out of memory", opts->dir);
 	s->owner = -1;
+	s->size = opts->read_only ? SIZE_MIN : opts->size;
 	s->dir = strdup(opts->dir);
 	sq_assert(opts->read_only || opts->size >= SIZE_MIN);
 	if (!s->dir)
 		r = sq_err_set(err, -ENOMEM, "%s: out of memory", opts->dir);
 	else if (opts->read_only)
-		r = open_env(s, SIZE_MIN, MDB_RDONLY | (opts->trusted ? MDB_NOLOCK : 0), err);
+		r = open_env(s, MDB_RDONLY | (opts->unlocked ? MDB_NOLOCK : 0), err);
 	else
-		r = open_owned(s, opts, aside, err);
+		r = sq_spool_own(s, err);
+	if (!r && !opts->read_only)
+		r = open_owned(s, false, aside, err);
 	if (r < 0) {
 		sq_spool_close(s);
 		return r;
 	}
-	s->state.file_size = opts->size;
-	s->state.max = opts->size - opts->size / 8 - RESERVE_PAGES * 4096 / 2;
 	*ret = s;
 	return 0;
 }
@@ -536,10 +556,7 @@ void sq_spool_close(struct sq_spool *s)
 {
 	if (!s)
 		return;
-	if (s->txn)
-		mdb_txn_abort(s->txn);
-	if (s->env)
-		mdb_env_close(s->env);
+	close_env(s);
 	if (s->owner >= 0)
 		(void)close(s->owner); /* nothing is written there */
 	free(s->dir);

@@ -9,7 +9,7 @@
  *
  * How LMDB is used, and why: every commit is synced, data before the page that makes it valid (no
  * NOSYNC, no NOMETASYNC). Pages are written, not mapped for writing (no WRITEMAP): a full disk is
- *an error of write() then and not SIGBUS, and a stray pointer of ours cannot reach the file.
+ * an error of write() then and not SIGBUS, and a stray pointer of ours cannot reach the file.
  * Read-ahead stays on, since we read in order. Copy on write never touches the pages of the commit
  * before, so a kill at any moment leaves that one.
  *
@@ -44,7 +44,7 @@ struct sq_spool_opts {
 	const char *dir; /* made when missing (not its parents) */
 	uint64_t size;   /* largest the file may become, bytes, 1 MiB at least */
 	bool read_only;  /* for tools: no owner, nothing is set aside, nothing is checked before */
-	bool trusted;    /* it was ours a moment ago: do not walk it */
+	bool unlocked;   /* read only, and the caller knows that nobody writes: no lock is taken */
 };
 
 /**
@@ -57,15 +57,24 @@ int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struc
                   struct sq_err *err) SQ_MUST_CHECK;
 void sq_spool_close(struct sq_spool *s);
 
+/**
+ * Open it anew after an error; nobody else can take it meanwhile. One that is not `trusted` is
+ * walked first, and set aside if need be. @return as sq_spool_open(); after an error it may be
+ * tried again, or closed, and nothing else
+ */
+int sq_spool_reopen(struct sq_spool *s, bool trusted, struct sq_err *aside,
+                    struct sq_err *err) SQ_MUST_CHECK;
+
 /** As of the last commit. */
 const struct sq_spool_state *sq_spool_state(const struct sq_spool *s);
 
 /**
  * One commit: begin, put any number in growing order, trim, commit. An error of any of them ends
  * the commit and none of its records is there.
- * @return 0; -ENOSPC: the file has come to its largest, a later commit may succeed; any other
- * errno: the disk has failed us, nothing of this commit is durable and nothing further may be
- *         written: close
+ * @return 0; -ENOSPC: the file has come to its largest, a later commit may succeed; -EDQUOT: the
+ * disk or a quota has no room for it; -EUCLEAN: its pages are damaged; any other errno: the disk
+ *         has failed us. After all but the first nothing of this commit is durable and nothing may
+ * be written or read before sq_spool_reopen()
  */
 int sq_spool_begin(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
 int sq_spool_put(struct sq_spool *s, const struct sq_spool_record *r,

@@ -18,20 +18,42 @@
  * is processor time. */
 enum { CPU_SECONDS_MAX = 600 };
 
+/* What damage can end in; any other signal was sent by somebody. */
+static bool is_of_damage(int signal)
+{
+	static const int deadly[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU };
+
+	for (size_t i = 0; i < SQ_LEN(deadly); i++)
+		if (signal == deadly[i])
+			return true;
+	return false;
+}
+
+/* We may be the child of a daemon that runs: its handlers, and what they write to, are not ours. */
+static void be_plain(void)
+{
+	const struct sigaction plain = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int i = 1; i < SIGRTMIN; i++)
+		(void)sigaction(i, &plain, NULL); /* but for those that have no handler */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* In the child. Its status says what it found; why goes through the pipe. */
 static SQ_NORETURN void walk(const char *dir, int to)
 {
-	static const int deadly[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
-	const struct sigaction plain = { .sa_handler = SIG_DFL };
 	const struct rlimit none = { 0 }, cpu = { CPU_SECONDS_MAX, CPU_SECONDS_MAX + 10 };
-	const struct sq_spool_opts opts = { .dir = dir, .read_only = true, .trusted = true };
+	const struct sq_spool_opts opts = { .dir = dir, .read_only = true, .unlocked = true };
 	struct sq_err err = { 0 }, aside;
 	struct sq_spool *s;
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int r;
+	int null, r;
 
-	for (size_t i = 0; i < SQ_LEN(deadly); i++)
-		(void)sigaction(deadly[i], &plain, NULL);
+	be_plain();
+	to = dup2(to, STDERR_FILENO + 1);
+	(void)close_range(STDERR_FILENO + 2, ~0U, 0); /* sockets and the lock, above all */
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	if (null >= 0)
@@ -92,7 +114,7 @@ int sq_spool_check(const char *dir, struct sq_err *err)
 	(void)close(ends[0]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
+	if (WIFSIGNALED(status) && !is_of_damage(WTERMSIG(status)))
 		return sq_err_set(err, -EIO, "%s: it could not be checked: signal %d came", dir,
 		                  WTERMSIG(status));
 	if (WIFSIGNALED(status))

@@ -8,8 +8,9 @@
 
 struct sq_spool {
 	char *dir;
-	int owner; /* locked; -1: read only */
-	MDB_env *env;
+	uint64_t size; /* bytes, as it was asked for */
+	int owner;     /* locked; -1: read only */
+	MDB_env *env;  /* NULL: reopening has failed */
 	MDB_dbi dbi;
 	MDB_txn *txn; /* of the commit under way */
 	struct sq_spool_state state, coming;

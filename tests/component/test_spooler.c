@@ -1,100 +1,13 @@
 /* A queue with a spool: what has passed is on disk, what is too much for the memory is read back,
  * what a process before us left comes first. */
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "daemon/flow/refusals.h"
-#include "lib/host/spool.h"
-#include "tests/support/fake_output.h"
-#include "tests/support/run_loop.h"
-#include "tests/unit/host/scratch.h"
-
-struct world {
-	uv_loop_t loop;
-	struct fake_output *f;
-	struct sqd_outqueue *q;
-	char *dir;
-	bool closed;
-};
-
-static void open_queue(struct world *w, const char *folder, uint64_t max, bool drop_oldest)
-{
-	const struct sqd_outqueue_spool o = { .size = 1 << 20,
-		                              .interval_ms = 1,
-		                              .drop_oldest = drop_oldest };
-	struct sqd_outqueue_spool opts = o;
-	struct sq_err err = { 0 };
-
-	assert_int_equal(uv_loop_init(&w->loop), 0);
-	w->dir = scratch_path(folder, "spool");
-	opts.dir = w->dir;
-	w->f = fake_new(SQD_FRAMING_LF);
-	w->f->base.loop = &w->loop;
-	w->q = sqd_outqueue_new(&w->f->base, max);
-	if (sqd_outqueue_spool(w->q, &opts, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void on_closed(void *ctx)
-{
-	((struct world *)ctx)->closed = true;
-}
-
-static void close_queue(struct world *w)
-{
-	w->closed = false;
-	sqd_outqueue_close(w->q, on_closed, w);
-	while (w->f->sending.p)
-		fake_sent(w->f, -ECANCELED);
-	w->f->base.closed(&w->f->base);
-	while (!w->closed)
-		(void)uv_run(&w->loop, UV_RUN_ONCE);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&w->loop), 0);
-	sq_outbuf_fini(&w->f->got);
-	sqd_outqueue_free(w->q);
-	free(w->dir);
-}
-
-static int push(struct world *w, unsigned n, size_t len)
-{
-	char text[4096];
-	struct sqd_message m = { .text = { text, len }, .id = { 7, n }, .key = SQ_SV("ws-1") };
-
-	memset(text, 'x', sizeof(text));
-	snprintf(text, sizeof(text), "%06u", n);
-	text[6] = ' ';
-	return sqd_outqueue_push(w->q, &m);
-}
-
-static void until_passed(struct world *w)
-{
-	while (sqd_outqueue_passed(w->q) < sqd_outqueue_taken(w->q))
-		(void)uv_run(&w->loop, UV_RUN_ONCE);
-}
-
-/* Answer every send until `n` messages in all have arrived. */
-static void deliver(struct world *w, uint64_t n)
-{
-	while (sqd_outqueue_counts(w->q)->sent < n) {
-		while (w->f->sending.p)
-			fake_sent(w->f, 0);
-		(void)uv_run(&w->loop, UV_RUN_NOWAIT);
-	}
-}
-
-static unsigned nth(const struct world *w, size_t line, size_t len)
-{
-	return (unsigned)strtoul(w->f->got.p + line * (len + 1), NULL, 10);
-}
+#include "tests/support/spool_world.h"
 
 static void what_is_committed_has_passed_though_nothing_is_sent(void **state)
 {
 	struct world w;
 
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(push(&w, i, 100), 0);
 	assert_true(sqd_outqueue_passed(w.q) < sqd_outqueue_taken(w.q));
@@ -109,11 +22,11 @@ static void what_is_left_comes_first_at_the_next_start(void **state)
 {
 	struct world w;
 
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(push(&w, i, 100), 0);
 	close_queue(&w); /* which commits */
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	assert_int_equal(sqd_outqueue_waiting(w.q), 10);
 	assert_int_equal(push(&w, 10, 100), 0);
 	deliver(&w, 11);
@@ -122,7 +35,7 @@ static void what_is_left_comes_first_at_the_next_start(void **state)
 	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
 	assert_int_equal(sqd_outqueue_counts(w.q)->queued, 1);
 	close_queue(&w);
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
 	close_queue(&w);
 }
@@ -132,7 +45,7 @@ static void what_is_too_much_for_the_memory_is_read_back_in_order(void **state)
 	struct world w;
 	unsigned n = 0;
 
-	open_queue(&w, *state, 65536, false);
+	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
 	while (n < 300) {
 		if (push(&w, n, 1000))
 			until_passed(&w); /* what gathers is bounded too */
@@ -177,12 +90,12 @@ static void a_full_spool_refuses_until_something_is_delivered(void **state)
 	struct world w;
 	unsigned n;
 
-	open_queue(&w, *state, 65536, false);
+	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
 	n = fill(&w);
 	assert_true(n > 150 && n < 500);
 	deliver(&w, n / 2);
 	while (push(&w, n, 2000))
-		(void)uv_run(&w.loop, UV_RUN_ONCE);
+		turn(&w, UV_RUN_ONCE);
 	deliver(&w, n + 1);
 	for (unsigned i = 0; i <= n; i++)
 		assert_int_equal(nth(&w, i, 2000), i);
@@ -195,10 +108,10 @@ static void the_oldest_make_room_for_the_newest(void **state)
 	unsigned n = 0;
 	uint64_t left;
 
-	open_queue(&w, *state, 65536, true);
+	open_queue(&w, *state, (struct queue_opts){ .max = 65536, .drop_oldest = true });
 	while (n < 1000)
 		if (push(&w, n, 2000))
-			(void)uv_run(&w.loop, UV_RUN_ONCE);
+			turn(&w, UV_RUN_ONCE);
 		else
 			n++;
 	until_passed(&w);
@@ -214,12 +127,11 @@ static void the_oldest_make_room_for_the_newest(void **state)
 static void what_is_damaged_is_left_out_and_counted(void **state)
 {
 	struct world w;
-	struct sqd_metrics m = { .n = 0 };
 	char *path, *at, *bytes;
 	struct stat st;
 	int fd;
 
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(push(&w, i, 100), 0);
 	close_queue(&w);
@@ -232,15 +144,12 @@ static void what_is_damaged_is_left_out_and_counted(void **state)
 	     p = at + 1)
 		assert_int_equal(pwrite(fd, "Y", 1, at - bytes + 20), 1);
 	close(fd);
-	open_queue(&w, *state, 1 << 20, false);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
 	deliver(&w, 9);
 	assert_int_equal(nth(&w, 3, 100), 3);
 	assert_int_equal(nth(&w, 4, 100), 5);
 	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
-	sqd_outqueue_metrics(w.q, 0, &m);
-	for (size_t i = 0; i < m.n; i++)
-		if (strcmp(m.rows[i].name, "dropped_damaged") == 0)
-			assert_int_equal(m.rows[i].value, 1);
+	assert_int_equal(metric(&w, "dropped_damaged"), 1);
 	close_queue(&w);
 	free(bytes);
 	free(path);
@@ -258,7 +167,7 @@ static void what_is_refused_stays_until_its_letter_is_written(void **state)
 		struct world w;
 
 		sqd_refusals_init(&r, letters);
-		open_queue(&w, *state, 1 << 20, false);
+		open_queue(&w, *state, (struct queue_opts){ 0 });
 		sqd_refusals_watch(&r, w.q);
 		assert_int_equal(push(&w, 0, 100), 0);
 		assert_int_equal(push(&w, 1, 100), 0);
@@ -270,13 +179,99 @@ static void what_is_refused_stays_until_its_letter_is_written(void **state)
 		if (written)
 			fake_sent(dead, 0);
 		close_queue(&w);
-		open_queue(&w, *state, 1 << 20, false);
+		open_queue(&w, *state, (struct queue_opts){ 0 });
 		assert_int_equal(sqd_outqueue_waiting(w.q), !written);
 		deliver(&w, !written);
 		close_queue(&w);
 		fake_end(dead, letters);
 		sqd_refusals_fini(&r);
 	}
+}
+
+/* The queue is no larger than what is read back at a time, and messages are of all sizes: with the
+ * output away nothing is left to be done, and nothing is done. */
+static void an_output_that_is_away_keeps_nobody_busy(void **state)
+{
+	static const uint64_t sizes[] = { 4096, 10000, 65536, 200000, 1 << 20 };
+
+	for (size_t i = 0; i < SQ_LEN(sizes); i++) {
+		char name[32], *folder;
+		struct world w;
+
+		snprintf(name, sizeof(name), "of-%zu", i);
+		scratch_folder(*state, name);
+		folder = scratch_path(*state, name);
+		open_queue(&w, folder, (struct queue_opts){ .max = sizes[i] });
+		for (unsigned n = 0; n < 200; n++)
+			push_all(&w, n, n + 1, n % 2 ? 4000 : 100);
+		until_passed(&w);
+		until_idle(&w);
+		assert_int_equal(sqd_outqueue_waiting(w.q), 200);
+		deliver(&w, 200);
+		assert_int_equal(sqd_outqueue_waiting(w.q), 0);
+		close_queue(&w);
+		free(folder);
+	}
+}
+
+static void what_was_delivered_is_taken_out_to_the_last(void **state)
+{
+	struct world w;
+
+	open_queue(&w, *state, (struct queue_opts){ .max = 4 << 20, .size = 16 << 20 });
+	push_all(&w, 0, 20000, 50); /* more than are trimmed at a time */
+	until_passed(&w);
+	until_idle(&w);
+	assert_true(metric(&w, "spool_bytes") > 1 << 20);
+	deliver(&w, 20000);
+	until_idle(&w);
+	assert_true(metric(&w, "spool_bytes") < 65536);
+	close_queue(&w);
+}
+
+/* Who stops waits to hear of it. */
+static void that_all_is_safe_is_told_however_full_the_spool_is(void **state)
+{
+	struct world w;
+	unsigned n = 0;
+	bool told = false;
+
+	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
+	sqd_outqueue_on_room(w.q, fake_noted, &told);
+	assert_int_equal(push(&w, n++, 3000), 0);
+	until_passed(&w);
+	assert_false(sqd_outqueue_empty(w.q)); /* it is on its way: an answer may come */
+	sqd_outqueue_hurry(w.q);
+	assert_true(sqd_outqueue_empty(w.q));
+	for (; !push(&w, n, 3000); n++) {
+		told = false;
+		until_passed(&w);
+		assert_true(told);
+	}
+	assert_true(n > 150);
+	close_queue(&w);
+}
+
+/* What gathers has come to its maximum: the disk is behind, and that is no reason to drop what is
+ * there. */
+static void nothing_is_dropped_as_the_oldest_while_the_file_has_room(void **state)
+{
+	struct world w;
+	unsigned refused = 0;
+
+	open_queue(&w, *state,
+	           (struct queue_opts){ .max = 65536, .size = 8 << 20, .drop_oldest = true });
+	for (unsigned n = 0; n < 1000; n++)
+		while (push(&w, n, 1000)) {
+			refused++;
+			turn(&w, UV_RUN_ONCE);
+		}
+	until_passed(&w);
+	until_idle(&w);
+	assert_true(refused > 0);
+	assert_int_equal(metric(&w, "dropped_oldest"), 0);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 1000);
+	close_queue(&w);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
@@ -291,6 +286,10 @@ int main(void)
 		TEST(the_oldest_make_room_for_the_newest),
 		TEST(what_is_damaged_is_left_out_and_counted),
 		TEST(what_is_refused_stays_until_its_letter_is_written),
+		TEST(an_output_that_is_away_keeps_nobody_busy),
+		TEST(what_was_delivered_is_taken_out_to_the_last),
+		TEST(that_all_is_safe_is_told_however_full_the_spool_is),
+		TEST(nothing_is_dropped_as_the_oldest_while_the_file_has_room),
 	};
 
 	return cmocka_run_group_tests_name("flow/spooler", tests, NULL, NULL);

@@ -2,11 +2,9 @@
 import http.client
 import json
 import os
-import signal
-import socket
-import subprocess
+import time
 
-from harness import BUILD, DEADLINE, Case, attack, eventually, main
+from harness import DEADLINE, Case, attack, eventually, main
 
 
 def numbers(up):
@@ -82,6 +80,42 @@ class Restart(SpoolCase):
         self.assert_missing_none(up, range(50))
         e = self.assert_stops(again)
         self.assertEqual((e["found"], e["sent"], e["waiting"]), (c["queued"], c["queued"], 0))
+
+
+class Stop(SpoolCase):
+    """What is on disk is not waited for: it does not end by its deadline, which is ten minutes."""
+    MORE = "shutdown_deadline: 10min\n"
+
+    def test_with_sends_that_nobody_answers(self):
+        up = self.upstream(stalled=True)
+        d = self.start(up)
+        for n in range(0, 9000, 1500):  # more than the kernel holds for it
+            self.assertTrue(self.post(d, n, n + 1500))
+        c = self.assert_stops(d)
+        self.assertGreater(c["waiting"], 0)
+        self.assertEqual(c.get("dropped_shutdown", 0), 0)
+
+
+class Idle(SpoolCase):
+    MORE = "    queue: 64KiB\n"
+
+    def test_with_the_output_away_squiblyd_has_nothing_to_do(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 300))
+        eventually("all on disk", lambda: d.counters().get("spooled", 0) >= 300)
+        before, begin = self.processor(d), time.monotonic()
+        while time.monotonic() - begin < 1:
+            time.sleep(0.1)
+        self.assertLess(self.processor(d) - before, 0.4)
+        self.assert_stops(d)
+
+    @staticmethod
+    def processor(d):
+        with open(f"/proc/{d.process.pid}/stat", encoding="ascii") as f:
+            row = f.read().rpartition(")")[2].split()
+        return (int(row[11]) + int(row[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

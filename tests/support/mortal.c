@@ -11,7 +11,8 @@
  *	child     a child that is forked is killed at once, as who is out of memory is
  *
  * Numbers count from 1. With SQ_MORTAL_WHILE nothing of this happens but while that file is there.
- * This is no part of what is shipped.
+ *A test that has this in its own process says it with mortal_set(). This is no part of what is
+ * shipped.
  */
 /* The names that LMDB was linked with are both to be there. */
 #undef _FILE_OFFSET_BITS
@@ -26,6 +27,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tests/support/mortal.h"
+
 #define SHOWN __attribute__((visibility("default")))
 
 SHOWN ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at);
@@ -36,6 +39,18 @@ SHOWN int fdatasync(int fd);
 SHOWN pid_t fork(void);
 
 static _Atomic unsigned calls;
+static _Atomic(const char *) chosen;
+
+void mortal_set(const char *what)
+{
+	calls = 0;
+	chosen = what;
+}
+
+unsigned mortal_calls(void)
+{
+	return calls;
+}
 
 static int is_spool(int fd)
 {
@@ -60,7 +75,8 @@ static int is_time(void)
 /* What is to be done with this call: its first letter, or 0: as ever. */
 static char fate(int fd)
 {
-	const char *said = getenv("SQ_MORTAL"), *at = said ? strchr(said, ':') : NULL;
+	const char *said = chosen ? chosen : getenv("SQ_MORTAL");
+	const char *at = said ? strchr(said, ':') : NULL;
 	unsigned number, now;
 	char *end;
 

@@ -1,0 +1,72 @@
+/* A spool is walked by a child: what becomes of that child, and what is made of it. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "lib/host/spool.h"
+#include "tests/unit/host/scratch.h"
+
+static int to_come; /* the signal that ends the child */
+
+/* In the place of the C library's: the child asks for its limits before it walks. */
+int setrlimit(__rlimit_resource_t what, const struct rlimit *limit)
+{
+	if (to_come)
+		(void)raise(to_come);
+	return (int)syscall(SYS_prlimit64, 0, what, limit, NULL);
+}
+
+struct signal_case {
+	int signal;
+	int want; /* what opening gives */
+};
+
+static const struct signal_case cases[] = {
+	{ SIGKILL, -EIO }, { SIGTERM, -EIO }, { SIGHUP, -EIO }, { SIGINT, -EIO },
+	{ SIGUSR1, -EIO }, { SIGSEGV, 0 },    { SIGBUS, 0 },    { SIGABRT, 0 },
+};
+
+static void on_signal(int n)
+{
+	(void)n; /* as a daemon has one, which is not for its child */
+}
+
+static void only_what_damage_ends_in_is_taken_as_damage(void **state)
+{
+	const struct sigaction handler = { .sa_handler = on_signal };
+
+	(void)sigaction(SIGTERM, &handler, NULL);
+	for (size_t i = 0; i < SQ_LEN(cases); i++) {
+		char name[32], *dir;
+		struct sq_err aside, err = { 0 };
+		struct sq_spool *s = NULL;
+		struct sq_spool_opts o = { .size = 4 << 20 };
+
+		snprintf(name, sizeof(name), "spool-%zu", i);
+		o.dir = dir = scratch_path(*state, name);
+		assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
+		sq_spool_close(s);
+		to_come = cases[i].signal;
+		s = NULL;
+		assert_int_equal(sq_spool_open(&o, &s, &aside, &err), cases[i].want);
+		assert_int_equal(aside.code, cases[i].want ? 0 : -EUCLEAN);
+		to_come = 0;
+		sq_spool_close(s);
+		s = NULL;
+		assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0); /* it is as it was */
+		assert_int_equal(aside.code, 0);
+		sq_spool_close(s);
+		free(dir);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(only_what_damage_ends_in_is_taken_as_damage,
+		                                scratch_setup, scratch_teardown),
+	};
+
+	return cmocka_run_group_tests_name("host/spool-check", tests, NULL, NULL);
+}
