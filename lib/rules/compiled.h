@@ -34,7 +34,7 @@ struct sq_ruleset {
 	struct sq_databases dbs; /* n = 0 in a plain set */
 
 	struct sq_conds conds;
-	uint32_t *programs;        /* by rule: its first operation */
+	uint32_t *programs;        /* by rule: its first question, or the answer */
 	struct sq_lists triggered; /* by predicate: rules that wait for it */
 	struct sq_lists positives; /* by rule: predicates to tell about */
 	uint64_t *always;          /* bit per rule that waits for nothing */

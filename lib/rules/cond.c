@@ -50,7 +50,7 @@ static unsigned cost(const struct sq_plan *plan, const struct sq_expr *e)
 	return most;
 }
 
-static int emit(struct sq_conds *c, enum sq_op_kind kind, uint32_t arg)
+static int emit(struct sq_conds *c, struct sq_op op, uint32_t *ret)
 {
 	if (c->n == SQ_COND_OPS_MAX)
 		return -EINVAL;
@@ -63,63 +63,58 @@ static int emit(struct sq_conds *c, enum sq_op_kind kind, uint32_t arg)
 		c->ops = ops;
 		c->cap = cap;
 	}
-	c->ops[c->n++] = (struct sq_op){ kind, arg };
+	*ret = c->n;
+	c->ops[c->n++] = op;
 	return 0;
 }
 
-static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e);
+static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e,
+                   const uint32_t next[2], uint32_t *ret);
 
-/* Arguments in order of cost, a jump to the end behind each but the last. Jumps are chained through
- * their `arg` until the end is known. */
-static int compile_list(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e)
+/* Arguments in order of cost, from the last to the first: each goes on to the one behind it, unless
+ * it decides. */
+static int compile_list(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e,
+                        const uint32_t next[2], uint32_t *ret)
 {
 	bool all = e->kind == SQ_EXPR_AND;
-	uint32_t chain = UINT32_MAX, left = e->n;
-	int r;
+	uint32_t go_on = next[all];
 
-	if (e->n == 0)
-		return emit(c, all ? SQ_OP_TRUE : SQ_OP_FALSE, 0);
-	for (unsigned level = SQ_COST_BIT; level <= SQ_COST_REGEX; level++) {
-		for (uint32_t i = 0; i < e->n; i++) {
+	for (unsigned level = SQ_COST_REGEX + 1; level-- > SQ_COST_BIT;) {
+		for (uint32_t i = e->n; i-- > 0;) {
+			const uint32_t to[2] = { all ? next[false] : go_on,
+				                 all ? go_on : next[true] };
+			int r;
+
 			if (cost(plan, e->args[i]) != level)
 				continue;
-			r = compile(c, plan, e->args[i]);
+			r = compile(c, plan, e->args[i], to, &go_on);
 			if (r < 0)
 				return r;
-			if (--left == 0)
-				break;
-			r = emit(c, all ? SQ_OP_JUMP_FALSE : SQ_OP_JUMP_TRUE, chain);
-			if (r < 0)
-				return r;
-			chain = c->n - 1;
 		}
 	}
-	while (chain != UINT32_MAX) {
-		uint32_t next = c->ops[chain].arg;
-
-		c->ops[chain].arg = c->n;
-		chain = next;
-	}
+	*ret = go_on;
 	return 0;
 }
 
-static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e)
+/* @return 0 and where to begin in `*ret`, when after it comes `next` by what it is */
+static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct sq_expr *e,
+                   const uint32_t next[2], uint32_t *ret)
 {
-	int r;
+	const uint32_t other[2] = { next[true], next[false] };
 
 	switch (e->kind) {
 	case SQ_EXPR_AND:
 	case SQ_EXPR_OR:
-		return compile_list(c, plan, e);
+		return compile_list(c, plan, e, next, ret);
 	case SQ_EXPR_NOT:
-		r = compile(c, plan, e->args[0]);
-		return r < 0 ? r : emit(c, SQ_OP_NOT, 0);
+		return compile(c, plan, e->args[0], other, ret);
 	case SQ_EXPR_PRED:
-		return emit(c, SQ_OP_PRED, sq_plan_number(plan, e->pred));
+		return emit(c, (struct sq_op){ sq_plan_number(plan, e->pred), next[0], next[1] },
+		            ret);
 	case SQ_EXPR_TRUE:
-		return emit(c, SQ_OP_TRUE, 0);
 	case SQ_EXPR_FALSE:
-		return emit(c, SQ_OP_FALSE, 0);
+		*ret = next[e->kind == SQ_EXPR_TRUE];
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -127,14 +122,9 @@ static int compile(struct sq_conds *c, const struct sq_plan *plan, const struct 
 int sq_cond_compile(struct sq_conds *conds, const struct sq_plan *plan, const struct sq_expr *e,
                     uint32_t *ret)
 {
-	uint32_t first = conds->n;
-	int r = compile(conds, plan, e);
+	static const uint32_t answers[2] = { SQ_COND_FALSE, SQ_COND_TRUE };
 
-	if (r == 0)
-		r = emit(conds, SQ_OP_END, 0);
-	if (r == 0)
-		*ret = first;
-	return r;
+	return compile(conds, plan, e, answers, ret);
 }
 
 /* How good a list of triggers is: the length of its shortest text, for a long one is rare in

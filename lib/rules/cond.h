@@ -1,6 +1,7 @@
 /* Conditions as small programs over the truth of predicates.
  *
- * One accumulator and forward jumps: AND and OR stop as soon as they know, and what is cheap to
+ * A chain of questions: of each predicate it is told which one to ask next if it holds and which if
+ * not, or that the answer is known. AND and OR stop as soon as they know, and what is cheap to
  * know is asked first. From the same tree two lists are made: which predicates must be seen before
  * the rule can be true at all (so that most rules never run), and which ones are told in an alert.
  */
@@ -8,31 +9,25 @@
 
 #include "lib/rules/compile.h"
 
-enum sq_op_kind {
-	SQ_OP_TRUE,
-	SQ_OP_FALSE,
-	SQ_OP_PRED, /* arg: its number */
-	SQ_OP_NOT,
-	SQ_OP_JUMP_TRUE, /* arg: where to; the accumulator stays */
-	SQ_OP_JUMP_FALSE,
-	SQ_OP_END,
+/** A question. */
+struct sq_op {
+	uint32_t pred;    /* its number */
+	uint32_t no, yes; /* by whether it holds: another question, or one of the answers */
 };
 
-struct sq_op {
-	uint32_t kind; /* enum sq_op_kind */
-	uint32_t arg;
-};
+#define SQ_COND_FALSE (UINT32_MAX - 1)
+#define SQ_COND_TRUE  UINT32_MAX
 
 enum { SQ_COND_OPS_MAX = 1 << 24 }; /* of all rules */
 
-/** All programs of a set, one after another. */
+/** The questions of all programs of a set. */
 struct sq_conds {
 	struct sq_op *ops;
 	uint32_t n, cap;
 };
 
 /** Append the program of `e`; which predicates Hyperscan finds must be settled before.
- *  @return 0 and its first operation in `*ret`; -EINVAL: too large; -ENOMEM */
+ *  @return 0 and its first question, or the answer, in `*ret`; -EINVAL: too large; -ENOMEM */
 int sq_cond_compile(struct sq_conds *conds, const struct sq_plan *plan, const struct sq_expr *e,
                     uint32_t *ret) SQ_MUST_CHECK;
 
@@ -51,38 +46,20 @@ int sq_cond_positives(const struct sq_plan *plan, const struct sq_expr *e,
 
 typedef bool sq_cond_holds_fn(void *ctx, uint32_t pred);
 
-/** Run one program. Inline, so that `holds` is a plain call. */
+/** Run one program. Inline, so that `holds` is a plain call. By branches: the CPU goes on with what
+ *  it guesses to be next, where a choice of two numbers would have it wait for each answer. */
 static inline bool sq_cond_run(const struct sq_op *ops, uint32_t at, sq_cond_holds_fn *holds,
                                void *ctx)
 {
-	bool acc = false;
+	while (at < SQ_COND_FALSE) {
+		const struct sq_op *op = &ops[at];
 
-	for (;;) {
-		const struct sq_op *op = &ops[at++];
-
-		switch ((enum sq_op_kind)op->kind) {
-		case SQ_OP_TRUE:
-			acc = true;
-			break;
-		case SQ_OP_FALSE:
-			acc = false;
-			break;
-		case SQ_OP_PRED:
-			acc = holds(ctx, op->arg);
-			break;
-		case SQ_OP_NOT:
-			acc = !acc;
-			break;
-		case SQ_OP_JUMP_TRUE:
-			if (acc)
-				at = op->arg;
-			break;
-		case SQ_OP_JUMP_FALSE:
-			if (!acc)
-				at = op->arg;
-			break;
-		case SQ_OP_END:
-			return acc;
+		if (holds(ctx, op->pred)) {
+			__asm__("" ::: "memory"); /* or the compiler makes it such a choice */
+			at = op->yes;
+		} else {
+			at = op->no;
 		}
 	}
+	return at == SQ_COND_TRUE;
 }

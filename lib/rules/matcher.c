@@ -8,6 +8,15 @@
 #include "lib/rules/memo.h"
 #include "lib/rules/plain.h"
 
+enum { ASKED = 32 }; /* values that are looked up together */
+
+/* A value that is to be scanned, unless the memo tells what would be found. */
+struct asked {
+	struct sq_sv value;
+	uint64_t hash;
+	uint32_t group;
+};
+
 struct sq_matcher {
 	struct sq_ruleset *rs;
 	bool is_plain;
@@ -15,7 +24,9 @@ struct sq_matcher {
 	struct sq_plain_work plain;
 	struct sq_memo_slot *memo;    /* NULL in a plain one, which scans nothing */
 	struct sq_memo_slot *learned; /* of the value being scanned; NULL: it is not kept */
-	uint64_t *scanned;            /* bit per predicate that Hyperscan finds */
+	struct asked asked[ASKED];
+	uint32_t n_asked;
+	uint64_t *scanned; /* bit per predicate that Hyperscan finds */
 	uint64_t fallbacks;
 
 	/* Of the event being run. */
@@ -157,9 +168,9 @@ static void scan_plain(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 	}
 }
 
-static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
+static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value, uint64_t hash)
 {
-	struct sq_memo_slot *slot = sq_memo_place(m->memo, group, value);
+	struct sq_memo_slot *slot = sq_memo_place(m->memo, group, value, hash);
 
 	if (slot && sq_memo_is(slot, group, value)) {
 		for (uint32_t i = 0; i < slot->n_hits; i++)
@@ -175,19 +186,38 @@ static void scan_value(struct sq_matcher *m, uint32_t group, struct sq_sv value)
 		sq_memo_end(m->learned, group);
 }
 
-static void scan_group(struct sq_matcher *m, uint32_t group)
+static void scan_asked(struct sq_matcher *m)
+{
+	for (uint32_t i = 0; i < m->n_asked; i++)
+		scan_value(m, m->asked[i].group, m->asked[i].value, m->asked[i].hash);
+	m->n_asked = 0;
+}
+
+/* The memo is larger than the cache: its slots are sent for, several at once, before they are
+ * looked at. */
+static void ask(struct sq_matcher *m, uint32_t group, struct sq_sv value)
+{
+	uint64_t hash = sq_memo_hash(group, value);
+
+	if (m->n_asked == ASKED)
+		scan_asked(m);
+	sq_memo_fetch(m->memo, hash);
+	m->asked[m->n_asked++] = (struct asked){ value, hash, group };
+}
+
+static void ask_group(struct sq_matcher *m, uint32_t group)
 {
 	int32_t field = m->rs->plan.groups[group].field;
 	const struct sq_value *v;
 
 	if (field < 0) {
 		for (uint32_t i = 0; i < m->ev->n_all; i++)
-			scan_value(m, group, m->ev->all[i]);
+			ask(m, group, m->ev->all[i]);
 		return;
 	}
 	for (v = &m->ev->values[field]; v; v = sq_event_next(m->ev, v)) {
 		if (v->kind >= SQ_VALUE_TEXT)
-			scan_value(m, group, sq_value_sv(v));
+			ask(m, group, sq_value_sv(v));
 	}
 }
 
@@ -201,8 +231,9 @@ static void scan(struct sq_matcher *m)
 		for (uint32_t i = 0; i < m->n_routes; i++)
 			groups |= m->routes[i]->groups[w];
 		for (; groups; groups &= groups - 1)
-			scan_group(m, w * 64 + (uint32_t)__builtin_ctzll(groups));
+			ask_group(m, w * 64 + (uint32_t)__builtin_ctzll(groups));
 	}
+	scan_asked(m);
 }
 
 static __attribute__((noinline)) void find_out(struct sq_matcher *m, uint32_t pred)

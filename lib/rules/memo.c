@@ -46,14 +46,12 @@ static uint64_t mix(uint64_t h, uint64_t w)
 	return h ^ h >> 32;
 }
 
-/* Two slots for each hash, of which a new value takes the one that another bit says. Who sends
- * values that all fall into the same two has them scanned, as without a memo. */
-struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value)
+uint64_t sq_memo_hash(uint32_t group, struct sq_sv value)
 {
 	uint64_t h = (uint64_t)group << 8 | value.n;
 
 	if (value.n > SQ_MEMO_VALUE_MAX)
-		return NULL;
+		return 0; /* for want of a place */
 	if (value.n < 8) {
 		h = mix(h, few(value));
 	} else {
@@ -61,6 +59,16 @@ struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, s
 			h = mix(h, word(value.p + i));
 		h = mix(h, word(value.p + value.n - 8));
 	}
+	return h;
+}
+
+/* Two slots for each hash, of which a new value takes the one that another bit says. Who sends
+ * values that all fall into the same two has them scanned, as without a memo. */
+struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value,
+                                   uint64_t h)
+{
+	if (value.n > SQ_MEMO_VALUE_MAX)
+		return NULL;
 	slots += (h >> 20) % (SQ_MEMO_SLOTS / 2) * 2;
 	if (sq_memo_is(&slots[0], group, value))
 		return &slots[0];

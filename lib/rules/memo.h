@@ -25,8 +25,20 @@ struct sq_memo_slot {
 /** Slots of a memo, empty; to be freed with free(). NULL: out of memory. */
 struct sq_memo_slot *sq_memo_new(void);
 
+/** What sq_memo_fetch() and sq_memo_place() need to know of a value. */
+uint64_t sq_memo_hash(uint32_t group, struct sq_sv value);
+
+/** Have the slots come into the cache while other values are looked at. */
+static inline void sq_memo_fetch(const struct sq_memo_slot *slots, uint64_t hash)
+{
+	slots += (hash >> 20) % (SQ_MEMO_SLOTS / 2) * 2;
+	__builtin_prefetch(slots);
+	__builtin_prefetch(slots + 1);
+}
+
 /** The slot that tells of this value, or the one that may begin to. NULL: it is too long. */
-struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value);
+struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value,
+                                   uint64_t hash);
 
 /** Whether the slot tells of this very value. */
 static inline bool sq_memo_is(const struct sq_memo_slot *s, uint32_t group, struct sq_sv value)

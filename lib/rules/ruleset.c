@@ -93,22 +93,29 @@ static void route_add(struct sq_route *route, uint32_t rule, const struct needs 
 	route->derived |= needs->derived;
 }
 
-static void rule_needs(const struct sq_ruleset *rs, const struct sq_op *op, struct needs *needs)
+/* Depth is that of the condition, which is bounded. */
+static void add_needs(const struct sq_ruleset *rs, const struct sq_expr *e, struct needs *needs)
+{
+	const struct sq_planned *p;
+
+	if (e->kind != SQ_EXPR_PRED) {
+		for (uint32_t i = 0; i < (e->kind == SQ_EXPR_NOT ? 1 : e->n); i++)
+			add_needs(rs, e->args[i], needs);
+		return;
+	}
+	p = &rs->plan.preds[sq_plan_number(&rs->plan, e->pred)];
+	if (p->scanned)
+		sq_bit_set(needs->groups, p->group);
+	if (p->pred->field >= 0 && sq_field_is_derived((uint32_t)p->pred->field))
+		needs->derived |= UINT64_C(1) << (p->pred->field - SQ_F_PRODUCED);
+}
+
+static void rule_needs(const struct sq_ruleset *rs, uint32_t rule, struct needs *needs)
 {
 	for (uint32_t w = 0; w < rs->group_words; w++)
 		needs->groups[w] = 0;
 	needs->derived = 0;
-	for (; op->kind != SQ_OP_END; op++) {
-		const struct sq_planned *p;
-
-		if (op->kind != SQ_OP_PRED)
-			continue;
-		p = &rs->plan.preds[op->arg];
-		if (p->scanned)
-			sq_bit_set(needs->groups, p->group);
-		if (p->pred->field >= 0 && sq_field_is_derived((uint32_t)p->pred->field))
-			needs->derived |= UINT64_C(1) << (p->pred->field - SQ_F_PRODUCED);
-	}
+	add_needs(rs, rs->rules.list[rule]->condition, needs);
 }
 
 static int make_routes(struct sq_ruleset *rs)
@@ -125,7 +132,7 @@ static int make_routes(struct sq_ruleset *rs)
 
 		if (ls->never)
 			continue;
-		rule_needs(rs, rs->conds.ops + rs->programs[i], &needs);
+		rule_needs(rs, i, &needs);
 		for (const char *const *name = ls->channels; name && *name; name++) {
 			struct sq_route *route = channel_route(rs, sq_sv_of(*name));
 

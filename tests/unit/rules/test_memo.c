@@ -6,7 +6,7 @@ static struct sq_memo_slot slots[SQ_MEMO_SLOTS];
 
 static void keep(uint32_t group, struct sq_sv value, uint32_t hit)
 {
-	struct sq_memo_slot *s = sq_memo_place(slots, group, value);
+	struct sq_memo_slot *s = sq_memo_place(slots, group, value, sq_memo_hash(group, value));
 
 	assert_non_null(s);
 	if (sq_memo_is(s, group, value))
@@ -32,7 +32,7 @@ static void only_the_very_same_value(void **state)
 			memset(text, 'a', sizeof(text));
 			for (uint32_t k = 0, left = i; k < value.n && left; k++, left /= 26)
 				text[(k * 7) % value.n] = (char)('a' + left % 26);
-			s = sq_memo_place(slots, i % 3, value);
+			s = sq_memo_place(slots, i % 3, value, sq_memo_hash(i % 3, value));
 			if (sq_memo_is(s, i % 3, value)) {
 				assert_int_equal(s->n, value.n);
 				assert_int_equal(s->group, i % 3 + 1);
@@ -53,12 +53,12 @@ static void a_group_of_its_own(void **state)
 	(void)state;
 	memset(slots, 0, sizeof(slots));
 	keep(0, value, 7);
-	s = sq_memo_place(slots, 0, value);
+	s = sq_memo_place(slots, 0, value, sq_memo_hash(0, value));
 	assert_true(sq_memo_is(s, 0, value));
 	assert_int_equal(sq_memo_hit(s, 0), 7);
 	assert_false(sq_memo_is(s, 1, value));
 	assert_false(sq_memo_is(s, 0, sq_sv_first(value, value.n - 1)));
-	s = sq_memo_place(slots, 1, value);
+	s = sq_memo_place(slots, 1, value, sq_memo_hash(1, value));
 	assert_false(sq_memo_is(s, 1, value));
 }
 
@@ -70,8 +70,8 @@ static void what_is_too_much_is_not_kept(void **state)
 
 	(void)state;
 	memset(slots, 0, sizeof(slots));
-	assert_null(sq_memo_place(slots, 0, (struct sq_sv){ text, sizeof(text) }));
-	s = sq_memo_place(slots, 0, value);
+	assert_null(sq_memo_place(slots, 0, (struct sq_sv){ text, sizeof(text) }, 0));
+	s = sq_memo_place(slots, 0, value, sq_memo_hash(0, value));
 	sq_memo_begin(s, value);
 	for (uint32_t i = 0; i < SQ_MEMO_HITS_MAX; i++) {
 		assert_true(sq_memo_add(s, i));
