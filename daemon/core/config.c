@@ -200,13 +200,13 @@ static void check_listener(const struct loader *l, const struct sq_yaml *map,
 			         "proxy_from: ", sq_sv_of(err.text));
 }
 
-static void check_tls(const struct loader *l, const struct sq_yaml *map,
-                      const struct sqd_config_item *item, bool input)
+static void check_tls(const struct loader *l, const struct sqd_config_item *item, bool input)
 {
+	struct sqd_config_place at = { l->file, l->diags };
 	struct sq_err err = { 0 };
 
 	if (sqd_config_wants_tls(item, input, &err) < 0)
-		complain(l, map, "", sq_sv_of(err.text));
+		sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
 }
 
 static int read_item(const struct loader *l, const struct sq_yaml *map, bool input,
@@ -234,12 +234,16 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
 	if (r < 0)
 		return r;
+	sqd_config_item_note(item, map);
 	check_addresses(l, map, item);
 	check_listener(l, map, item);
-	check_tls(l, map, item, input);
+	check_tls(l, item, input);
 	if (!input) {
 		struct sqd_config_place at = { l->file, l->diags };
+		struct sq_err err = { 0 };
 
+		if (item->output_ops->check(item->cfg, false, &err) < 0)
+			sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
 		sqd_config_check_url(&at, map, item);
 		sqd_config_check_forward(&at, map, item->output);
 	}
@@ -351,6 +355,7 @@ static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
 	if (r < 0)
 		return r;
 	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
+	sqd_config_item_note(item, map);
 	if (!r)
 		check_path(l, map, item);
 	return r == -ENOMEM ? r : 0;

@@ -56,6 +56,11 @@ struct sqd_config_item {
 	};
 	void *cfg;            /* the kind's part of it */
 	struct sq_opt *table; /* common rows, then the kind's; owned */
+	/** Where in the file each row of `table` is set, line 0: it is not; the entry itself is
+	 *  behind them. Owned. */
+	struct sqd_config_spot {
+		uint32_t line, col;
+	} * spots;
 	union {
 		const struct sqd_input_ops *input_ops;
 		const struct sqd_output_ops *output_ops;

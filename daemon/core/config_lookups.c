@@ -55,6 +55,7 @@ static int read_one(struct sqd_config *cfg, const struct sqd_config_place *at,
 		r = sq_opt_read(item->table, y, NULL, item->common, at->file, at->diags);
 	if (r < 0)
 		return r;
+	sqd_config_item_note(item, y);
 	own = item->cfg;
 	if (!own->name[0] || !own->path[0])
 		complain(at, y, "name and path must not be empty");
@@ -87,8 +88,11 @@ int sqd_config_read_lookups(struct sqd_config *cfg, const struct sqd_config_plac
 	return 0;
 }
 
-static int load_one(const struct sqd_lookup_cfg *own, struct sq_lookups *to, struct sq_diags *diags)
+static int load_one(const struct sqd_config *cfg, const struct sqd_config_item *item,
+                    struct sq_lookups *to, struct sq_diags *diags)
 {
+	const struct sqd_config_place at = { cfg->file, diags };
+	const struct sqd_lookup_cfg *own = item->cfg;
 	const struct sq_lookup_opts opts = {
 		.name = own->name,
 		.file = own->path,
@@ -104,7 +108,9 @@ static int load_one(const struct sqd_lookup_cfg *own, struct sq_lookups *to, str
 	int r = sq_file_read(own->path, &text, &err);
 
 	if (r < 0)
-		sq_diag_add(diags, SQ_DIAG_ERROR, own->path, 0, 0, "%s", err.text);
+		sq_err_wrap(&err, r, "path");
+	if (r < 0)
+		sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
 	else
 		r = sq_lookups_add(to, &opts, text.p, text.len, diags);
 	sq_outbuf_fini(&text);
@@ -119,7 +125,7 @@ int sqd_lookups_load(const struct sqd_config *cfg, struct sq_lookups **ret, stru
 	if (!l)
 		return -ENOMEM;
 	for (size_t i = 0; i < cfg->lookups.n; i++) {
-		int one = load_one(cfg->lookups.items[i].cfg, l, diags);
+		int one = load_one(cfg, &cfg->lookups.items[i], l, diags);
 
 		r = r ? r : one;
 	}

@@ -26,18 +26,25 @@ int sqd_config_item_init(struct sqd_config_item *item, const struct sq_opt *comm
                          size_t kind_size) SQ_MUST_CHECK;
 void sqd_config_item_fini(struct sqd_config_item *item);
 
-/** The row of the kind's part called `key`, or NULL. */
-const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key);
-
-/** 1: it speaks TLS, 0: it does not, -EINVAL: keys of TLS miss the one that turns it on. */
-int sqd_config_wants_tls(const struct sqd_config_item *item, bool input,
-                         struct sq_err *err) SQ_MUST_CHECK;
+/** Keep where in the file `map`, of which the item was read, sets what. */
+void sqd_config_item_note(struct sqd_config_item *item, const struct sq_yaml *map);
 
 /** Where findings go. */
 struct sqd_config_place {
 	const char *file;
 	struct sq_diags *diags;
 };
+
+/** A finding, at the option whose name `what` begins with, or at the entry. */
+void sqd_config_blame(const struct sqd_config_item *item, const struct sqd_config_place *at,
+                      enum sq_severity how, const char *what);
+
+/** The row of the kind's part called `key`, or NULL. */
+const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key);
+
+/** 1: it speaks TLS, 0: it does not, -EINVAL: keys of TLS miss the one that turns it on. */
+int sqd_config_wants_tls(const struct sqd_config_item *item, bool input,
+                         struct sq_err *err) SQ_MUST_CHECK;
 
 /** What an output, read from `map`, says of where its requests go: findings go to `at`. */
 void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,

@@ -239,7 +239,8 @@ int sqd_config_item_init(struct sqd_config_item *item, const struct sq_opt *comm
 
 	item->table = calloc(n_common + n_kind + 1, sizeof(*item->table));
 	item->common = calloc(1, at + kind_size + 1);
-	if (!item->table || !item->common)
+	item->spots = calloc(n_common + n_kind + 1, sizeof(*item->spots));
+	if (!item->table || !item->common || !item->spots)
 		return -ENOMEM;
 	item->cfg = (char *)item->common + at;
 	for (size_t i = 0; i < n_common; i++)
@@ -257,7 +258,33 @@ void sqd_config_item_fini(struct sqd_config_item *item)
 		sq_opt_free(item->table, item->common);
 	free(item->table);
 	free(item->common);
+	free(item->spots);
 	*item = (struct sqd_config_item){ 0 };
+}
+
+void sqd_config_item_note(struct sqd_config_item *item, const struct sq_yaml *map)
+{
+	size_t n = rows(item->table);
+
+	for (size_t i = 0; i <= n; i++) {
+		const struct sq_yaml *y = i < n ? sq_yaml_get(map, item->table[i].key) : map;
+
+		if (y)
+			item->spots[i] = (struct sqd_config_spot){ y->line, y->col };
+	}
+}
+
+void sqd_config_blame(const struct sqd_config_item *item, const struct sqd_config_place *at,
+                      enum sq_severity how, const char *what)
+{
+	size_t n = rows(item->table), n_key = strcspn(what, ": ");
+	struct sqd_config_spot spot = item->spots[n];
+
+	for (size_t i = 0; i < n; i++)
+		if (item->spots[i].line && strlen(item->table[i].key) == n_key &&
+		    strncmp(item->table[i].key, what, n_key) == 0)
+			spot = item->spots[i];
+	sq_diag_add(at->diags, how, at->file, spot.line, spot.col, "%s", what);
 }
 
 const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key)

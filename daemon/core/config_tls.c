@@ -1,10 +1,15 @@
-/* What can be known of TLS before anything listens: keys that miss each other, files, dates. */
+/* What can be known before anything starts: of TLS, keys that miss each other, files, dates; of
+ * outputs, what they read and where they write. */
 #include <errno.h>
 
 #include "daemon/base/kafka.h"
 #include "daemon/core/config_private.h"
-#include "daemon/output/http_client.h"
+#include "lib/host/files.h"
 #include "lib/host/tls.h"
+
+enum {
+	INPUT_FILE_MAX = 16 * 1024 * 1024
+}; /* bytes; who reads it for good has a maximum of his own */
 
 /* The options of TLS are where the first of their rows points. */
 static const void *options_of(const struct sqd_config_item *item, const char *first, size_t offset)
@@ -58,43 +63,77 @@ int sqd_config_wants_tls(const struct sqd_config_item *item, bool input, struct 
 	return client_wants(item, err);
 }
 
-static void check_item(const struct sqd_config *cfg, const struct sqd_config_item *item, bool input,
-                       struct sq_diags *diags)
+static void check_tls(const struct sqd_config_item *item, const struct sqd_config_place *at,
+                      bool input)
 {
-	const char *kind = input ? item->input_ops->kind : item->output_ops->kind;
-	const char *where = sqd_config_text(item, input ? "listen" : "address");
-	const char *url = input ? NULL : sqd_config_text(item, "url");
-	struct sqd_http_url parts;
-	const char *file = cfg->file ? cfg->file : "built-in default";
 	struct sq_err err = { 0 };
 	struct sq_tls_ctx *ctx;
 
-	if (url && sqd_http_url_read(url, &parts, NULL) == 0)
-		where = parts.shown; /* the rest may be a secret */
 	if (sqd_config_wants_tls(item, input, &err) <= 0)
 		return; /* what is wrong with its keys was said when they were read */
 	ctx = serves(item, input) ? sq_tls_server_new(server_of(item), &err)
 	                          : sq_tls_client_new(client_of(item), &err);
 	if (!ctx)
-		sq_diag_add(diags, SQ_DIAG_ERROR, file, 0, 0, "%s %s: %s", kind, where ? where : "",
-		            err.text);
+		sqd_config_blame(item, at, SQ_DIAG_ERROR, err.text);
 	else if (*sq_tls_ctx_warning(ctx))
-		sq_diag_add(diags, SQ_DIAG_WARNING, file, 0, 0, "%s %s: %s", kind,
-		            where ? where : "", sq_tls_ctx_warning(ctx));
+		sqd_config_blame(item, at, SQ_DIAG_WARNING, sq_tls_ctx_warning(ctx));
 	sq_tls_ctx_unref(ctx);
+}
+
+/* What an input reads besides. */
+static void check_input(const struct sqd_config_item *item, const struct sqd_config_place *at)
+{
+	for (const struct sq_opt *o = item->table; o->key; o++) {
+		struct sq_outbuf text = sq_outbuf_of(INPUT_FILE_MAX);
+		const char *path = sqd_config_text(item, o->key);
+		struct sq_err err = { 0 };
+
+		if (!path || !sq_sv_ends(sq_sv_of(o->key), SQ_SV("_file")) ||
+		    sq_file_read(path, &text, &err) == 0)
+			path = NULL;
+		if (path) {
+			sq_err_wrap(&err, -EINVAL, "%s", o->key);
+			sqd_config_blame(item, at, SQ_DIAG_ERROR, err.text);
+		}
+		if (text.p)
+			explicit_bzero(text.p, text.cap);
+		sq_outbuf_fini(&text);
+	}
+}
+
+/* What an output reads and writes. */
+static void check_output(const struct sqd_config_item *item, const struct sqd_config_place *at)
+{
+	const char *spool = item->output ? item->output->spool : NULL;
+	struct sq_err err = { 0 };
+
+	if (item->output_ops->check(item->cfg, true, &err) < 0)
+		sqd_config_blame(item, at, SQ_DIAG_ERROR, err.text);
+	if (spool && sq_folder_may_write(spool, &err) < 0) {
+		sq_err_wrap(&err, -EINVAL, "spool");
+		sqd_config_blame(item, at, SQ_DIAG_ERROR, err.text);
+	}
 }
 
 int sqd_config_check_files(const struct sqd_config *cfg, struct sq_diags *diags)
 {
+	const struct sqd_config_place at = { cfg->file ? cfg->file : "built-in default", diags };
 	size_t errors = diags->errors;
 	struct sq_lookups *lookups = NULL;
+	struct sq_err err = { 0 };
 
 	if (sqd_lookups_load(cfg, &lookups, diags) == 0)
 		sq_lookups_unref(lookups);
-
-	for (size_t i = 0; i < cfg->inputs.n; i++)
-		check_item(cfg, &cfg->inputs.items[i], true, diags);
-	for (size_t i = 0; i < cfg->outputs.n; i++)
-		check_item(cfg, &cfg->outputs.items[i], false, diags);
+	for (size_t i = 0; i < cfg->inputs.n; i++) {
+		check_tls(&cfg->inputs.items[i], &at, true);
+		check_input(&cfg->inputs.items[i], &at);
+	}
+	for (size_t i = 0; i < cfg->outputs.n; i++) {
+		check_tls(&cfg->outputs.items[i], &at, false);
+		check_output(&cfg->outputs.items[i], &at);
+	}
+	if (cfg->dead_letter.cfg &&
+	    cfg->dead_letter.output_ops->check(cfg->dead_letter.cfg, true, &err) < 0)
+		sqd_config_blame(&cfg->dead_letter, &at, SQ_DIAG_ERROR, err.text);
 	return diags->errors > errors ? -EINVAL : 0;
 }

@@ -16,12 +16,15 @@ void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yam
                           const struct sqd_config_item *item)
 {
 	const char *url = sqd_config_text(item, "url");
+	const char *proxy = sqd_config_text(item, "proxy");
 	const struct sq_opt_strs *headers = sqd_config_texts(item, "headers");
 	struct sqd_http_url parts;
 	struct sq_err err = { 0 };
 
 	if (url && sqd_http_url_read(url, &parts, &err) < 0)
 		complain(at, map, "url", err.text);
+	if (url && proxy && *proxy && sqd_http_proxy_check(proxy, &err) < 0)
+		complain(at, map, "proxy", err.text);
 	for (size_t i = 0; url && headers && i < headers->n; i++)
 		if (sqd_http_header_check(headers->list[i], &err) < 0)
 			complain(at, map, "headers", err.text);

@@ -97,6 +97,10 @@ struct sqd_output_ops {
 	size_t cfg_size;
 	const struct sq_opt *opts; /* its own configuration keys, beside those of every output */
 
+	/** What is wrong with its configuration beyond single options, and with `files` in what
+	 * they name too: what start() would fail for, before anything is started. `err` begins with
+	 *  the option: "index: ...". */
+	int (*check)(const void *cfg, bool files, struct sq_err *err);
 	/** Begin; returns at once. Fails only for what a person must mend (bad address, no such
 	 *  folder), never because a peer is away. Sets out->framing. */
 	int (*start)(struct sqd_output *out, struct sq_err *err);
@@ -109,6 +113,13 @@ struct sqd_output_ops {
 	/** Close; sends that are not answered are told first. `closed` is called once, later. */
 	void (*close)(struct sqd_output *out);
 };
+
+/** Of those who have nothing to check. */
+static inline int sqd_output_no_check(const void *cfg SQ_UNUSED, bool files SQ_UNUSED,
+                                      struct sq_err *err SQ_UNUSED)
+{
+	return 0;
+}
 
 /** Whether the other side can be reached, as far as the output knows; for a person to read. */
 struct sqd_outage {

@@ -74,13 +74,46 @@ static struct elastic *self(struct sqd_http_out *o)
 
 /* ---- where to, and who we are ------------------------------------------------------------ */
 
+/* What the names of an index, or of one with a date in it, cannot hold. */
+static int check_index(const char *index, struct sq_err *err)
+{
+	size_t n = strlen(index);
+
+	if (n == 0 || n > NAME_MAX_BYTES || strcspn(index, "\\*?\"| ,#") != n ||
+	    strchr("-_+", index[0]) || strcmp(index, ".") == 0 || strcmp(index, "..") == 0)
+		return sq_err_set(err, -EINVAL, "index: \"%.64s\" is no name of an index", index);
+	return 0;
+}
+
+static int check_login(const struct elastic_cfg *cfg, struct sq_err *err)
+{
+	if (cfg->api_key_file && (cfg->user || cfg->password_file))
+		return sq_err_set(err, -EINVAL,
+		                  "api_key_file: either this, or user and password_file");
+	if (cfg->user && !cfg->password_file)
+		return sq_err_set(err, -EINVAL, "user: password_file is missing beside it");
+	if (cfg->password_file && !cfg->user)
+		return sq_err_set(err, -EINVAL, "password_file: user is missing beside it");
+	if (cfg->user && strchr(cfg->user, ':'))
+		return sq_err_set(err, -EINVAL, "user: a colon cannot be in it");
+	return 0;
+}
+
+static int check(const void *of, bool files, struct sq_err *err)
+{
+	const struct elastic_cfg *cfg = of;
+	int r = check_index(cfg->index, err);
+
+	r = r ? r : check_login(cfg, err);
+	if (r == 0 && files)
+		r = sqd_http_secret_check("password_file", cfg->password_file, err);
+	if (r == 0 && files)
+		r = sqd_http_secret_check("api_key_file", cfg->api_key_file, err);
+	return r;
+}
+
 static int put_path(const struct elastic_cfg *cfg, struct sq_outbuf *to, struct sq_err *err)
 {
-	size_t n = strlen(cfg->index);
-
-	if (n == 0 || n > NAME_MAX_BYTES || strcspn(cfg->index, "\\*?\"| ,#") != n)
-		return sq_err_set(err, -EINVAL, "index: \"%.64s\" is no name of an index",
-		                  cfg->index);
 	sq_outbuf_putc(to, '/');
 	sqd_http_put_escaped(to, cfg->index);
 	sq_outbuf_put(to, SQ_SV("/_bulk?filter_path=errors,items.*.status,items.*.error.type,"
@@ -101,13 +134,8 @@ static int read_login(struct elastic *e, char **ret_key, char **ret_password, st
 	char *secret = NULL;
 	int r;
 
-	if (!cfg->api_key_file && !cfg->user && !cfg->password_file)
+	if (!cfg->api_key_file && !cfg->user)
 		return 0;
-	if (cfg->api_key_file ? cfg->user || cfg->password_file : !cfg->user || !cfg->password_file)
-		return sq_err_set(err, -EINVAL,
-		                  "either user and password_file are set, or api_key_file");
-	if (cfg->user && strchr(cfg->user, ':'))
-		return sq_err_set(err, -EINVAL, "user: a colon cannot be in it");
 	if (!cfg->api_key_file)
 		return sqd_http_secret(e->out.base.name, cfg->password_file, ret_password, err);
 	r = sqd_http_secret(e->out.base.name, cfg->api_key_file, &secret, err);
@@ -124,8 +152,10 @@ static int aim(struct sqd_http_out *o, struct sq_err *err)
 	const struct elastic_cfg *cfg = o->base.cfg;
 	struct sq_outbuf path = sq_outbuf_of(4096);
 	char *key = NULL, *password = NULL;
-	int r = put_path(cfg, &path, err);
+	int r = check(cfg, false, err);
 
+	if (r == 0)
+		r = put_path(cfg, &path, err);
 	if (r == 0)
 		r = read_login(self(o), &key, &password, err);
 	if (r == 0) {
@@ -151,16 +181,6 @@ static void encode(struct sqd_http_out *o, const struct sqd_message *m, size_t a
 	else
 		sq_outbuf_put(&o->body, SQ_SV("{\"create\":{}}\n"));
 	sqd_http_put_line(&o->body, m->text);
-}
-
-static void close_body(struct sqd_http_out *o SQ_UNUSED)
-{
-}
-
-static int sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED,
-                const char **ret_header SQ_UNUSED)
-{
-	return 0;
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -262,8 +282,8 @@ static int elastic_start(struct sqd_output *out, struct sq_err *err)
 {
 	static const struct sqd_http_kind kind = { .aim = aim,
 		                                   .encode = encode,
-		                                   .close_body = close_body,
-		                                   .sign = sign,
+		                                   .close_body = sqd_http_no_end,
+		                                   .sign = sqd_http_no_sign,
 		                                   .judge = judge,
 		                                   .fini = fini };
 	struct elastic *e = self(sqd_http_out_of(out));
@@ -281,6 +301,7 @@ const struct sqd_output_ops sqd_output_elasticsearch = {
 	.size = sizeof(struct elastic),
 	.cfg_size = sizeof(struct elastic_cfg),
 	.opts = elastic_opts,
+	.check = check,
 	.start = elastic_start,
 	.send = sqd_http_out_send,
 	.reopen = sqd_http_out_reopen,

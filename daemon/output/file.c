@@ -28,6 +28,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/output/file_rotate.h"
+#include "lib/host/files.h"
 
 enum {
 	RETRY_MS = 1000,
@@ -481,6 +482,14 @@ static int begin(struct file_output *o)
 	return 0;
 }
 
+static int file_check(const void *cfg, bool files, struct sq_err *err)
+{
+	const struct sqd_output_file_cfg *c = cfg;
+	int r = files && *c->path ? sq_file_may_write(c->path, err) : 0;
+
+	return r < 0 ? sq_err_wrap(err, r, "path") : 0;
+}
+
 static int file_start(struct sqd_output *out, struct sq_err *err)
 {
 	struct file_output *o = self(out);
@@ -539,6 +548,7 @@ const struct sqd_output_ops sqd_output_file = {
 	.size = sizeof(struct file_output),
 	.cfg_size = sizeof(struct sqd_output_file_cfg),
 	.opts = file_opts,
+	.check = file_check,
 	.start = file_start,
 	.send = file_send,
 	.reopen = file_reopen,
@@ -550,6 +560,7 @@ const struct sqd_output_ops sqd_output_stdout = {
 	.size = sizeof(struct file_output),
 	.cfg_size = sizeof(struct sqd_output_stdout_cfg),
 	.opts = stdout_opts,
+	.check = sqd_output_no_check,
 	.start = stdout_start,
 	.send = file_send,
 	.reopen = stdout_reopen,

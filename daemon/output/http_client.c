@@ -557,3 +557,18 @@ int sqd_http_url_read(const char *text, struct sqd_http_url *ret, struct sq_err 
 	curl_url_cleanup(url);
 	return r;
 }
+
+int sqd_http_proxy_check(const char *proxy, struct sq_err *err)
+{
+	CURLU *url = curl_url();
+	CURLUcode u;
+
+	if (!url)
+		return sq_err_set(err, -ENOMEM, "out of memory");
+	u = printable(proxy) && !strchr(proxy, ' ')
+	            ? curl_url_set(url, CURLUPART_URL, proxy,
+	                           CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME)
+	            : CURLUE_MALFORMED_INPUT;
+	curl_url_cleanup(url);
+	return u ? sq_err_set(err, -EINVAL, "it is no URL as in http://proxy.example.org:3128") : 0;
+}

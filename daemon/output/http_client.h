@@ -31,6 +31,9 @@ struct sqd_http_url {
  *  (they belong into files), no fragment. @return 0, -EINVAL with `err`, -ENOMEM */
 int sqd_http_url_read(const char *url, struct sqd_http_url *ret, struct sq_err *err) SQ_MUST_CHECK;
 
+/** Can it be a proxy: http://proxy.example.org:3128? @return 0, -EINVAL with `err`, -ENOMEM */
+int sqd_http_proxy_check(const char *proxy, struct sq_err *err) SQ_MUST_CHECK;
+
 /** "Name: value" that can be no more than this one header: a token, a colon, printable bytes.
  *  @return 0, or -EINVAL with `err` */
 int sqd_http_header_check(const char *header, struct sq_err *err) SQ_MUST_CHECK;

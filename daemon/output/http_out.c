@@ -320,6 +320,16 @@ static void on_done(void *ctx, const struct sqd_http_answer *a)
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
+void sqd_http_no_end(struct sqd_http_out *o SQ_UNUSED)
+{
+}
+
+int sqd_http_no_sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED,
+                     const char **ret_header SQ_UNUSED)
+{
+	return 0;
+}
+
 /* Take the messages of the next request, in order, and write its body. */
 static void gather(struct sqd_http_out *o)
 {

@@ -145,6 +145,10 @@ void sqd_http_out_refuse(struct sqd_http_out *o, size_t at, const char *why);
 /** The verdict that the status alone gives; fills `why`. */
 enum sqd_http_verdict sqd_http_judge(const struct sqd_http_answer *a, struct sq_err *why);
 
+/** Of kinds that have nothing to add at the end, and sign nothing. */
+void sqd_http_no_end(struct sqd_http_out *o);
+int sqd_http_no_sign(struct sqd_http_out *o, struct sq_sv body, const char **ret_header);
+
 /** The operations that are the same for all kinds. */
 int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes) SQ_MUST_CHECK;
 void sqd_http_out_reopen(struct sqd_output *out);

@@ -56,6 +56,15 @@ int sqd_http_secret(const char *who, const char *path, char **ret, struct sq_err
 	return r;
 }
 
+int sqd_http_secret_check(const char *key, const char *path, struct sq_err *err)
+{
+	char *secret = NULL;
+	int r = path ? sqd_http_secret(key, path, &secret, err) : 0;
+
+	sqd_http_forget(secret);
+	return r < 0 ? sq_err_wrap(err, r, "%s", key) : 0;
+}
+
 /* ---- bodies and URLs --------------------------------------------------------------------- */
 
 void sqd_http_put_escaped(struct sq_outbuf *to, const char *text)

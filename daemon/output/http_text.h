@@ -11,6 +11,8 @@
  *  ASCII), another negative errno; `err` names the file */
 int sqd_http_secret(const char *who, const char *path, char **ret,
                     struct sq_err *err) SQ_MUST_CHECK;
+/** The same for a look at it alone; `path` may be NULL. `err` begins with `key`. */
+int sqd_http_secret_check(const char *key, const char *path, struct sq_err *err) SQ_MUST_CHECK;
 /** Overwrite and free. NULL is fine. */
 void sqd_http_forget(char *secret);
 

@@ -279,6 +279,7 @@ const struct sqd_output_ops sqd_output_kafka = {
 	.size = sizeof(struct sqd_kafka_output),
 	.cfg_size = sizeof(struct sqd_output_kafka_cfg),
 	.opts = kafka_opts,
+	.check = sqd_output_no_check,
 	.start = kafka_start,
 	.send = kafka_send,
 	.reopen = kafka_reopen,

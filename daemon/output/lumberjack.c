@@ -401,6 +401,7 @@ const struct sqd_output_ops sqd_output_lumberjack = {
 	.size = sizeof(struct lumber_output),
 	.cfg_size = sizeof(struct sqd_output_lumberjack_cfg),
 	.opts = lumber_opts,
+	.check = sqd_output_no_check,
 	.start = lumber_start,
 	.send = lumber_send,
 	.reopen = lumber_reopen,

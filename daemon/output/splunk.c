@@ -193,16 +193,6 @@ static void encode(struct sqd_http_out *o, const struct sqd_message *m, size_t a
 		sqd_http_put_line(&o->body, m->text);
 }
 
-static void close_body(struct sqd_http_out *o SQ_UNUSED)
-{
-}
-
-static int sign(struct sqd_http_out *o SQ_UNUSED, struct sq_sv body SQ_UNUSED,
-                const char **ret_header SQ_UNUSED)
-{
-	return 0;
-}
-
 /* ---- answers ----------------------------------------------------------------------------- */
 
 /* What is wrong with how we are configured, not with an event. */
@@ -246,6 +236,15 @@ static enum sqd_http_verdict judge(struct sqd_http_out *o, const struct sqd_http
 	return SQD_HTTP_REST;
 }
 
+/* ---- before anything starts -------------------------------------------------------------- */
+
+static int check(const void *of, bool files, struct sq_err *err)
+{
+	const struct splunk_cfg *cfg = of;
+
+	return files ? sqd_http_secret_check("token_file", cfg->token_file, err) : 0;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 static void fini(struct sqd_http_out *o)
@@ -258,8 +257,8 @@ static int splunk_start(struct sqd_output *out, struct sq_err *err)
 {
 	static const struct sqd_http_kind kind = { .aim = aim,
 		                                   .encode = encode,
-		                                   .close_body = close_body,
-		                                   .sign = sign,
+		                                   .close_body = sqd_http_no_end,
+		                                   .sign = sqd_http_no_sign,
 		                                   .judge = judge,
 		                                   .fini = fini };
 	struct splunk *s = self(sqd_http_out_of(out));
@@ -277,6 +276,7 @@ const struct sqd_output_ops sqd_output_splunk = {
 	.size = sizeof(struct splunk),
 	.cfg_size = sizeof(struct splunk_cfg),
 	.opts = splunk_opts,
+	.check = check,
 	.start = splunk_start,
 	.send = sqd_http_out_send,
 	.reopen = sqd_http_out_reopen,

@@ -264,6 +264,7 @@ const struct sqd_output_ops sqd_output_tcp = {
 	.size = sizeof(struct tcp_output),
 	.cfg_size = sizeof(struct sqd_output_tcp_cfg),
 	.opts = tcp_opts,
+	.check = sqd_output_no_check,
 	.start = tcp_start,
 	.send = tcp_send,
 	.reopen = tcp_reopen,

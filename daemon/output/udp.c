@@ -236,6 +236,7 @@ const struct sqd_output_ops sqd_output_udp = {
 	.size = sizeof(struct udp_output),
 	.cfg_size = sizeof(struct sqd_output_udp_cfg),
 	.opts = udp_opts,
+	.check = sqd_output_no_check,
 	.start = udp_start,
 	.send = udp_send,
 	.reopen = udp_reopen,

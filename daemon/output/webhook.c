@@ -119,8 +119,13 @@ static int next_part(struct sq_sv *rest, struct part *p, struct sq_err *err)
 	end = sq_sv_find(*rest, SQ_SV("}}"));
 	name = sq_sv_trim(sq_sv_first(sq_sv_skip(*rest, 2), end == SIZE_MAX ? 32 : end - 2));
 	*p = (struct part){ end == SIZE_MAX ? WHAT_END : what_of(name), { 0 } };
+	if (end == SIZE_MAX)
+		return sq_err_set(err, -EINVAL, "body: {{%.*s is not closed by }}",
+		                  SQ_SV_ARG(sq_sv_first(name, 32)));
 	if (p->what == WHAT_END)
-		return sq_err_set(err, -EINVAL, "body: there is no {{%.*s}}",
+		return sq_err_set(err, -EINVAL,
+		                  "body: there is no {{%.*s}}, but {{message}}, {{text}}, {{raw}}, "
+		                  "{{id}}, {{host}} and {{messages}}",
 		                  SQ_SV_ARG(sq_sv_first(name, 32)));
 	*rest = sq_sv_skip(*rest, end + 2);
 	return 0;
@@ -285,6 +290,34 @@ static enum sqd_http_verdict judge(struct sqd_http_out *o SQ_UNUSED,
 	return sqd_http_judge(a, why);
 }
 
+/* ---- before anything starts -------------------------------------------------------------- */
+
+static int check_type(const struct webhook_cfg *cfg, struct sq_err *err)
+{
+	char *type = NULL;
+	int r;
+
+	if (asprintf(&type, "Content-Type: %s", cfg->content_type) < 0)
+		return sq_err_set(err, -ENOMEM, "out of memory");
+	r = sqd_http_header_check(type, err);
+	free(type);
+	return r < 0 ? sq_err_wrap(err, r, "content_type") : 0;
+}
+
+static int check(const void *of, bool files, struct sq_err *err)
+{
+	const struct webhook_cfg *cfg = of;
+	struct webhook unused = { 0 };
+	int r = read_template(&unused, cfg->body ? cfg->body : "{{message}}", err);
+
+	r = r ? r : check_type(cfg, err);
+	if (r == 0 && files)
+		r = sqd_http_secret_check("token_file", cfg->token_file, err);
+	if (r == 0 && files)
+		r = sqd_http_secret_check("secret_file", cfg->secret_file, err);
+	return r;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 static void fini(struct sqd_http_out *o)
@@ -314,6 +347,7 @@ const struct sqd_output_ops sqd_output_webhook = {
 	.size = sizeof(struct webhook),
 	.cfg_size = sizeof(struct webhook_cfg),
 	.opts = webhook_opts,
+	.check = check,
 	.start = webhook_start,
 	.send = sqd_http_out_send,
 	.reopen = sqd_http_out_reopen,

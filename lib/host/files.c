@@ -79,6 +79,69 @@ static int write_all(int fd, struct sq_sv bytes)
 	return 0;
 }
 
+/* The folder that `path` lies in. @return false: too long */
+static bool folder_of(const char *path, char folder[4096])
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	if (n >= 4096)
+		return false;
+	memcpy(folder, n ? path : ".", n ? n : 1);
+	folder[n ? n : 1] = '\0';
+	return true;
+}
+
+static int may_enter(const char *folder, struct sq_err *err)
+{
+	struct stat st;
+
+	if (stat(folder, &st) < 0)
+		return sq_err_set(err, -errno, "%s: %s", folder, sq_strerror(-errno));
+	if (!S_ISDIR(st.st_mode))
+		return sq_err_set(err, -ENOTDIR, "%s: not a folder", folder);
+	if (access(folder, W_OK | X_OK) < 0)
+		return sq_err_set(err, -errno, "%s: %s", folder, sq_strerror(-errno));
+	return 0;
+}
+
+/* What is not there yet: can its folder take it? */
+static int may_make(const char *path, struct sq_err *err)
+{
+	char folder[4096];
+
+	if (!folder_of(path, folder))
+		return sq_err_set(err, -ENAMETOOLONG, "%.64s...: too long", path);
+	return may_enter(folder, err);
+}
+
+int sq_file_may_write(const char *path, struct sq_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT
+		               ? may_make(path, err)
+		               : sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
+	if (S_ISDIR(st.st_mode))
+		return sq_err_set(err, -EISDIR, "%s: a folder, where a file is wanted", path);
+	if (access(path, W_OK) < 0)
+		return sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
+	return 0;
+}
+
+int sq_folder_may_write(const char *path, struct sq_err *err)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 && errno == ENOENT ? may_make(path, err) : may_enter(path, err);
+}
+
 int sq_file_replace(const char *path, struct sq_sv bytes, unsigned mode, struct sq_err *err)
 {
 	char *temp;

@@ -9,6 +9,12 @@
 /** Append the file to `out` (its max is the limit). @return 0, or negative errno with `err` */
 int sq_file_read(const char *path, struct sq_outbuf *out, struct sq_err *err) SQ_MUST_CHECK;
 
+/** Could we write to a file of this name, or make it? Nothing is opened. @return 0, or negative
+ *  errno with `err` */
+int sq_file_may_write(const char *path, struct sq_err *err) SQ_MUST_CHECK;
+/** The same of a folder: is it there and ours to write into, or could it be made? */
+int sq_folder_may_write(const char *path, struct sq_err *err) SQ_MUST_CHECK;
+
 /** Write by a temporary file beside it and rename. mode as for open(2). */
 int sq_file_replace(const char *path, struct sq_sv bytes, unsigned mode,
                     struct sq_err *err) SQ_MUST_CHECK;

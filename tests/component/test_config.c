@@ -13,6 +13,10 @@ struct config_case {
 #define SQD_IN  "inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
 #define SQD_OUT "outputs:\n  - type: stdout\n"
 
+#define HOOK "outputs:\n  - type: webhook\n    url: http://h/\n"
+#define ELASTIC(index)                                                                             \
+	"outputs:\n  - type: elasticsearch\n    url: http://h/\n    index: " index "\n"
+
 static struct config_case cases[] = {
 	{ "an empty file is the built-in default", "", NULL, 0 },
 	{ "sections without content are their defaults", "inputs:\noutputs:\nrules:\nfold:\n", NULL,
@@ -76,15 +80,34 @@ static struct config_case cases[] = {
 	{ "a dead letter file without a name", "dead_letter:\n  path: \"\"\n", "path: is empty",
 	  2 },
 	{ "TLS keys of an input without a certificate", SQD_IN "    tls_clients: required\n",
-	  "tls_clients is set, but TLS is off: tls_certificate turns it on", 2 },
+	  "tls_clients is set, but TLS is off: tls_certificate turns it on", 4 },
 	{ "TLS keys of an output without TLS",
 	  "outputs:\n  - type: tcp\n    address: siem:1\n    tls_ca: /etc/ca.pem\n",
-	  "tls_ca is set, but TLS is off", 2 },
+	  "tls_ca is set, but TLS is off", 4 },
 	{ "waits the wrong way round",
 	  "outputs:\n  - type: tcp\n    address: siem:1\n    retry_min: 1min\n", "retry_max", 4 },
 	{ "rules that are not there", "rules:\n  paths: [/nonexistent/rules]\n",
 	  "/nonexistent/rules: No such file", 2 },
 	{ "a dead letter file without its path", "dead_letter:\n  pth: /tmp/x\n", "", 2 },
+	{ "a template of a webhook into which nothing is put", HOOK "    body: x\n",
+	  "body: no message is put into it", 4 },
+	{ "a template without its end", HOOK "    body: \"{{message\"\n",
+	  "body: {{message is not closed by }}", 4 },
+	{ "a template of something else", HOOK "    body: \"{{massage}}\"\n",
+	  "body: there is no {{massage}}, but {{message}}", 4 },
+	{ "a content type of two lines", HOOK "    content_type: \"a\\nb\"\n",
+	  "content_type: a header holds printable ASCII alone", 4 },
+	{ "a proxy that is no URL", HOOK "    proxy: a b\n", "proxy: it is no URL", 4 },
+	{ "an index that can be none", ELASTIC("a*"), "index: \"a*\" is no name", 4 },
+	{ "an index with a date in it", ELASTIC("\"<alerts-{now/d}>\""), NULL, 0 },
+	{ "a user without a password", ELASTIC("a") "    user: u\n",
+	  "user: password_file is missing", 5 },
+	{ "a password of nobody", ELASTIC("a") "    password_file: /f\n",
+	  "password_file: user is missing", 5 },
+	{ "a user with a colon", ELASTIC("a") "    user: \"u:v\"\n    password_file: /f\n",
+	  "user: a colon", 5 },
+	{ "two ways to log in", ELASTIC("a") "    user: u\n    api_key_file: /f\n",
+	  "api_key_file: either this, or", 6 },
 	{ "records in place of alerts",
 	  SQD_OUT "    forward: all\n    verdict: all\n    sample: 5\n    drop_fields: [a, b.c]\n",
 	  NULL, 0 },
@@ -310,6 +333,74 @@ static void the_examples_are_good(void **state)
 	}
 }
 
+/* What is named is looked at, and the finding stands where it is named. */
+static struct config_case files[] = {
+	{ "nothing is named", SQD_IN SQD_OUT, NULL, 0 },
+	{ "a secret that is not there", HOOK "    secret_file: /nonexistent/s\n",
+	  "secret_file: /nonexistent/s: No such file", 4 },
+	{ "a token that is a folder", HOOK "    token_file: /\n", "token_file: /: a folder", 4 },
+	{ "a token of no text", HOOK "    token_file: /dev/null\n", "token_file: /dev/null: ", 4 },
+	{ "a password that is not there",
+	  ELASTIC("a") "    user: u\n    password_file: /nonexistent/s\n",
+	  "password_file: /nonexistent/s: No such file", 6 },
+	{ "a key that is not there", ELASTIC("a") "    api_key_file: /nonexistent/s\n",
+	  "api_key_file: /nonexistent/s: No such file", 5 },
+	{ "a collector's token that is not there",
+	  "outputs:\n  - type: splunk\n    url: http://h/\n    token_file: /nonexistent/s\n",
+	  "token_file: /nonexistent/s: No such file", 4 },
+	{ "an authority that is not there",
+	  "outputs:\n  - type: tcp\n    address: h:1\n    tls: true\n    tls_ca: /nonexistent/ca\n",
+	  "tls_ca: /nonexistent/ca: No such file", 5 },
+	{ "a certificate that is not there", SQD_IN "    tls_certificate: /nonexistent/c\n",
+	  "tls_certificate: /nonexistent/c: No such file", 4 },
+	{ "tokens of senders that are not there",
+	  "inputs:\n  - type: http\n    listen: 127.0.0.1:1\n    tokens_file: /nonexistent/t\n",
+	  "tokens_file: /nonexistent/t: No such file", 4 },
+	{ "a file in a folder that is not there",
+	  "outputs:\n  - type: file\n    path: /nonexistent/a.json\n",
+	  "path: /nonexistent: No such file", 3 },
+	{ "a file that is a folder", "outputs:\n  - type: file\n    path: /tmp\n",
+	  "path: /tmp: a folder, where a file is wanted", 3 },
+	{ "a file in the folder where we are", "outputs:\n  - type: file\n    path: a.json\n", NULL,
+	  0 },
+	{ "a file below a file", "outputs:\n  - type: file\n    path: /dev/null/a.json\n",
+	  "path: /dev/null/a.json: Not a directory", 3 },
+	{ "dead letters in a folder that is not there", "dead_letter:\n  path: /nonexistent/a//\n",
+	  "path: /nonexistent: No such file", 2 },
+	{ "a spool whose folder cannot be made",
+	  SQD_OUT "    durability: spool\n    spool: /nonexistent/a/b/\n",
+	  "spool: /nonexistent/a: No such file", 4 },
+	{ "a spool that is a file", SQD_OUT "    durability: spool\n    spool: /dev/null\n",
+	  "spool: /dev/null: not a folder", 4 },
+	{ "a spool that can be made",
+	  SQD_OUT "    durability: spool\n    spool: /tmp/no-such-spool\n", NULL, 0 },
+	{ "a table that is not there", "lookups:\n  - name: a\n    path: /nonexistent/a.csv\n",
+	  "path: /nonexistent/a.csv: No such file", 3 },
+};
+
+static void check_files(void **state)
+{
+	const struct config_case *tc = *state;
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+	struct sq_diags diags = { 0 };
+	struct sqd_config cfg;
+
+	write_temp(path, tc->text);
+	load_good(path, &cfg);
+	remove(path);
+	assert_int_equal(sqd_config_check_files(&cfg, &diags), tc->finding ? -EINVAL : 0);
+	assert_int_equal(diags.n, tc->finding != NULL);
+	if (tc->finding) {
+		if (!sq_sv_starts(sq_sv_of(diags.list[0].text), sq_sv_of(tc->finding)))
+			fail_msg("\"%s\" is not \"%s\"", diags.list[0].text, tc->finding);
+		assert_string_equal(diags.list[0].file, path);
+		assert_int_equal(diags.list[0].line, tc->line);
+		assert_true(diags.list[0].col > 4);
+	}
+	sq_diags_fini(&diags);
+	sqd_config_fini(&cfg);
+}
+
 /* `line` cut at its blanks. */
 static int parse(struct sqd_args *a, const char *line, struct sq_err *err)
 {
@@ -358,5 +449,6 @@ int main(void)
 	/* The shipped patterns are not looked for: rules are not loaded here. */
 	int failed = RUN_TABLE("core/config findings", cases, check_case);
 
+	failed += RUN_TABLE("core/config files", files, check_files);
 	return failed + cmocka_run_group_tests_name("core/config", tests, NULL, NULL);
 }

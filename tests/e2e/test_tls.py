@@ -369,10 +369,10 @@ class CheckConfig(TlsCase):
         self.assertEqual(self.check(OURS.issue("lasting", days=90)), (0, ""))
         status, said = self.check(SERVER)
         self.assertEqual(status, 0)
-        self.assertRegex(said, "warning: tcp 127.0.0.1:0: tls_certificate: .*the certificate expires within two weeks")
+        self.assertRegex(said, "check.yaml:4:22: warning: tls_certificate: .*the certificate expires within two weeks")
         status, said = self.check(OURS.ca)
         self.assertEqual(status, 1)
-        self.assertRegex(said, "error: tcp 127.0.0.1:0: tls_key: .*there is no private key")
+        self.assertRegex(said, "check.yaml:2:5: error: tls_key: .*there is no private key")
 
 
 class Rotation(TlsCase):
