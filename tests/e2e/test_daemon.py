@@ -1,6 +1,7 @@
 """squiblyd as a whole: default start, TCP and UDP, bad input, counters, the ways to end."""
 import json
 import os
+import re
 import signal
 import socket
 import unittest
@@ -90,6 +91,19 @@ class Input(Case):
         self.assertEqual((c["alerted"], c["malformed"], c["dropped"]), (3, 1, 1))
         eventually("three alerts", lambda: len(up.lines) == 3)
         self.assert_stops(d, 5)
+
+    def test_chunked_messages_are_few_and_short_enough_or_the_oldest_is_given_up(self):
+        limits = ("gelf_messages: 1", 100), ("gelf_memory: 64KiB", 40000)
+        d = self.daemon("inputs:\n" + "".join(f"  - type: udp\n    listen: 127.0.0.1:0\n    {limit}\n" for limit, _ in limits),
+                        inputs=False)
+        ports = re.findall(r"udp [^\s,;]*:(\d+)", d.wait_said(r"listening on (.*)").group(1))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for port, (_, size) in zip(ports, limits):
+                parts = b" " * size, attack(1).strip()
+                for of, i in ((b"one", 0), (b"two", 0), (b"two", 1), (b"one", 1)):  # "one" is given up for "two"
+                    s.sendto(b"\x1e\x0f" + of + b"abcde" + bytes([i, 2]) + parts[i], ("127.0.0.1", int(port)))
+        d.wait_received(4)
+        self.assertEqual(self.assert_stops(d)["alerted"], 2)
 
     def test_other_protocols_are_named_and_the_listener_lives(self):
         up = self.upstream()

@@ -126,6 +126,15 @@ class Http(harness.Case):
         counted = self.assert_stops(d, 4)
         self.assertEqual((counted["alerted"], counted["oversized"], counted["malformed"]), (2, 1, 1))
 
+    def test_bulk_with_too_many_actions_is_refused(self):
+        d, _, port = self.start("    max_items: 2\n")
+        c = self.client(port)
+        one = b'{"create":{"_index":"b"}}\n' + harness.attack(1)
+        self.assertEqual(len(self.ask(c, "POST", "/_bulk", 2 * one)[0]["items"]), 2)
+        self.ask(c, "POST", "/_bulk", 3 * one, status=413)
+        counted = self.assert_stops(d)
+        self.assertEqual(counted["http_too_large"], 1)
+
     def test_splunks_collector(self):
         tokens = self.tokens("windows:B5A79AAD-D822-46CC-80D1-819F80D7BFB0\n")
         d, upstream, port = self.start(f"    tokens_file: {tokens}\n    hec_acks: true\n")
