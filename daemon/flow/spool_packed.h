@@ -21,6 +21,7 @@ static inline bool sqd_unpack(struct sq_sv *v, struct sq_spool_record *r)
 		return false;
 	memcpy(&p, v->p, sizeof(p));
 	*v = sq_sv_skip(*v, sizeof(p));
+	sq_assert(v->n >= (size_t)p.n_key + p.n);
 	*r = (struct sq_spool_record){ .seq = p.seq,
 		                       .id = { p.id[0], p.id[1] },
 		                       .key = { v->p, p.n_key },

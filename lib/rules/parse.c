@@ -6,6 +6,7 @@
 
 enum { SQ_SHOWN_MAX = 60 };
 
+SQ_PRINTF(5, 0)
 static void report(struct sq_parse *p, enum sq_severity severity, unsigned line, unsigned col,
                    const char *fmt, va_list ap)
 {
