@@ -5,7 +5,7 @@
 #include "lib/rules/sigma.h"
 #include "lib/text/grams.h"
 
-enum { WORDS_MAX = 2400, LEN_MAX = 10, RECORDS = 400, RECORD_MAX = 700 };
+enum { WORDS_MAX = 2400, LEN_MAX = 10, RECORDS = 200, RECORD_MAX = 700 };
 
 static char words[WORDS_MAX][LEN_MAX + 1];
 
