@@ -283,9 +283,12 @@ static void write_failed(struct file_output *o, int code)
 	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
 	                sq_strerror(code));
 	sqd_output_failed(&o->base, sq_strerror(code));
-	o->base.failing = true;
 	o->state = FILE_RESTING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
+	if (o->base.failing)
+		return;
+	o->base.failing = true;
+	o->base.ready(&o->base); /* last: who does not wait for a disk that fails goes on now */
 }
 
 static void release(struct file_output *o)

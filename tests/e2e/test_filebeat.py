@@ -217,7 +217,7 @@ if LONG and not SANITIZED:  # with few events there is no "on the way"
             self.passed_on(self.filebeat, "")
 
         def test_all_of_go_lumber_comes_with_a_spool(self):
-            self.passed_on(self.lumber_send, self.spool())
+            self.passed_on(lambda port, path: self.lumber_send(port, path, "-retry", "1m"), self.spool())
 
 
 if __name__ == "__main__":
