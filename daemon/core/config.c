@@ -157,29 +157,42 @@ static void check_rotation(const struct loader *l, const struct sq_yaml *map,
 		         "rotate_interval: is less than a minute", SQ_SV(""));
 }
 
+/* One that is sent to. */
+static void check_peer(const struct loader *l, const struct sqd_config_item *item, const char *key,
+                       const char *address)
+{
+	struct sqd_config_place at = { l->file, l->diags };
+	struct sq_err err = { 0 };
+	char host[256], port[8];
+
+	if (sqd_addr_split(address, host, port, &err) >= 0) {
+		if (strcmp(host, "*") != 0 && strtoul(port, NULL, 10) != 0)
+			return;
+		sq_err_set(&err, -EINVAL, "nothing can be sent to %s", address);
+	}
+	sq_err_wrap(&err, -EINVAL, "%s", key);
+	sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
+}
+
 /* What can be known of an address before anything is opened. */
 static void check_addresses(const struct loader *l, const struct sq_yaml *map,
                             const struct sqd_config_item *item)
 {
 	const char *listen = sqd_config_text(item, "listen");
 	const char *address = sqd_config_text(item, "address");
+	const struct sq_opt_strs *alternates = sqd_config_texts(item, "alternates");
 	struct sq_err err = { 0 };
 	struct sqd_addr addr;
-	char host[256], port[8];
 
 	if (listen && sqd_addr_parse(listen, &addr, &err) < 0) {
 		const struct sq_yaml *at = sq_yaml_get(map, "listen");
 
 		complain(l, at ? at : map, "listen: ", sq_sv_of(err.text));
 	}
-	if (address && sqd_addr_split(address, host, port, &err) < 0) {
-		const struct sq_yaml *at = sq_yaml_get(map, "address");
-
-		complain(l, at ? at : map, "address: ", sq_sv_of(err.text));
-	} else if (address && (strcmp(host, "*") == 0 || strtoul(port, NULL, 10) == 0)) {
-		complain(l, sq_yaml_get(map, "address"), "address: nothing can be sent to ",
-		         sq_sv_of(address));
-	}
+	if (address)
+		check_peer(l, item, "address", address);
+	for (size_t i = 0; alternates && i < alternates->n; i++)
+		check_peer(l, item, "alternates", alternates->list[i]);
 }
 
 /* Who may connect, and who is believed. */

@@ -13,6 +13,7 @@
 enum { LASTING_MS = 10000 };
 
 static void begin_round(struct sqd_link *l);
+static void try_next_peer(struct sqd_link *l);
 static void try_next(struct sqd_link *l);
 
 static void release(struct sqd_link *l)
@@ -42,6 +43,25 @@ static uint64_t any(struct sqd_link *l)
 static void on_retry(uv_timer_t *t)
 {
 	begin_round(t->data);
+}
+
+/* ---- peers ------------------------------------------------------------------------------- */
+
+static size_t n_peers(const struct sqd_link *l)
+{
+	return 1 + l->cfg->alternates.n;
+}
+
+static const char *peer_at(const struct sqd_link *l, size_t i)
+{
+	return i ? l->cfg->alternates.list[i - 1] : l->cfg->address;
+}
+
+static void go_to_peer(struct sqd_link *l, size_t i)
+{
+	l->peer = i % n_peers(l);
+	if (sqd_addr_split(peer_at(l, l->peer), l->host, l->port, NULL) < 0)
+		sq_assert(!"it was good at the start");
 }
 
 /* This round is over. */
@@ -77,10 +97,12 @@ static void on_tcp_closed(uv_handle_t *h)
 		return;
 	}
 	release(l); /* the timer is open: this is not the end */
-	if (l->was_up)
+	if (l->was_up) {
+		go_to_peer(l, l->peer + 1);
 		wait_for_next(l);
-	else
+	} else {
 		try_next(l);
+	}
 }
 
 /* libuv ends pending requests with UV_ECANCELED, then calls on_tcp_closed(). */
@@ -137,7 +159,7 @@ static void try_next(struct sqd_link *l)
 	int r;
 
 	if (!a) {
-		wait_for_next(l);
+		try_next_peer(l);
 		return;
 	}
 	l->next_addr = a->ai_next;
@@ -160,7 +182,7 @@ static void no_names(struct sqd_link *l, int why)
 {
 	l->why = why;
 	l->words[0] = '\0';
-	wait_for_next(l);
+	try_next_peer(l);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
@@ -181,7 +203,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *foun
 	try_next(l);
 }
 
-static void begin_round(struct sqd_link *l)
+static void ask_names(struct sqd_link *l)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	int r = uv_getaddrinfo(l->loop, &l->resolve, on_resolved, l->host, l->port, &hints);
@@ -192,6 +214,24 @@ static void begin_round(struct sqd_link *l)
 	}
 	l->open_handles++; /* a request keeps us alive like a handle */
 	l->state = SQD_LINK_RESOLVING;
+}
+
+static void begin_round(struct sqd_link *l)
+{
+	l->tried = 0;
+	ask_names(l);
+}
+
+/* None of this peer's addresses will do. */
+static void try_next_peer(struct sqd_link *l)
+{
+	go_to_peer(l, l->peer + 1);
+	if (++l->tried == n_peers(l)) {
+		wait_for_next(l);
+		return;
+	}
+	forget_addrs(l);
+	ask_names(l);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -216,8 +256,10 @@ static int use_tls(struct sqd_link *l, struct sq_err *err)
 
 int sqd_link_start(struct sqd_link *l, struct sq_err *err)
 {
-	int r = sqd_addr_split(l->cfg->address, l->host, l->port, err);
+	int r = 0;
 
+	for (size_t i = n_peers(l); i-- > 0 && r == 0;) /* the first one stays */
+		r = sqd_addr_split(peer_at(l, i), l->host, l->port, err);
 	if (r < 0)
 		return r;
 	r = use_tls(l, err);

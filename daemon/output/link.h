@@ -3,9 +3,12 @@
  *   WAITING -> RESOLVING -> CONNECTING -> SHAKING -> UP -> CLOSING -> WAITING
  *                 |             |            |              ^ |
  *                 v             +------------+--------------+ v
- *              WAITING                                  CONNECTING (the next address of the name)
+ *              WAITING                                  CONNECTING (the next address of the name),
+ *                                                       RESOLVING (the next of several peers)
  *
- * SHAKING is for TLS alone. The name is looked up anew for each round of attempts. Between rounds
+ * SHAKING is for TLS alone. A round tries each address of each peer; names are looked up anew for
+ * it. It begins with the peer behind the one whose connection was lost, so that one who accepts and
+ * then does nothing is not asked for ever while another waits. Between rounds
  * it waits: retry_min, doubled each time up to retry_max, and a random part off that, so that many
  * senders do not return at the same moment. The wait is short again after a connection that lasted
  * or has worked (sqd_link_works()), not when one was made: a peer that accepts and closes at once
@@ -39,6 +42,7 @@ struct sqd_link_ops {
 /** What SQD_LINK_OPTS fills; times in milliseconds. */
 struct sqd_link_cfg {
 	char *address;
+	struct sq_opt_strs alternates;
 	uint64_t connect_timeout;
 	uint64_t retry_min, retry_max;
 	uint64_t keepalive; /* 0 = none */
@@ -47,6 +51,9 @@ struct sqd_link_cfg {
 
 /* clang-format off */
 #define SQD_LINK_OPTS(type, member)                                                                 \
+	{ "alternates", SQ_OPT_STRS, .offset = offsetof(type, member.alternates),                   \
+	  .doc = "Further addresses, as in address: when a connection is lost or cannot be made, "  \
+		 "the next of them all is tried; one at a time is used." },                         \
 	{ "connect_timeout", SQ_OPT_MSEC, .offset = offsetof(type, member.connect_timeout),         \
 	  .min = 100, .max = 300000, .def = "10s",                                                  \
 	  .doc = "Give up an attempt to connect after this time." },                                \
@@ -94,6 +101,8 @@ struct sqd_link {
 	int why;         /* of the last failure */
 	char words[320]; /* the same in words, when there are better ones than the errno's */
 	uint64_t retry_ms, random;
+	size_t peer;  /* which: 0 is cfg->address, then the alternates */
+	size_t tried; /* peers in this round, this one not counted */
 	char host[256], port[8];
 	uv_getaddrinfo_t resolve;
 	struct addrinfo *addrs, *next_addr; /* found; still to be tried */

@@ -135,7 +135,11 @@ static void on_trusted(uv_timer_t *t)
 
 	l->trusted = true;
 	l->failing = false;
-	sqd_log(SQD_LOG_NOTICE, "%s: connected", l->out->name);
+	if (l->peer)
+		sqd_log(SQD_LOG_NOTICE, "%s: connected to %s", l->out->name,
+		        l->cfg->alternates.list[l->peer - 1]);
+	else
+		sqd_log(SQD_LOG_NOTICE, "%s: connected", l->out->name);
 	sqd_output_works(l->out);
 }
 

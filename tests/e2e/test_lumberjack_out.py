@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import tempfile
 
 from clients import Pki, Running, built, free_port
@@ -109,6 +110,66 @@ class ToSquiblyd(Sender):
         self.assertEqual(sorted(set(seen)), list(range(n)))
         # Taken and not acknowledged when the kill came: no more than what was on its way, two windows.
         self.assertLessEqual(len(seen) - n, kills * 2 * 20)
+
+
+class ToSeveral(Sender):
+    """One that is away is no outage while another is there."""
+
+    def receivers(self, n):
+        """Each with a file of its own."""
+        self.files = [os.path.join(self.folder, f"taken-{i}.ndjson") for i in range(n)]
+        self.ports = [free_port() for _ in range(n)]
+
+    def receiver(self, i):
+        d = self.daemon(f"inputs:\n  - type: beats\n    listen: 127.0.0.1:{self.ports[i]}\noutputs:\n  - type: file\n"
+                        f"    path: {self.files[i]}\n", inputs=False)
+        d.port("beats")
+        return d
+
+    def at(self, i):
+        self.taken = self.files[i]
+        return self.hosts()
+
+    def wait_at(self, i, n):
+        eventually(lambda: f"event {n} at {i}, {self.at(i)[-3:]} are there", lambda: n in self.at(i))
+
+    def test_another_takes_over_and_nothing_is_lost(self):
+        self.receivers(2)
+        second = self.receiver(1)
+        d = self.sender(self.ports[0], f'    alternates: ["127.0.0.1:{self.ports[1]}"]\n    window: 20\n')
+        d.send(b"".join(attack(i) for i in range(200)))
+        self.wait_at(1, 199)
+        d.wait_said(f"connected to 127.0.0.1:{self.ports[1]}")
+        self.assertFalse(d.said("retrying"), "the first is dead, the second takes all: no outage")
+        first = self.receiver(0)
+        d.send(b"".join(attack(i) for i in range(200, 400)))
+        self.wait_at(1, 399)
+        self.assertEqual(self.at(0), [], "a connection that works is kept")
+        second.process.send_signal(signal.SIGKILL)
+        second.wait()
+        d.send(b"".join(attack(i) for i in range(400, 600)))
+        self.wait_at(0, 599)
+        second = self.receiver(1)
+        first.process.send_signal(signal.SIGKILL)
+        first.wait()
+        d.send(b"".join(attack(i) for i in range(600, 800)))
+        self.wait_at(1, 799)
+        c = self.assert_stops(d, 800)
+        self.assertEqual(c["sent"], 800)
+        self.assertEqual(sorted(set(self.at(0) + self.at(1))), list(range(800)))
+        self.assertLessEqual(len(self.at(0) + self.at(1)) - 800, 2 * 2 * 20, "no more than was on its way at two kills")
+
+    def test_one_that_accepts_and_says_nothing_holds_up_nothing(self):
+        self.receivers(1)
+        receiver = self.receiver(0)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            d = self.sender(silent.getsockname()[1], f'    alternates: ["127.0.0.1:{self.ports[0]}"]\n    ack_timeout: 300ms\n')
+            d.send(b"".join(attack(i) for i in range(100)))
+            self.wait_at(0, 99)
+        self.assertTrue(d.said("no acknowledgement in"))
+        self.assertEqual(self.at(0), list(range(100)))
+        self.assert_stops(d, 100)
+        self.assert_stops(receiver, 100)
 
 
 class ToGoLumber(Sender):
