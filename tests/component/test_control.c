@@ -4,6 +4,7 @@
 
 #include "daemon/base/metrics.h"
 #include "daemon/core/control.h"
+#include "tests/support/fault_alloc.h"
 #include "tests/support/run_loop.h"
 #include "tests/support/test.h"
 
@@ -112,7 +113,8 @@ static void on_answer(void *ctx, enum sqd_request what, bool complete, struct sq
 		sq_outbuf_putc(out, (char)('0' + (int)what));
 }
 
-static void setup(struct world *w)
+/* @return false: it cannot listen, and says why */
+static bool try_setup(struct world *w)
 {
 	struct sqd_control_opts opts = { .loop = &w->loop,
 		                         .path = w->path,
@@ -128,8 +130,13 @@ static void setup(struct world *w)
 	uv_loop_init(&w->loop);
 	snprintf(w->path, sizeof(w->path), "/tmp/squibly-control-%d.sock", (int)getpid());
 	w->control = sqd_control_new(&opts, &err);
-	if (!w->control)
-		fail_msg("%s", err.text);
+	assert_int_equal(!w->control, err.text[0] != '\0');
+	return w->control != NULL;
+}
+
+static void setup(struct world *w)
+{
+	assert_true(try_setup(w));
 }
 
 static void teardown(struct world *w)
@@ -260,6 +267,41 @@ static void a_daemon_that_does_not_know_all_says_what_it_knows(void **state)
 	teardown(&w);
 }
 
+/* Each allocation fails once: there is no control socket then, or no answer to this request, or a
+ * whole one; and the next request is answered. */
+static void a_lack_of_memory_costs_one_answer(void **state SQ_UNUSED)
+{
+	bool failed = true;
+	unsigned n, silent = 0, none = 0;
+
+	for (n = 1; failed; n++) {
+		struct world w;
+		struct reader r;
+
+		fault_alloc_at(n);
+		if (!try_setup(&w)) {
+			assert_true(fault_alloc_end());
+			assert_int_equal(uv_run(&w.loop, UV_RUN_DEFAULT), 0);
+			assert_int_equal(uv_loop_close(&w.loop), 0);
+			assert_int_equal(access(w.path, F_OK), -1);
+			none++;
+			continue;
+		}
+		r = (struct reader){ .fd = connect_to(&w) };
+		put(r.fd, "report\n");
+		run_until(&w.loop, has_ended, &r);
+		failed = fault_alloc_end();
+		close(r.fd);
+		assert_true(r.n == 3 || (r.n == 0 && failed));
+		silent += r.n == 0;
+		r = (struct reader){ .fd = connect_to(&w) };
+		put(r.fd, "status\n");
+		expect_answer(&w, r.fd, 3);
+		teardown(&w);
+	}
+	assert_true(none > 0 && silent > 0);
+}
+
 static void it_is_closed_in_the_middle_of_everything(void **state)
 {
 	struct world w;
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_ask_is_not_served_for_ever),
 		cmocka_unit_test(who_does_not_read_is_cut_off),
 		cmocka_unit_test(a_daemon_that_does_not_know_all_says_what_it_knows),
+		cmocka_unit_test(a_lack_of_memory_costs_one_answer),
 		cmocka_unit_test(it_is_closed_in_the_middle_of_everything),
 	};
 	struct CMUnitTest
