@@ -10,18 +10,44 @@
 
 enum { MODE_DEFAULT = 0660 };
 
+enum { STREAM_BUFFER = 1 << 20 };
+
 static int set_flag(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int set_receive_buffer(int fd, uint64_t bytes)
+static int force_receive_buffer(int fd, int bytes)
 {
-	int want = bytes > INT32_MAX / 2 ? INT32_MAX / 2 : (int)bytes;
-
-	if (!bytes || set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, want) == 0)
+	if (set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) == 0)
 		return 0;
-	return set_flag(fd, SOL_SOCKET, SO_RCVBUF, want); /* cut to rmem_max, silently */
+	return set_flag(fd, SOL_SOCKET, SO_RCVBUF, bytes); /* cut to rmem_max, silently */
+}
+
+/* The kernel begins with little and gives more to whom it has seen send much; until then they are
+ * read in small pieces, which costs up to twice as much (docs/decisions/receive.md). So ours begin
+ * with more, and are still the kernel's to change, unless whoever opened the socket has said how
+ * large they are, or the kernel (before 5.14) cannot do both. */
+static void begin_with_more(int fd)
+{
+	int locks = 0;
+	socklen_t len = sizeof(locks);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &locks, &len) < 0 || locks)
+		return;
+	(void)force_receive_buffer(fd, STREAM_BUFFER); /* else it is as it was */
+	(void)set_flag(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+}
+
+static int set_receive_buffer(int fd, const struct sqd_listen *l)
+{
+	if (l->receive_buffer)
+		return force_receive_buffer(fd, l->receive_buffer > INT32_MAX / 2
+		                                        ? INT32_MAX / 2
+		                                        : (int)l->receive_buffer);
+	if (l->type == SOCK_STREAM)
+		begin_with_more(fd);
+	return 0;
 }
 
 /* Options that must be set before bind(). */
@@ -36,7 +62,7 @@ static int set_options(int fd, const struct sqd_listen *l, const struct sqd_addr
 	if (!r && a->sa.ss_family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->both);
 	/* Before listen(): accepted sockets inherit it, and their window is scaled to it. */
-	return r ? r : set_receive_buffer(fd, l->receive_buffer);
+	return r ? r : set_receive_buffer(fd, l);
 }
 
 /* Socket, options, bind; a file that bind() makes has no more than `mode`. */
@@ -87,7 +113,7 @@ static int take_inherited(const struct sqd_listen *l)
 	r = -EPROTOTYPE;
 	if (type != l->type)
 		goto fail;
-	r = set_receive_buffer(fd, l->receive_buffer);
+	r = set_receive_buffer(fd, l);
 	if (r < 0)
 		goto fail;
 	len = sizeof(listens);

@@ -19,7 +19,7 @@ struct sqd_listen {
 	const char *where;       /* as configured */
 	int type;                /* SOCK_STREAM or SOCK_DGRAM */
 	int backlog;             /* streams: connections not yet accepted */
-	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice */
+	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice, streams from 1 MiB on */
 	int inherited_fd;        /* taken instead of a new socket, when not -1 */
 	const char *socket_mode; /* unix sockets: octal text; NULL: "0660" */
 };

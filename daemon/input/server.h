@@ -173,7 +173,7 @@ void sqd_conn_let_go(struct sqd_conn *c);
 	  .doc = "Close a connection that has said nothing for so long; 0 means never." },         \
 	{ "receive_buffer", SQ_OPT_BYTES, SQD_SERVER_AT(type, member, receive_buffer),             \
 	  .min = 0, .max = 256 << 20, .def = "0",                                                  \
-	  .doc = "Receive buffer of the kernel for each connection; 0 leaves the choice to it, which is best." }, \
+	  .doc = "Receive buffer of the kernel for each connection; 0 begins with 1 MiB, or net.core.rmem_max if that is less, and lets the kernel change it." }, \
 	{ "backlog", SQ_OPT_U32, SQD_SERVER_AT(type, member, backlog),                             \
 	  .min = 1, .max = 65535, .def = "128",                                                    \
 	  .doc = "Connections that the kernel keeps until they are accepted." },                   \

@@ -397,6 +397,71 @@ static void connections_are_spread_over_the_sockets_of_an_address(void **state S
 	close(both[1]);
 }
 
+/* ---- receive buffers ------------------------------------------------------------------------- */
+
+static int flag_of(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, name, &value, &len), 0);
+	return value;
+}
+
+static int rmem_max(void)
+{
+	FILE *f = fopen("/proc/sys/net/core/rmem_max", "re");
+	char text[32] = "";
+
+	if (!f)
+		return 0;
+	(void)!fgets(text, sizeof(text), f);
+	fclose(f);
+	return (int)strtol(text, NULL, 10);
+}
+
+static void connections_begin_with_more_and_the_kernel_may_change_it(void **state SQ_UNUSED)
+{
+	int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), locks, fd, client, conn;
+	socklen_t len = sizeof(locks);
+
+	if (getsockopt(plain, SOL_SOCKET, SO_BUF_LOCK, &locks, &len) < 0 ||
+	    2 * rmem_max() <= flag_of(plain, SO_RCVBUF)) {
+		close(plain);
+		skip();
+	}
+	fd = open_at("127.0.0.1:0", SOCK_STREAM, NULL);
+	client = dial_port(port_of(bound), SOCK_STREAM);
+	conn = accept(fd, NULL, NULL);
+	assert_true(flag_of(conn, SO_RCVBUF) > flag_of(plain, SO_RCVBUF));
+	assert_int_equal(flag_of(conn, SO_BUF_LOCK), 0);
+	close(conn);
+	close(client);
+	close(fd);
+	close(plain);
+}
+
+static void a_receive_buffer_that_was_chosen_stays(void **state SQ_UNUSED)
+{
+	enum { CHOSEN = 50000 };
+	struct sqd_listen l = { .where = "127.0.0.1:0",
+		                .type = SOCK_STREAM,
+		                .backlog = 4,
+		                .receive_buffer = CHOSEN,
+		                .inherited_fd = -1 };
+
+	for (int i = 0; i < 2; i++) { /* by us, and by whoever opened what we are given */
+		int fd = sqd_listen_open(&l, bound, NULL, NULL, &err);
+
+		assert_true(fd >= 0);
+		assert_int_equal(flag_of(fd, SO_RCVBUF), 2 * CHOSEN);
+		if (i)
+			close(fd);
+		l.inherited_fd = fd;
+		l.receive_buffer = 0;
+	}
+}
+
 static void datagrams_of_a_sender_come_to_one_socket(void **state SQ_UNUSED)
 {
 	int fd = open_at("127.0.0.1:0", SOCK_DGRAM, NULL), seen[2] = { 0 };
@@ -736,6 +801,8 @@ int main(void)
 		cmocka_unit_test(an_abstract_name_leaves_no_file),
 		IN_FOLDER(an_inherited_socket_keeps_its_file),
 		cmocka_unit_test(connections_are_spread_over_the_sockets_of_an_address),
+		cmocka_unit_test(connections_begin_with_more_and_the_kernel_may_change_it),
+		cmocka_unit_test(a_receive_buffer_that_was_chosen_stays),
 		cmocka_unit_test(datagrams_of_a_sender_come_to_one_socket),
 		cmocka_unit_test(an_address_that_is_shared_is_in_use_all_the_same),
 		cmocka_unit_test(both_kinds_of_addresses_are_shared),
