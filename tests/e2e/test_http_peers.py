@@ -9,7 +9,7 @@ import tempfile
 import certs
 from harness import attack, eventually, main
 from http_receiver import Answer, Elastic, Splunk
-from test_http_output import CACHE, Output, ToElastic, hosts, wanted
+from test_http_output import Output, ToElastic, hosts, wanted
 
 # What senders write, and what is to be read of it where JSON alone is taken.
 RECORDS = [
@@ -61,7 +61,7 @@ class OddRecords(ToElastic):
 
     def test_others_get_them_byte_for_byte(self):
         up = self.upstream()
-        d = self.daemon("    forward: all\n" f"rules:\n  cache: {CACHE}\n", upstream=up)
+        d = self.daemon("    forward: all\n", upstream=up)
         self.feed(d, BROKEN)
         up.expect(len(RECORDS) + 1)
         self.assertEqual(up.lines, [record for record, _ in RECORDS] + [BROKEN])
@@ -162,15 +162,14 @@ class OddReceivers(ToElastic):
         script = Elastic(path="http://es.example.invalid/alerts/_bulk")
         r = self.receiver(script)
         d = self.daemon("outputs:\n  - type: elasticsearch\n    url: http://es.example.invalid\n    index: alerts\n"
-                        f"    proxy: http://127.0.0.1:{r.port}\nrules:\n  cache: {CACHE}\n",
+                        f"    proxy: http://127.0.0.1:{r.port}\n",
                         env={"no_proxy": "*", "NO_PROXY": "*"})
         d.send(attack(1))
         self.check(script, r, d, 1)
         self.assert_stops(d, 1)
         script = Elastic()
         r = self.receiver(script)
-        d = self.daemon(f"outputs:\n  - type: elasticsearch\n    url: http://127.0.0.1:{r.port}\n    index: alerts\n"
-                        f"rules:\n  cache: {CACHE}\n",
+        d = self.daemon(f"outputs:\n  - type: elasticsearch\n    url: http://127.0.0.1:{r.port}\n    index: alerts\n",
                         env={"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"})
         d.send(attack(1))
         self.check(script, r, d, 1)
