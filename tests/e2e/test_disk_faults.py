@@ -140,23 +140,6 @@ class FullSpool(SpoolCase):
         up.start()
         self.check(d, up, sent, answered)
 
-    def test_a_disk_that_is_read_only_for_a_while(self):
-        self.disk_of("4m")
-        up = self.upstream()
-        up.stop()
-        d = self.start(up)
-        sent, answered = self.fill(d, whole=True)
-        d.wait_said("No space left on device")
-        eventually("read only", lambda: self.disk.remount("ro"))  # now nobody has the file
-        failures = d.counters()["commit_failures"]
-        eventually("another try", lambda: d.counters()["commit_failures"] > failures)
-        self.assertIsNone(d.process.poll())
-        eventually("writable", lambda: self.disk.remount("rw"))
-        self.disk.empty()
-        d.wait_said("commits again")
-        up.start()
-        self.check(d, up, sent, answered)
-
     def test_it_does_not_start_on_a_disk_that_is_full(self):
         """What LMDB maps for writing has its place on the disk first: SIGBUS would be the end of us."""
         self.disk_of("4m")
