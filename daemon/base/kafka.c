@@ -318,13 +318,17 @@ static void tell_error(struct sqd_kafka *k, rd_kafka_event_t *ev)
 {
 	char text[512];
 	const char *words = sqd_log_text(sq_sv_of(rd_kafka_event_error_string(ev)), text);
+	rd_kafka_resp_err_t why = rd_kafka_event_error(ev);
 
-	if (of_network(rd_kafka_event_error(ev)))
+	if (of_network(why))
 		sqd_log(k->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying", k->name,
 		        words);
 	else
 		sqd_log_limited(&k->limit, SQD_LOG_WARNING, "%s: %s; retrying", k->name, words);
-	sqd_kafka_failed(k, words);
+	k->failing = true;
+	/* One broker of several may be down, and all is well. */
+	if (!of_network(why) || why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		sqd_kafka_failed(k, words);
 }
 
 static void tell_log(struct sqd_kafka *k, rd_kafka_event_t *ev)

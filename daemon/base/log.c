@@ -15,7 +15,7 @@ enum {
 	LINE_MAX_BYTES = 2048,
 	TEXT_MAX_BYTES = 120,
 	DEFAULT_BURST = 10,
-	PATIENCE_MS = 100,  /* of a reader that does not read, once */
+	PATIENCE_MS = 100,  /* of a reader that does not read, once a second */
 	PIECE_BYTES = 4096, /* poll() promises room for so much in a pipe (PIPE_BUF) */
 };
 
@@ -49,9 +49,17 @@ void sqd_log_find_journal(void)
 
 /* One text at a time, so that lines never mix and what poll() promised is still there. */
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
-static bool deaf;       /* the reader does not read; under `writing` */
-static uint64_t untold; /* lines lost since he did; under `writing` */
+static uint64_t deaf_ns; /* when the reader was last waited for in vain; under `writing` */
+static uint64_t untold;  /* lines lost since he read; under `writing` */
 static _Atomic uint64_t lost;
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * second_ns + (uint64_t)ts.tv_nsec;
+}
 
 static bool has_room(int patience_ms)
 {
@@ -84,20 +92,35 @@ static size_t piece(struct sq_sv v)
 	return end ? (size_t)(end - v.p) + 1 : PIECE_BYTES;
 }
 
-/* A reader that has stopped (a pager, a hung service manager) must not stop us: he is waited for
- * once, and what comes until he reads on is lost, counted, and told then. */
+/* A reader that has stopped (a pager, a hung service manager), or reads a little now and then, must
+ * not stop us: he is waited for once in a while, and what comes until he reads on is lost, counted,
+ * and told then. */
+static bool wait_for_room(void)
+{
+	uint64_t now;
+
+	if (has_room(0))
+		return true;
+	now = mono_ns();
+	if (deaf_ns && now - deaf_ns < second_ns)
+		return false;
+	if (has_room(PATIENCE_MS))
+		return true;
+	deaf_ns = mono_ns();
+	return false;
+}
+
 static void write_all(struct sq_sv v)
 {
 	while (v.n) {
 		ssize_t n = -1;
 
 		errno = EAGAIN;
-		if (has_room(deaf ? 0 : PATIENCE_MS))
+		if (wait_for_room())
 			n = write(STDERR_FILENO, v.p, piece(v));
 		if (n < 0 && errno == EINTR)
 			continue;
-		deaf = n < 0 && errno == EAGAIN;
-		if (deaf)
+		if (n < 0 && errno == EAGAIN)
 			lose(v);
 		if (n <= 0)
 			return; /* nobody listens; there is no other place to say so */
@@ -174,14 +197,6 @@ void sqd_log(enum sqd_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_va(level, fmt, ap);
 	va_end(ap);
-}
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * second_ns + (uint64_t)ts.tv_nsec;
 }
 
 /* A bucket of `burst` tokens, one second of time each. */

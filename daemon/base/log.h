@@ -28,7 +28,7 @@ void sqd_log_find_journal(void);
 void sqd_log(enum sqd_log_level level, const char *fmt, ...) SQ_PRINTF(2, 3);
 
 /** Whole lines, as they are, to where the log goes. Any thread. Where nobody reads (a full pipe) it
- *  waits a tenth of a second, once, and then loses them until somebody does. */
+ *  waits a tenth of a second, at most once a second, and loses what comes until somebody does. */
 void sqd_log_write(struct sq_sv text);
 
 /** Lines that were lost so. Any thread. */

@@ -229,6 +229,15 @@ void sqd_conn_stop(struct sqd_conn *c)
 {
 	if (c->closing || c->stream->phase == SQD_PHASE_FINISH)
 		return;
+	/* The header of a proxy lies in front of what we are to read. */
+	if (c->server->protocol->one_way && c->stream->phase == SQD_PHASE_PROXY &&
+	    !c->stream->eof) {
+		c->stream->reading = true;
+		(void)sqd_stream_proxy_read(c);
+		c->stream->reading = false;
+		if (c->closing)
+			return;
+	}
 	if (!c->stream->opened) { /* nothing of it was taken in */
 		sqd_conn_close(c);
 		return;

@@ -212,7 +212,7 @@ void sqd_udp_read_last(struct sqd_udp *u)
 		uint64_t before = u->base.counts->bytes_in, got;
 		unsigned n = read_burst(u);
 
-		got = u->base.counts->bytes_in - before;
+		got = u->base.counts->bytes_in - before + n; /* an empty one takes room too */
 		u->last_bytes = got && got < u->last_bytes ? u->last_bytes - got : 0;
 		if (n < SQD_UDP_BURST && !u->paused)
 			u->last_bytes = 0;

@@ -337,7 +337,8 @@ static void on_written(uv_work_t *w, int status)
 		sqd_log(SQD_LOG_NOTICE, "%s: writing works again", o->base.name);
 		o->base.failing = false;
 	}
-	sqd_output_works(&o->base);
+	if (o->job_written)
+		sqd_output_works(&o->base);
 	if (o->done < o->piece.n) {
 		next_step(o);
 		return;

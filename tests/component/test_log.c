@@ -97,6 +97,39 @@ static void who_does_not_read_does_not_stop_us(void **state)
 	assert_string_equal(got, want);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* He reads a page now and then, and each time the pipe fills up again: a wait of 100 ms for each of
+ * 60 pages would be six seconds. */
+static void who_reads_slowly_is_not_waited_for_each_time(void **state)
+{
+	char page[4096];
+	uint64_t began = now_ms();
+	struct behind b;
+
+	(void)state;
+	begin(&b);
+	for (int i = 0; i < 60; i++) {
+		uint64_t before = sqd_log_lost();
+
+		while (sqd_log_lost() == before)
+			sqd_log(SQD_LOG_ERROR, "a line of a log that somebody reads slowly");
+		assert_int_equal(read(b.from, page, sizeof(page)), sizeof(page));
+	}
+	while (read(b.from, page, sizeof(page)) > 0)
+		;
+	sqd_log(SQD_LOG_ERROR,
+	        "read on"); /* what was lost is told here, and not to the next test */
+	end(&b);
+	assert_true(now_ms() - began < 3000);
+}
+
 /* A table of counters is longer than a pipe: as many lines as fit come, none in part. */
 static void a_long_text_is_cut_between_lines(void **state)
 {
@@ -134,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_read_is_whole),
 		cmocka_unit_test(who_does_not_read_does_not_stop_us),
+		cmocka_unit_test(who_reads_slowly_is_not_waited_for_each_time),
 		cmocka_unit_test(a_long_text_is_cut_between_lines),
 		cmocka_unit_test(nobody_at_all_is_no_error),
 	};

@@ -170,6 +170,19 @@ class Ends(Case):
             with s:
                 self.assertEqual(s.recv(1), b"", "it is told at once that nobody listens any more")
 
+    def test_so_is_what_lies_behind_the_header_of_a_proxy(self):
+        up = self.upstream()
+        d = self.daemon("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n    proxy_from: [127.0.0.0/8]\n",
+                        inputs=False, upstream=up)
+        d.port()
+        d.process.send_signal(signal.SIGSTOP)
+        with d.connect() as s:
+            s.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 514\r\n" + b"".join(attack(n) for n in range(100)))
+            eventually("all bytes acknowledged", lambda: acknowledged(s))
+            d.process.send_signal(signal.SIGTERM)
+            c = self.assert_stops(d, 100, signal.SIGCONT)
+        self.assertEqual(c["alerted"], 100)
+
     def test_killed_and_started_again_it_works_at_once(self):
         up = self.upstream()
         d = self.daemon(upstream=up)

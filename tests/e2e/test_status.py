@@ -106,12 +106,12 @@ class Status(Case):
         after = eventually("time passes", lambda: (o := self.status()["outputs"][0]) and
                            o["oldest_ms"] > max(before["oldest_ms"], 1000) and o["failures"] > before["failures"] and o)
         self.assertEqual(after["away_since"], o["away_since"])
-        self.assertGreaterEqual(after["away_ms"] + 400, after["oldest_ms"])
+        self.assertGreaterEqual(after["away_ms"] + 5000, after["oldest_ms"])
         self.assertGreater(after["full_in_ms"], 60000)
         text = squibly("status", "-s", self.path)[0].decode()
         self.assertRegex(text, r"(?m)^!! 1 of 1 outputs cannot be reached")
         self.assertRegex(text, r"(?m)^  !! away since 20\d\d-.* UTC, for 00:.*: connection refused; tried \d+ times, last 00:")
-        self.assertRegex(text, r"(?m)^  !! \d+ wait, [\d.]+ KiB of 64.0 MiB, the oldest for 00:00:\d\d; sent last 00:")
+        self.assertRegex(text, r"(?m)^  !! \d+ wait, [\d.]+ KiB of 64.0 MiB, the oldest for 00:0\d:\d\d; sent last 00:")
         self.assertRegex(text, r"(?m)^     when full \(as fast as now: in .*\), inputs wait, and datagrams are lost; "
                                r"when squiblyd ends, what waits then is lost$")
         up.start()
