@@ -15,6 +15,7 @@
 enum {
 	PASSWORD_MAX_BYTES = 4096,
 	BROKERS_MAX_BYTES = 16 * 1024,
+	BROKER_TOLD_MS = 10 * 60 * 1000,
 };
 
 const struct sq_opt_enum sqd_kafka_sasls[] = { { "none", SQD_KAFKA_SASL_NONE },
@@ -304,13 +305,25 @@ void sqd_kafka_mended(struct sqd_kafka *k)
 	if (!k->failing)
 		return;
 	k->failing = false;
+	k->broker_told_ms = 0;
 	sqd_log(SQD_LOG_INFO, "%s: works again", k->name);
 }
 
-static bool of_network(rd_kafka_resp_err_t why)
+static bool of_broker(rd_kafka_resp_err_t why)
 {
 	return why == RD_KAFKA_RESP_ERR__TRANSPORT || why == RD_KAFKA_RESP_ERR__RESOLVE ||
-	       why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || why == RD_KAFKA_RESP_ERR__TIMED_OUT;
+	       why == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+/* Of one broker: it may be down for weeks, and is tried every few seconds, while all is well. */
+static bool told_lately(struct sqd_kafka *k)
+{
+	uint64_t now = uv_now(k->loop);
+
+	if (k->broker_told_ms && now - k->broker_told_ms < BROKER_TOLD_MS)
+		return true;
+	k->broker_told_ms = now ? now : 1;
+	return false;
 }
 
 /* One line for an outage, not one for each attempt of each connection. */
@@ -319,16 +332,19 @@ static void tell_error(struct sqd_kafka *k, rd_kafka_event_t *ev)
 	char text[512];
 	const char *words = sqd_log_text(sq_sv_of(rd_kafka_event_error_string(ev)), text);
 	rd_kafka_resp_err_t why = rd_kafka_event_error(ev);
+	bool known = k->failing;
 
-	if (of_network(why))
-		sqd_log(k->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying", k->name,
+	if (of_broker(why)) {
+		sqd_log(known || told_lately(k) ? SQD_LOG_DEBUG : SQD_LOG_WARNING,
+		        "%s: %s; retrying", k->name, words);
+		return;
+	}
+	if (why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		sqd_log(known ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying", k->name,
 		        words);
 	else
 		sqd_log_limited(&k->limit, SQD_LOG_WARNING, "%s: %s; retrying", k->name, words);
-	k->failing = true;
-	/* One broker of several may be down, and all is well. */
-	if (!of_network(why) || why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-		sqd_kafka_failed(k, words);
+	sqd_kafka_failed(k, words);
 }
 
 static void tell_log(struct sqd_kafka *k, rd_kafka_event_t *ev)

@@ -93,7 +93,8 @@ struct sqd_kafka {
 	int fd;
 	unsigned open; /* `poll`, `ending` */
 	bool hasty;
-	bool failing; /* an outage was logged: say when it is over */
+	bool failing;            /* an outage was logged: say when it is over */
+	uint64_t broker_told_ms; /* loop time when one broker's was logged last; 0: not yet */
 	struct sqd_log_limit limit, inside_limit;
 };
 
