@@ -157,8 +157,12 @@ void sqd_outspool_progress(struct sqd_outqueue *q)
 
 static void drop_oldest(struct sqd_outspool *sp)
 {
+	uint64_t used = sqd_spooler_used(sp->spooler), max = sqd_spooler_max(sp->spooler);
+	/* It may be the disk that is full, and little of that is ours. */
+	uint64_t of = used < max / 2 ? used : max;
+
 	if (sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler))
-		sqd_spooler_drop(sp->spooler, sp->behind, sqd_spooler_max(sp->spooler) / DROP_PART);
+		sqd_spooler_drop(sp->spooler, sp->behind, of / DROP_PART + 1);
 }
 
 /* The file is full for what came: memory that is, is no reason to drop what is safe. */

@@ -31,6 +31,12 @@ static void after_ms(struct sqd_spooler *s, uint64_t ms)
 		(void)uv_timer_start(&s->timer, on_timer, ms, 0);
 }
 
+static void trim_later(struct sqd_spooler *s)
+{
+	if (s->state.records && s->wanted.cursor > s->state.cursor)
+		after_ms(s, s->warned && !s->stuck ? s->opts.interval_ms : TRIM_WAIT_MS);
+}
+
 static void warn_of_size(struct sqd_spooler *s)
 {
 	uint64_t used = sqd_spooler_used(s), line = s->state.max / 100 * PATIENCE_PERCENT;
@@ -124,6 +130,8 @@ static void go_on(struct sqd_spooler *s)
 	else if (s->wanted.drop_bytes || s->untrimmed || s->filling.bytes.len ||
 	         s->writing.bytes.len)
 		after_ms(s, s->full ? RETRY_MIN_MS : s->opts.interval_ms);
+	else
+		trim_later(s); /* what was delivered while we were busy */
 }
 
 static void on_done(uv_work_t *w, int status SQ_UNUSED)
@@ -224,8 +232,8 @@ void sqd_spooler_delivered(struct sqd_spooler *s, uint64_t cursor)
 	if (cursor <= s->wanted.cursor)
 		return;
 	s->wanted.cursor = cursor;
-	if (!s->busy && !s->closing && !s->retry_ms && s->state.records)
-		after_ms(s, s->warned && !s->stuck ? s->opts.interval_ms : TRIM_WAIT_MS);
+	if (!s->busy && !s->closing && !s->retry_ms)
+		trim_later(s);
 }
 
 uint64_t sqd_spooler_next(const struct sqd_spooler *s)
@@ -286,6 +294,7 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 {
 	struct sq_sv v = sq_outbuf_view(&s->loaded);
 	struct sq_spool_record r;
+	bool any = false;
 
 	if (!s->is_loaded)
 		return false;
@@ -295,10 +304,11 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 		int e = each(ctx, &r);
 
 		if (e < 0) {
-			s->poor = e == -ENOMEM;
+			s->poor = e == -ENOMEM || !any; /* it would be so again, at once */
 			*ret_next = r.seq;
 			break;
 		}
+		any = true;
 	}
 	return true;
 }

@@ -105,13 +105,17 @@ static void commit_the_rest(struct sqd_spooler *s)
 		(void)commit(s, false); /* what has become of it is in the order */
 }
 
-/* Kept as it is, for a person; the spool goes on without it. */
+/* Kept as it is, for a person, once; the spool goes on without it. */
 static void keep_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
 {
 	struct sqd_spooler *s = ctx;
 	char path[4096];
 	int fd;
 
+	s->order.loaded_next = seq + 1;
+	if (seq < s->damaged_to)
+		return; /* it was loaded before, and what is in front of it had no room */
+	s->damaged_to = seq + 1;
 	s->order.damaged++;
 	sqd_log(SQD_LOG_ERROR, "%s: spool %s: message %llu is damaged; set aside in damaged.bin",
 	        s->opts.name, s->dir, (unsigned long long)seq);

@@ -36,6 +36,7 @@ struct sqd_spooler {
 	char *dir;
 	struct sq_spool *spool; /* NULL: closed for good */
 	bool shut, suspect;     /* it has failed: to be opened anew; and walked before */
+	uint64_t damaged_to;    /* damaged messages before this are told and counted */
 	struct sq_spool_state state;
 	struct sqd_spool_group filling, writing;
 	struct sq_outbuf loaded;
@@ -43,7 +44,7 @@ struct sqd_spooler {
 	uv_work_t work;
 	uv_timer_t timer;
 	bool busy, closing, loading, is_loaded, untrimmed, warned;
-	bool poor;  /* there was no memory for what was loaded */
+	bool poor;  /* there was no memory for what was loaded, or no room for the first of it */
 	bool full;  /* there was no room for the group, in the file or on the disk */
 	bool stuck; /* nor was there for anything else */
 	uint64_t next, durable, found, dropped_to, loaded_next, gone_to;

@@ -14,7 +14,8 @@
 #include "lib/host/spool_private.h"
 
 enum {
-	STATE_KEY = 0, /* where the cursor is; messages begin at 1 */
+	STATE_KEY = 0,    /* where the cursor is; messages begin at 1 */
+	ASIDE_MAX = 1000, /* files of one second */
 	TRIM_MAX = 8192,
 	SIZE_MIN = 1 << 20,
 	RESERVE_PAGES = 64, /* for the pages that a commit copies */
@@ -84,6 +85,9 @@ static int code_of(int e)
 	case MDB_NOTFOUND:
 	case MDB_INCOMPATIBLE:
 	case MDB_BAD_VALSIZE:
+	/* Pages that say of themselves what cannot be. */
+	case MDB_CURSOR_FULL:
+	case MDB_PAGE_FULL:
 		return -EUCLEAN;
 	case MDB_PANIC:
 	case MDB_BAD_TXN:
@@ -466,18 +470,37 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 	return sq_spool_fail(s, err, e, "cannot be opened");
 }
 
+/* A name that is not taken. While the folder is locked by us, nobody else takes it. */
+static int name_aside(const struct sq_spool *s, char to[4096], struct sq_err *err)
+{
+	char stem[64], name[80];
+	time_t now = time(NULL);
+	struct stat st;
+	struct tm tm;
+
+	(void)gmtime_r(&now, &tm); /* of a time of day: cannot fail */
+	(void)strftime(stem, sizeof(stem), "data.mdb.damaged-%Y%m%dT%H%M%SZ", &tm);
+	for (int i = 1; i <= ASIDE_MAX; i++) {
+		int r, n = snprintf(name, sizeof(name), "%s-%d", stem, i);
+
+		r = path_of(s, i > 1 ? name : stem, to, err);
+		sq_assert(n < (int)sizeof(name));
+		if (r < 0)
+			return r;
+		if (lstat(to, &st) < 0)
+			return 0; /* or the renaming says why not */
+	}
+	return sq_err_set(err, -EEXIST, "%s: damaged, and cannot be set aside: too many are", to);
+}
+
 static int set_aside(const struct sq_spool *s, const struct sq_err *why, struct sq_err *aside,
                      struct sq_err *err)
 {
-	char from[4096], to[4096], name[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	char from[4096], to[4096];
 	int r = path_of(s, "data.mdb", from, err);
 
-	(void)gmtime_r(&now, &tm); /* of a time of day: cannot fail */
-	(void)strftime(name, sizeof(name), "data.mdb.damaged-%Y%m%dT%H%M%SZ", &tm);
 	if (!r)
-		r = path_of(s, name, to, err);
+		r = name_aside(s, to, err);
 	if (r < 0)
 		return r;
 	if (rename(from, to) < 0)

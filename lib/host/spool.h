@@ -6,6 +6,7 @@
  *	lock.mdb   LMDB's own, so that `squibly spool` may read while the daemon writes
  *	owner      locked by whoever writes; a second one is refused
  *	data.mdb.damaged-TIME   a file that could not be trusted, set aside for a person
+ *	                        (-2, -3 behind it: further ones of that second)
  *
  * How LMDB is used, and why: every commit is synced, data before the page that makes it valid (no
  * NOSYNC, no NOMETASYNC). Pages are written, not mapped for writing (no WRITEMAP): a full disk is
@@ -101,7 +102,7 @@ int sq_spool_read(struct sq_spool *s, uint64_t from, sq_spool_each_fn *each,
                   sq_spool_damaged_fn *damaged, void *ctx, struct sq_err *err) SQ_MUST_CHECK;
 
 /** Does the whole of the file add up: every page in use or free, every record where it belongs?
- *  Meant for a process that may die of it. @return 0, -EUCLEAN with `err` */
+ *  Meant for a process that may die of it. @return 0, -EUCLEAN, or -ENOMEM with `err` */
 int sq_spool_verify(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
 
 /** The same of a whole spool that nobody writes, in a child process, so that nothing in it can end

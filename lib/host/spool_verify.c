@@ -31,16 +31,19 @@ static void walk_damaged(void *ctx, uint64_t seq, struct sq_sv bytes SQ_UNUSED)
 	w->n++;
 }
 
-/* Pages that LMDB holds to be free, from its table of them. @return UINT64_MAX: no such list */
-static uint64_t free_pages(MDB_txn *txn, uint64_t end)
+/* Pages that LMDB holds to be free, from its table of them.
+ * @return 0; MDB_CORRUPTED: no such list; ENOMEM */
+static int free_pages(MDB_txn *txn, uint64_t end, uint64_t *ret)
 {
 	MDB_cursor *c;
 	MDB_val k, v;
 	uint64_t n = 0;
-	bool bad = mdb_cursor_open(txn, 0, &c) != 0;
+	bool bad = false;
+	int e = mdb_cursor_open(txn, 0, &c);
 
-	if (bad)
-		return UINT64_MAX;
+	*ret = 0;
+	if (e)
+		return e == ENOMEM ? e : MDB_CORRUPTED;
 	while (!bad && !mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
 		const size_t *list = v.mv_data;
 
@@ -50,7 +53,8 @@ static uint64_t free_pages(MDB_txn *txn, uint64_t end)
 		n += bad ? 0 : list[0];
 	}
 	mdb_cursor_close(c);
-	return bad ? UINT64_MAX : n;
+	*ret = n;
+	return bad ? MDB_CORRUPTED : 0;
 }
 
 int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
@@ -61,8 +65,10 @@ int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
 	MDB_txn *txn;
 	uint64_t records, pages, unused;
 	int r = sq_spool_read(s, 1, walk_record, walk_damaged, &w, err);
-	int e;
+	int e, e_free;
 
+	if (r == -ENOMEM)
+		return r; /* which says nothing of the file */
 	if (r < 0)
 		return sq_err_set(err, -EUCLEAN, "%s: its pages cannot be read", s->dir);
 	(void)mdb_env_info(s->env, &info); /* of an open one: cannot fail */
@@ -72,14 +78,16 @@ int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
 	(void)mdb_stat(txn, 0, &table);
 	pages = sq_spool_used(txn, s->dbi, &records) / table.ms_psize + 2 + table.ms_branch_pages +
 	        table.ms_leaf_pages + table.ms_overflow_pages;
-	unused = free_pages(txn, info.me_last_pgno + 1);
+	e_free = free_pages(txn, info.me_last_pgno + 1, &unused);
 	e = sq_spool_read_state(s, txn);
 	mdb_txn_abort(txn);
+	if (e_free == ENOMEM)
+		return sq_spool_fail(s, err, e_free, "cannot be read");
 	if (e && e != MDB_NOTFOUND)
 		return sq_err_set(err, -EUCLEAN, "%s: its cursor is damaged", s->dir);
 	if (w.disorder || w.n != records || w.last >= s->state.next)
 		return sq_err_set(err, -EUCLEAN, "%s: records are missing or out of order", s->dir);
-	if (unused == UINT64_MAX || pages + unused != info.me_last_pgno + 1)
+	if (e_free || pages + unused != info.me_last_pgno + 1)
 		return sq_err_set(err, -EUCLEAN, "%s: its pages do not add up", s->dir);
 	return 0;
 }

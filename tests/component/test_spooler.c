@@ -124,26 +124,36 @@ static void the_oldest_make_room_for_the_newest(void **state)
 	close_queue(&w);
 }
 
+/* Change a letter of every message from `first` to `end`, `step` apart. */
+static void damage(const char *folder, unsigned first, unsigned end, unsigned step)
+{
+	char *path = scratch_path(folder, "spool/data.mdb"), *bytes, *at, text[16];
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+	for (unsigned i = first; i < end; i += step) {
+		snprintf(text, sizeof(text), "%06u x", i);
+		for (char *p = bytes; (at = memmem(p, (size_t)(bytes + st.st_size - p), text, 8));
+		     p = at + 1)
+			assert_int_equal(pwrite(fd, "Y", 1, at - bytes + 20), 1);
+	}
+	close(fd);
+	free(bytes);
+	free(path);
+}
+
 static void what_is_damaged_is_left_out_and_counted(void **state)
 {
 	struct world w;
-	char *path, *at, *bytes;
-	struct stat st;
-	int fd;
 
 	open_queue(&w, *state, (struct queue_opts){ 0 });
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(push(&w, i, 100), 0);
 	close_queue(&w);
-	path = scratch_path(*state, "spool/data.mdb");
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(fstat(fd, &st), 0);
-	bytes = malloc((size_t)st.st_size);
-	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
-	for (char *p = bytes; (at = memmem(p, (size_t)(bytes + st.st_size - p), "000004 x", 8));
-	     p = at + 1)
-		assert_int_equal(pwrite(fd, "Y", 1, at - bytes + 20), 1);
-	close(fd);
+	damage(*state, 4, 5, 1);
 	open_queue(&w, *state, (struct queue_opts){ 0 });
 	deliver(&w, 9);
 	assert_int_equal(nth(&w, 3, 100), 3);
@@ -151,8 +161,25 @@ static void what_is_damaged_is_left_out_and_counted(void **state)
 	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
 	assert_int_equal(metric(&w, "dropped_damaged"), 1);
 	close_queue(&w);
-	free(bytes);
-	free(path);
+}
+
+/* Whatever does not fit into one load any more, a damaged one is in front of it. */
+static void what_is_damaged_is_counted_once_in_whatever_load_it_is(void **state)
+{
+	struct world w;
+
+	open_queue(&w, *state, (struct queue_opts){ 0 });
+	push_all(&w, 0, 240, 1000);
+	close_queue(&w);
+	damage(*state, 1, 240, 2);
+	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
+	deliver(&w, 120);
+	until_idle(&w);
+	for (unsigned i = 0; i < 120; i++)
+		assert_int_equal(nth(&w, i, 1000), 2 * i);
+	assert_int_equal(metric(&w, "dropped_damaged"), 120);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
+	close_queue(&w);
 }
 
 /* What a receiver never takes leaves the spool when it is with the dead letters, and not before:
@@ -229,6 +256,71 @@ static void what_was_delivered_is_taken_out_to_the_last(void **state)
 	close_queue(&w);
 }
 
+static void wait_for_post(uv_work_t *work)
+{
+	uv_sem_wait(work->data);
+}
+
+static void ignore_done(uv_work_t *work, int status)
+{
+	(void)work;
+	(void)status;
+}
+
+/* A process that is killed then does not send it again. */
+static void what_is_delivered_during_a_commit_is_taken_out_after_it(void **state)
+{
+	uv_work_t work[4]; /* all threads of the pool, so that the commit does not end */
+	uint64_t begin_ms;
+	struct world w;
+	uv_sem_t gate;
+
+	assert_int_equal(uv_sem_init(&gate, 0), 0);
+	open_queue(&w, *state, (struct queue_opts){ 0 });
+	for (size_t i = 0; i < SQ_LEN(work); i++) {
+		work[i].data = &gate;
+		assert_int_equal(uv_queue_work(&w.loop, &work[i], wait_for_post, ignore_done), 0);
+	}
+	push_all(&w, 0, 20, 1000);
+	for (begin_ms = uv_now(&w.loop); uv_now(&w.loop) < begin_ms + 10;)
+		turn(&w, UV_RUN_NOWAIT);
+	turn(&w, UV_RUN_NOWAIT); /* the commit has been asked for */
+	while (w.f->sending.p)
+		fake_sent(w.f, 0);
+	assert_int_equal(sqd_outqueue_counts(w.q)->sent, 20);
+	for (size_t i = 0; i < SQ_LEN(work); i++)
+		uv_sem_post(&gate);
+	until_idle(&w);
+	assert_int_equal(metric(&w, "spooled"), 20);
+	assert_int_equal(metric(&w, "spool_bytes"), 4096); /* with the cursor alone */
+	close_queue(&w);
+	uv_sem_destroy(&gate);
+}
+
+/* It fits into the queue, but not behind what is there; and it is more than is read at a time. */
+static void what_has_no_room_yet_keeps_nobody_busy(void **state)
+{
+	static char text[120000];
+	const struct sqd_message large = { .text = { text, sizeof(text) }, .id = { 7, 60 } };
+	uint64_t begin_ns;
+	unsigned turns = 0;
+	struct world w;
+
+	memset(text, 'x', sizeof(text));
+	open_queue(&w, *state, (struct queue_opts){ .size = 8 << 20 });
+	push_all(&w, 0, 60, 1000);
+	assert_int_equal(sqd_outqueue_push(w.q, &large), 0);
+	close_queue(&w);
+	open_queue(&w, *state, (struct queue_opts){ .max = 160000, .size = 8 << 20 });
+	for (begin_ns = uv_hrtime(); uv_hrtime() - begin_ns < 700000000; turns++)
+		turn(&w, UV_RUN_ONCE);
+	assert_true(turns < 20);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 61);
+	deliver(&w, 61);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
+	close_queue(&w);
+}
+
 /* Who stops waits to hear of it. */
 static void that_all_is_safe_is_told_however_full_the_spool_is(void **state)
 {
@@ -285,9 +377,12 @@ int main(void)
 		TEST(a_full_spool_refuses_until_something_is_delivered),
 		TEST(the_oldest_make_room_for_the_newest),
 		TEST(what_is_damaged_is_left_out_and_counted),
+		TEST(what_is_damaged_is_counted_once_in_whatever_load_it_is),
 		TEST(what_is_refused_stays_until_its_letter_is_written),
 		TEST(an_output_that_is_away_keeps_nobody_busy),
 		TEST(what_was_delivered_is_taken_out_to_the_last),
+		TEST(what_is_delivered_during_a_commit_is_taken_out_after_it),
+		TEST(what_has_no_room_yet_keeps_nobody_busy),
 		TEST(that_all_is_safe_is_told_however_full_the_spool_is),
 		TEST(nothing_is_dropped_as_the_oldest_while_the_file_has_room),
 	};

@@ -240,6 +240,32 @@ static void a_disk_without_room_is_asked_again_in_a_while_and_not_at_once(void *
 	close_queue(&w);
 }
 
+/* Others may have filled it, and the spool may have all the room that it was given. */
+static void for_a_full_disk_no_more_is_dropped_than_a_part_of_what_is_there(void **state)
+{
+	struct world w;
+	uint64_t dropped;
+	unsigned n = 310;
+
+	open_queue(&w, *state,
+	           (struct queue_opts){ .max = 65536, .size = 16 << 20, .drop_oldest = true });
+	push_all(&w, 0, 300, 1000);
+	until_passed(&w);
+	until_idle(&w);
+	mortal_set("full:1");
+	push_all(&w, 300, 310, 1000);
+	until_failures(&w, 1);
+	while (!push(&w, n, 1000))
+		n++;
+	until_passed(&w);
+	until_idle(&w);
+	mortal_set("");
+	dropped = metric(&w, "dropped_oldest");
+	assert_true(dropped > 0 && dropped < 60);
+	assert_int_equal(sqd_outqueue_waiting(w.q), n - dropped);
+	close_queue(&w);
+}
+
 /* ---- the file is full ---- */
 
 static int hold(void *ctx, const struct sq_spool_record *r)
@@ -428,6 +454,7 @@ int main(void)
 		TEST(while_the_disk_is_full_what_is_there_is_sent),
 		TEST(while_the_disk_is_full_what_was_delivered_is_taken_out),
 		TEST(a_disk_without_room_is_asked_again_in_a_while_and_not_at_once),
+		TEST(for_a_full_disk_no_more_is_dropped_than_a_part_of_what_is_there),
 		TEST(a_full_file_is_read_and_sent),
 		TEST(a_reader_that_was_killed_keeps_nothing_from_being_used_again),
 		TEST(closing_with_a_full_file_ends),

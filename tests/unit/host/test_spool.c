@@ -1,6 +1,7 @@
 /* The spool: what is committed is there again, in order; what is damaged is set aside and told. */
 #include "lib/host/spool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -387,6 +388,31 @@ static void a_disk_that_takes_no_more_is_an_error_and_no_end(void **state)
 	free(dir);
 }
 
+/* A restart or two is a matter of less than that. */
+static void what_is_set_aside_within_a_second_is_all_kept(void **state)
+{
+	size_t n, kept = 0;
+	char *bytes = sample(state, &n), *dir = spool_at(state);
+	struct dirent *entry;
+	DIR *folder;
+
+	memset(bytes, 0, n);
+	for (int i = 0; i < 5; i++) {
+		struct sq_err aside = { 0 };
+
+		overwrite(state, bytes, n);
+		sq_spool_close(open_it(dir, &aside));
+		assert_int_equal(aside.code, -EUCLEAN);
+	}
+	folder = opendir(dir);
+	while ((entry = readdir(folder)))
+		kept += strncmp(entry->d_name, "data.mdb.damaged-", 17) == 0;
+	closedir(folder);
+	assert_int_equal(kept, 5);
+	free(bytes);
+	free(dir);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -401,6 +427,7 @@ int main(void)
 		TEST(a_cut_file_is_set_aside_at_every_page),
 		TEST(a_flipped_bit_is_noticed_or_harmless),
 		TEST(nothing_of_zeros_is_taken),
+		TEST(what_is_set_aside_within_a_second_is_all_kept),
 		TEST(a_disk_that_takes_no_more_is_an_error_and_no_end),
 	};
 

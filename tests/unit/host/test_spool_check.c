@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "lib/host/spool.h"
+#include "lib/host/spool_private.h"
 #include "tests/unit/host/scratch.h"
 
 static int to_come; /* the signal that ends the child */
@@ -61,11 +61,64 @@ static void only_what_damage_ends_in_is_taken_as_damage(void **state)
 	}
 }
 
+static unsigned cursor_to_fail; /* from 1; 0: none */
+
+int __real_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret);
+int __wrap_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret);
+
+int __wrap_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret)
+{
+	if (cursor_to_fail && !--cursor_to_fail)
+		return ENOMEM;
+	return __real_mdb_cursor_open(txn, dbi, ret);
+}
+
+static void a_child_without_memory_says_nothing_of_the_file(void **state)
+{
+	char *dir = scratch_path(*state, "spool");
+	struct sq_spool_opts o = { .dir = dir, .size = 4 << 20 };
+	struct sq_err aside, err = { 0 };
+	struct sq_spool *s = NULL;
+
+	assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
+	sq_spool_close(s);
+	for (unsigned n = 1; n <= 2; n++) { /* of the messages, and of the free pages */
+		cursor_to_fail = n;
+		assert_int_equal(sq_spool_open(&o, &s, &aside, &err), -EIO);
+		assert_int_equal(aside.code, 0);
+	}
+	cursor_to_fail = 0;
+	assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
+	assert_int_equal(aside.code, 0);
+	sq_spool_close(s);
+	free(dir);
+}
+
+static void pages_that_cannot_be_are_damage(void **state)
+{
+	static const struct {
+		int said, want;
+	} rows[] = {
+		{ MDB_CURSOR_FULL, -EUCLEAN }, { MDB_PAGE_FULL, -EUCLEAN },
+		{ MDB_CORRUPTED, -EUCLEAN },   { MDB_MAP_FULL, -ENOSPC },
+		{ MDB_PANIC, -EIO },           { ENOMEM, -ENOMEM },
+		{ ENOSPC, -EDQUOT },
+	};
+	const struct sq_spool s = { .dir = *state };
+	struct sq_err err;
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++)
+		assert_int_equal(sq_spool_fail(&s, &err, rows[i].said, "x"), rows[i].want);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(only_what_damage_ends_in_is_taken_as_damage,
-		                                scratch_setup, scratch_teardown),
+		TEST(only_what_damage_ends_in_is_taken_as_damage),
+		TEST(a_child_without_memory_says_nothing_of_the_file),
+		TEST(pages_that_cannot_be_are_damage),
 	};
 
 	return cmocka_run_group_tests_name("host/spool-check", tests, NULL, NULL);
