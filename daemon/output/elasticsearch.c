@@ -227,8 +227,11 @@ static void on_item(void *ctx, const struct sq_bulk_reply_item *item)
 static bool is_of_the_request(struct elastic *e, const struct sqd_http_answer *a)
 {
 	const struct sq_bulk_reply_item *said;
+	int r = sq_bulk_reply_read(e->reply, a->body, 0, on_item, e);
 
-	if (sq_bulk_reply_read(e->reply, a->body, 0, on_item, e) != -EBADMSG)
+	if (r == -ENOMEM)
+		return true; /* no document is refused for what could not be read */
+	if (r != -EBADMSG)
 		return false;
 	said = sq_bulk_reply_whole(e->reply);
 	return is_of_the_index(said) ||

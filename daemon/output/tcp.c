@@ -9,6 +9,10 @@
  * behind them; and a peer that wants a certificate of ours refuses it after our side of TLS 1.3 is
  * done.
  *
+ * A receiver that takes nothing for `stall_timeout` is left when there is another one: a program
+ * that is stopped keeps its connections, and its system answers for it. Where there is none,
+ * waiting is all that can be done, and what lies with its system already is not sent twice.
+ *
  * What the peer says is thrown away; it is read to notice when the peer goes away.
  */
 #include "daemon/output/tcp.h"
@@ -30,6 +34,7 @@ struct tcp_output {
 	bool looking; /* the timer asks what has arrived */
 	uv_timer_t look;
 	uint64_t confirm_ms;
+	uint64_t arrived, progress_ms; /* bytes when last looked; when they had become more */
 	/* Of each send that is not answered, oldest first: how many bytes of the connection there
 	 * were at its end; ALL_TO_COME while some of it is to be written, as with the newest only.
 	 */
@@ -49,6 +54,8 @@ static const struct sq_opt tcp_opts[] = {
 	  .doc = "Host and port to send to: siem.example.org:514, 192.0.2.1:6514, [2001:db8::1]:514." },
 	{ "framing", SQ_OPT_ENUM, AT(framing), .enums = framings, .def = "lf",
 	  .doc = "How a message ends: a line end, or RFC 6587 octet counting in front." },
+	{ "stall_timeout", SQ_OPT_MSEC, AT(stall_timeout), .min = 100, .max = 3600000, .def = "30s",
+	  .doc = "Where there are alternates: go to the next when the receiver takes no bytes for so long." },
 	SQD_LINK_OPTS(struct sqd_output_tcp_cfg, link),
 	{ 0 }
 };
@@ -84,6 +91,19 @@ static bool answer(struct tcp_output *o)
 	return any;
 }
 
+/* Bytes wait: does the peer take any? Only who has another one to go to becomes impatient. */
+static bool is_stalled(struct tcp_output *o)
+{
+	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
+	uint64_t now = uv_now(o->base.loop), arrived = sqd_link_arrived(&o->link);
+
+	if (arrived != o->arrived) {
+		o->arrived = arrived;
+		o->progress_ms = now;
+	}
+	return cfg->link.alternates.n && now - o->progress_ms >= cfg->stall_timeout;
+}
+
 static void on_look(uv_timer_t *t)
 {
 	struct tcp_output *o = t->data;
@@ -102,6 +122,10 @@ static void on_look(uv_timer_t *t)
 	o->looking = o->n_sends;
 	if (!o->looking)
 		return;
+	if (is_stalled(o)) {
+		sqd_link_fail(&o->link, UV_ETIMEDOUT, "it takes no bytes");
+		return;
+	}
 	if (any)
 		o->confirm_ms = CONFIRM_MIN_MS;
 	(void)uv_timer_start(&o->look, on_look, o->confirm_ms, 0);
@@ -116,6 +140,7 @@ static void look_soon(struct tcp_output *o)
 	if (o->looking)
 		return;
 	o->looking = true;
+	o->progress_ms = uv_now(o->base.loop);
 	(void)uv_timer_start(&o->look, on_look, CONFIRM_MIN_MS, 0);
 }
 

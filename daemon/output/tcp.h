@@ -9,4 +9,5 @@ extern const struct sqd_output_ops sqd_output_tcp;
 struct sqd_output_tcp_cfg {
 	struct sqd_link_cfg link; /* first, so that the address is where outputs have it */
 	int framing;              /* enum sqd_framing */
+	uint64_t stall_timeout;   /* milliseconds */
 };

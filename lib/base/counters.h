@@ -29,7 +29,7 @@
 	X(verdicts,            INFO, "Records handed on (forward) with what rules found in them added")    \
 	X(verdicts_wrapped,    INFO, "Of those, records that are no single JSON object, or were cut off, and went as the text of one") \
 	X(verdicts_replaced,   INFO, "Of those, records that had a member of that name already, which was taken out") \
-	X(verdicts_lost,       INFO, "Records handed on as they came because what should be added did not fit into memory") \
+	X(verdicts_lost,       INFO, "Records handed on as they came, or as a short text to outputs that take JSON alone, because what should be written did not fit into memory") \
 	X(records_mended,      INFO, "Records in which bytes that JSON cannot hold were replaced, for outputs that take JSON alone") \
 	X(bytes_in,            INFO, "Bytes received from inputs")                                     \
 	X(alerts,              INFO, "Alerts made: one for each rule and event")                       \

@@ -311,6 +311,25 @@ static struct sq_pass_ref *new_row(struct sq_batch *b)
 	return ref;
 }
 
+/* No memory for what view `i` makes of the record: it goes on as it came. Where it must be JSON and
+ * is not, it could be refused there for ever, and what is behind it wait: a short text stands for
+ * it. @return its bytes */
+static uint32_t put_lost(struct sq_batch *b, const struct sq_view *view, struct sq_sv raw)
+{
+	const struct sq_sv text = SQ_SV("{\"message\":\"(it did not fit into memory)\"}");
+	size_t at = b->out.len;
+
+	b->counts.verdicts_lost++;
+	if (!view->json || sq_json_judge(raw) == SQ_JSON_FIT)
+		return 0;
+	sq_outbuf_put(&b->out, text);
+	if (b->out.failed || b->out.len > UINT32_MAX) {
+		sq_outbuf_cut(&b->out, at);
+		return 0;
+	}
+	return (uint32_t)text.n;
+}
+
 void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
                      const struct sq_verdict_source *from)
 {
@@ -334,8 +353,9 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 			sq_verdict_write(&b->out, &views[i], rec->raw, &b->verdict, &odd);
 
 		if (shape == SQ_VERDICT_FAILED || b->out.len > UINT32_MAX) {
-			b->counts.verdicts_lost++;
 			sq_outbuf_cut(&b->out, at);
+			ref->text[i].n = put_lost(b, &views[i], rec->raw);
+			ref->text[i].at = (uint32_t)at;
 			continue;
 		}
 		if (is_said(shape) && !counted) {

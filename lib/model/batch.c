@@ -16,10 +16,12 @@ static uint32_t rows_of(uint32_t out)
 }
 
 /* An event may be written in several formats, for several rules, with its record in each: `out`
- * may grow past the mark at which the pipeline stops, but not without end. */
+ * may grow past the mark at which the pipeline stops, but not without end. Of each way to hand
+ * records on, one may become six times as long (a control character is one byte, its escape six),
+ * and is mended beside itself. Memory is taken for what is written only. */
 static size_t out_max(const struct sq_batch_limits *limits)
 {
-	return (size_t)limits->out + 16 * (size_t)limits->chunk + 65536;
+	return (size_t)limits->out + (16 + 7 * (size_t)limits->views) * limits->chunk + 65536;
 }
 
 struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)

@@ -39,16 +39,45 @@ static bool is_hex(char c)
 	return sq_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* Of the escape at the front. @return its bytes, or 0: there is none such */
-static size_t escape_length(struct sq_sv v)
+enum half { NO_HALF, FIRST_HALF, SECOND_HALF }; /* of a pair of surrogates */
+
+/* `v` begins with an escape of four digits. */
+static bool is_numbered(struct sq_sv v)
 {
-	if (v.n >= 2 && v.p[1] && strchr("\"\\/bfnrt", v.p[1]))
-		return 2;
-	if (v.n < 6 || v.p[1] != 'u')
-		return 0;
+	if (v.n < 6 || v.p[0] != '\\' || v.p[1] != 'u')
+		return false;
 	for (int i = 2; i < 6; i++)
 		if (!is_hex(v.p[i]))
-			return 0;
+			return false;
+	return true;
+}
+
+static enum half half_of(struct sq_sv v)
+{
+	char c;
+
+	if (!is_numbered(v) || (v.p[2] | 0x20) != 'd')
+		return NO_HALF;
+	c = (char)(v.p[3] | 0x20);
+	if (c >= 'c')
+		return SECOND_HALF;
+	return c == '8' || c == '9' || c >= 'a' ? FIRST_HALF : NO_HALF;
+}
+
+/* Of the escape at the front, or of two that are a pair. `*ret_lone`: it is half a pair, which many
+ * readers refuse. @return its bytes, or 0: there is none such */
+static size_t escape_length(struct sq_sv v, bool *ret_lone)
+{
+	enum half half = half_of(v);
+
+	*ret_lone = false;
+	if (v.n >= 2 && v.p[1] && strchr("\"\\/bfnrt", v.p[1]))
+		return 2;
+	if (!is_numbered(v))
+		return 0;
+	if (half == FIRST_HALF && half_of(sq_sv_skip(v, 6)) == SECOND_HALF)
+		return 12;
+	*ret_lone = half != NO_HALF;
 	return 6;
 }
 
@@ -58,18 +87,19 @@ static const char *string_end(const char *p, const char *end, bool *odd)
 {
 	while ((p = skip_plain(p, end)) < end) {
 		size_t n = 1;
+		bool lone = false;
 
 		if (*p == '"')
 			return p + 1;
 		if (*p == '\\')
-			n = escape_length((struct sq_sv){ p, (size_t)(end - p) });
+			n = escape_length((struct sq_sv){ p, (size_t)(end - p) }, &lone);
 		else if ((unsigned char)*p >= 0x80)
 			n = sq_utf8_length((struct sq_sv){ p, (size_t)(end - p) });
 		else
 			*odd = true;
 		if (!n && *p == '\\')
 			return NULL;
-		*odd |= !n;
+		*odd |= !n || lone;
 		p += n ? n : 1;
 	}
 	return NULL;
@@ -221,7 +251,7 @@ enum sq_json_fitness sq_json_judge(struct sq_sv object)
 
 /* ---- mending ----------------------------------------------------------------------------- */
 
-enum { MENDED_MAX = 6 }; /* bytes that one becomes: \u001f */
+enum { MENDED_MAX = 12 }; /* bytes of a piece as it goes out: \ud83d\ude00; of one byte 6: \u001f */
 
 /* The byte at the front of `v`, or the escape or sequence, as it goes into a string. @return bytes
  * that were taken; `*ret_n` is what they became */
@@ -230,6 +260,7 @@ static size_t mend_one(struct sq_sv v, char to[MENDED_MAX], size_t *ret_n)
 	static const char hex[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)v.p[0];
 	size_t n = 1;
+	bool lone;
 
 	if (c < ' ') {
 		const char text[] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
@@ -238,9 +269,15 @@ static size_t mend_one(struct sq_sv v, char to[MENDED_MAX], size_t *ret_n)
 		*ret_n = sizeof(text);
 		return 1;
 	}
-	if (c == '\\')
-		n = v.n > 1 ? 2 : 1;
-	else if (c >= 0x80)
+	if (c == '\\') {
+		n = escape_length(v, &lone);
+		sq_dassert(n); /* it was judged */
+		if (lone) {
+			memcpy(to, "\\ufffd", n);
+			*ret_n = n;
+			return n;
+		}
+	} else if (c >= 0x80)
 		n = sq_utf8_length(v);
 	*ret_n = n ? n : 3;
 	memcpy(to, n ? v.p : "\xef\xbf\xbd", *ret_n);

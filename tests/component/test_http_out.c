@@ -376,6 +376,33 @@ static void each_allocation_may_fail(void **state SQ_UNUSED)
 	sq_outbuf_fini(&b);
 }
 
+/* The index is at fault. Where no memory is left to read that, no document is refused for it. */
+static void what_cannot_be_read_refuses_nothing(void **state SQ_UNUSED)
+{
+	static const char *const answers[] = {
+		"400 {\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":400}",
+		"200 {\"items\":[{\"create\":{\"status\":201}}]}", NULL
+	};
+	struct sq_outbuf b = records(1);
+	bool reached = true;
+
+	for (unsigned n = 1; reached; n++) {
+		struct world w;
+
+		make(&w, &sqd_output_elasticsearch, "index: x\n", answers);
+		start(&w);
+		while (w.out->ops->send(w.out, sq_outbuf_view(&b)) == -EAGAIN)
+			uv_run(&w.loop, UV_RUN_ONCE);
+		fault_alloc_at(n);
+		run_until(&w.loop, is_sent, &w);
+		reached = fault_alloc_end();
+		assert_int_equal(w.status, 0);
+		assert_int_equal(w.refused, 0);
+		end(&w);
+	}
+	sq_outbuf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +412,7 @@ int main(void)
 		cmocka_unit_test(closed_in_the_middle_nothing_is_refused),
 		cmocka_unit_test(files_are_read_anew_between_requests),
 		cmocka_unit_test(each_allocation_may_fail),
+		cmocka_unit_test(what_cannot_be_read_refuses_nothing),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

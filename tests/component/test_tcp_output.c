@@ -242,6 +242,90 @@ static void a_stream_is_not_held_up_by_its_answers(void **state SQ_UNUSED)
 	free(sink);
 }
 
+enum { MUCH = 32 << 20 }; /* more than the kernel buffers */
+
+static uint64_t take_all(struct world *w, int fd, uint64_t want)
+{
+	uint64_t begin_ns = uv_hrtime(), got = 0;
+	char sink[64 * 1024];
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (got < want && uv_hrtime() - begin_ns < UINT64_C(30000000000)) {
+		ssize_t r;
+
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+		while ((r = recv(fd, sink, sizeof(sink), 0)) > 0)
+			got += (uint64_t)r;
+	}
+	return got;
+}
+
+/* It has accepted, and is stopped: its system takes bytes until its buffer is full. */
+static void a_receiver_that_takes_nothing_is_left_for_another(void **state SQ_UNUSED)
+{
+	char *big = calloc(1, MUCH), **names = calloc(1, sizeof(*names));
+	struct sqd_output_tcp_cfg *cfg;
+	uint16_t port = 0;
+	struct world w;
+	int stopped, other, fd;
+
+	make(&w, &sqd_output_tcp);
+	other = bound(SOCK_STREAM, &port);
+	assert_int_equal(listen(other, 8), 0);
+	assert_true(asprintf(&names[0], "127.0.0.1:%u", port) > 0);
+	cfg = w.cfg;
+	cfg->link.alternates = (struct sq_opt_strs){ .list = names, .n = 1 };
+	cfg->stall_timeout = 500;
+	start(&w);
+	wait_ready(&w);
+	stopped = take_connection(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
+	wait_sent(&w, UV_ETIMEDOUT);
+	wait_ready(&w);
+	fd = accept4(other, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	w.sent = 0;
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
+	assert_int_equal(take_all(&w, fd, MUCH), MUCH);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	assert_int_equal(w.out->reconnects, 1);
+	close(fd);
+	close(stopped);
+	close(other);
+	end(&w);
+	free(big);
+}
+
+/* To connect anew would bring it the same once more, and no sooner. */
+static void the_only_receiver_is_waited_for(void **state SQ_UNUSED)
+{
+	char *big = calloc(1, MUCH);
+	struct sqd_output_tcp_cfg *cfg;
+	uint64_t begin_ms;
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_tcp);
+	cfg = w.cfg;
+	cfg->stall_timeout = 100;
+	start(&w);
+	wait_ready(&w);
+	fd = take_connection(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
+	begin_ms = uv_now(&w.loop);
+	while (uv_now(&w.loop) - begin_ms < 1000)
+		uv_run(&w.loop, UV_RUN_ONCE);
+	assert_int_equal(w.sent, 0);
+	assert_int_equal(take_all(&w, fd, MUCH), MUCH);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	assert_int_equal(w.out->reconnects, 0);
+	close(fd);
+	end(&w);
+	free(big);
+}
+
 static void closing_tells_what_is_in_flight(void **state SQ_UNUSED)
 {
 	enum { N = 32 << 20 };
@@ -373,6 +457,8 @@ int main(void)
 		cmocka_unit_test(what_has_arrived_is_answered_while_the_next_is_on_its_way),
 		cmocka_unit_test(a_failure_is_told_once_for_all_that_is_not_answered),
 		cmocka_unit_test(a_stream_is_not_held_up_by_its_answers),
+		cmocka_unit_test(a_receiver_that_takes_nothing_is_left_for_another),
+		cmocka_unit_test(the_only_receiver_is_waited_for),
 		cmocka_unit_test(closing_tells_what_is_in_flight),
 		cmocka_unit_test(closing_works_in_every_state),
 		cmocka_unit_test(names_are_looked_up),

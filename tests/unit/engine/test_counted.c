@@ -122,6 +122,73 @@ static void a_verdict_that_fits_nowhere_is_counted(void **state SQ_UNUSED)
 	rig_close(&g);
 }
 
+/* At an output that takes JSON alone, what is none would be refused for ever. */
+static void what_must_be_json_and_fits_nowhere_is_a_short_text(void **state SQ_UNUSED)
+{
+	static const struct {
+		struct sq_sv raw;
+		size_t max;
+		bool as_it_came;
+	} rows[] = {
+		{ SQ_SV("{\"a\":\"0123456789012345678901234567890123456789\x01\"}"), 48, false },
+		{ SQ_SV("text: 0123456789012345678901234567890123456789"), 48, false },
+		{ SQ_SV("text: 0123456789012345678901234567890123456789"), 20,
+		  true }, /* nor that */
+		{ SQ_SV("{\"a\":\"0123456789012345678901234567890123456789\"}"), 48, true },
+	};
+	const struct sq_view view = { .json = true, .always = true };
+	const struct sq_pipeline_opts opts = { .views = &view, .n_views = 1 };
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		const struct sq_pass_ref *ref;
+		struct rig g;
+
+		rig_open(&g, opts, 1 << 20);
+		g.batch->out.max = rows[i].max;
+		rig_add(&g, rows[i].raw);
+		sq_pipeline_run(g.pipeline, g.batch, rig_now);
+		assert_int_equal(g.batch->counts.verdicts_lost, 1);
+		assert_int_equal(g.batch->n_passes, 1);
+		ref = &g.batch->passes[0];
+		if (rows[i].as_it_came)
+			assert_int_equal(ref->text[0].n, 0);
+		else
+			assert_sv_equal(((struct sq_sv){ g.batch->out.p + ref->text[0].at,
+			                                 ref->text[0].n }),
+			                SQ_SV("{\"message\":\"(it did not fit into memory)\"}"));
+		rig_close(&g);
+	}
+}
+
+/* Each way to hand on a record may make six bytes of one, in every record of a chunk. */
+static void whatever_a_chunk_holds_fits_for_every_output(void **state SQ_UNUSED)
+{
+	static const struct sq_view views[] = {
+		{ .json = true },
+		{ .json = true, .always = true },
+		{ .json = true, .always = true, .identify = true },
+		{ .json = true, .identify = true },
+	};
+	const struct sq_pipeline_opts opts = { .views = views, .n_views = SQ_LEN(views) };
+	struct sq_outbuf record = sq_outbuf_of(1 << 20);
+	struct rig g;
+
+	rig_open(&g, opts, 1 << 16);
+	sq_outbuf_put(&record, SQ_SV("{\"a\":\""));
+	for (size_t n = sq_batch_room(g.batch) - 16; n > 0; n--)
+		sq_outbuf_putc(&record, '\x01');
+	sq_outbuf_put(&record, SQ_SV("\"}"));
+	assert_false(record.failed);
+	rig_add(&g, sq_outbuf_view(&record));
+	sq_pipeline_run(g.pipeline, g.batch, rig_now);
+	assert_int_equal(g.batch->counts.verdicts_lost, 0);
+	assert_int_equal(g.batch->n_passes, 1);
+	for (size_t i = 0; i < SQ_LEN(views); i++)
+		assert_true(g.batch->passes[0].text[i].n > 6 * (record.len - 16));
+	rig_close(&g);
+	sq_outbuf_fini(&record);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +197,8 @@ int main(void)
 		cmocka_unit_test(a_record_that_was_cut_and_matched_is_counted),
 		cmocka_unit_test(an_event_with_too_many_values_is_counted),
 		cmocka_unit_test(a_verdict_that_fits_nowhere_is_counted),
+		cmocka_unit_test(what_must_be_json_and_fits_nowhere_is_a_short_text),
+		cmocka_unit_test(whatever_a_chunk_holds_fits_for_every_output),
 	};
 
 	return cmocka_run_group_tests_name("counted", tests, NULL, NULL);
