@@ -376,7 +376,8 @@ static void each_allocation_may_fail(void **state SQ_UNUSED)
 	sq_outbuf_fini(&b);
 }
 
-/* The index is at fault. Where no memory is left to read that, no document is refused for it. */
+/* The index is at fault, which is waited for; also when memory fails anywhere on the way. Answers
+ * that the reader of JSON has no room for in its own pool are longer than these. */
 static void what_cannot_be_read_refuses_nothing(void **state SQ_UNUSED)
 {
 	static const char *const answers[] = {
