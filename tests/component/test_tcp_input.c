@@ -1,20 +1,6 @@
-#include <sys/resource.h>
-
-#include "tests/support/stream_world.h"
-
-static void make(struct world *w)
-{
-	world_make(w, &sqd_input_tcp);
-	w->cfg.tcp.server.listen = strdup("127.0.0.1:0");
-	w->cfg.tcp.max_record = 64 * 1024;
-}
-
-static int dial(struct world *w)
-{
-	return world_dial(w, SOCK_STREAM);
-}
-
-/* ---- tests ------------------------------------------------------------------------------- */
+/* The TCP input: the bytes of connections, cut into records, as far and as fast as there are
+ * batches. */
+#include "tests/component/tcp_world.h"
 
 static void records_arrive_with_their_peer(void **state SQ_UNUSED)
 {
@@ -24,9 +10,9 @@ static void records_arrive_with_their_peer(void **state SQ_UNUSED)
 	char peer[64];
 	int fd;
 
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&me, &len), 0);
 	snprintf(peer, sizeof(peer), "127.0.0.1:%u", ntohs(me.sin_port));
 	say(fd, "{\"a\":1}\n{\"b\":2}\r\n{\"c\"");
@@ -52,10 +38,10 @@ static void a_stream_cut_at_every_byte_gives_the_same_records(void **state SQ_UN
 		                            "{\"c\":3}", "{}" };
 	struct world w;
 
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
 	for (size_t cut = 1; cut < sizeof(stream) - 1; cut++) {
-		int fd = dial(&w);
+		int fd = tcp_dial(&w);
 
 		say_n(fd, stream, cut);
 		wait_count(&w, &w.counts.bytes_in,
@@ -85,9 +71,9 @@ static void many_records_fill_many_batches(void **state SQ_UNUSED)
 		all[(size_t)i * SIZE + strlen(all + (size_t)i * SIZE)] = '"';
 		memcpy(all + (size_t)i * SIZE + SIZE - 3, "\"}\n", 3);
 	}
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	for (size_t at = 0; at < sizeof(all);) {
@@ -120,9 +106,9 @@ static void a_long_record_in_small_pieces_is_whole(void **state SQ_UNUSED)
 	memcpy(rec, "{\"k\":\"", 6);
 	memcpy(rec + SIZE - 2, "\"}", 2);
 	rec[SIZE] = '\n';
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	for (size_t at = 0; at < sizeof(rec); at += 1000) {
 		size_t n = sizeof(rec) - at < 1000 ? sizeof(rec) - at : 1000;
 
@@ -148,9 +134,9 @@ static void an_oversized_record_is_one_count_and_the_next_is_intact(void **state
 	memset(big, 'z', sizeof(big));
 	memcpy(big, "{\"k\":\"", 6);
 	memcpy(big + sizeof(big) - 3, "\"}\n", 3);
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	for (size_t at = 0; at < sizeof(big); at += 20 * 1024) {
 		say_n(fd, big + at, 20 * 1024);
 		wait_count(&w, &w.counts.bytes_in, (unsigned)at + 20 * 1024);
@@ -169,15 +155,15 @@ static void the_end_of_a_stream_ends_its_last_record(void **state SQ_UNUSED)
 	struct world w;
 	int fd;
 
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say(fd, "{\"a\":1}\n{\"last\":1}");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	wait_records(&w, 2);
 	assert_string_equal(w.d.records[1], "{\"last\":1}");
 	expect_hangup(&w, fd);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say(fd, "{\"cut\":");
 	close(fd);
 	wait_records(&w, 3); /* given on as it is, to be counted as malformed */
@@ -193,23 +179,23 @@ static void foreign_protocols_are_told_apart_and_the_listener_lives(void **state
 	struct world w;
 	int fd;
 
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say_n(fd, tls, sizeof(tls) - 1);
 	expect_hangup(&w, fd);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say_n(fd, beats, sizeof(beats) - 1);
 	expect_hangup(&w, fd);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say(fd, "POST / HTTP/1.1\r\nHost: x\r\n\r\n");
 	expect_hangup(&w, fd);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say_n(fd, "\xff\xfe{\0}\0", 6);
 	expect_hangup(&w, fd);
 	assert_int_equal(w.counts.connections_failed, 4);
 	assert_int_equal(w.counts.received, 0);
-	fd = dial(&w);
+	fd = tcp_dial(&w);
 	say(fd, "{}\n");
 	wait_records(&w, 1);
 	close(fd);
@@ -223,11 +209,11 @@ static void reading_stops_without_batches_and_goes_on_with_them(void **state SQ_
 	struct world w;
 	int fds[3];
 
-	make(&w);
+	tcp_make(&w);
 	w.d.free = 2; /* two batches of 64 records */
 	world_start(&w);
 	for (size_t i = 0; i < SQ_LEN(fds); i++)
-		fds[i] = dial(&w);
+		fds[i] = tcp_dial(&w);
 	for (int n = 0; n < N; n++) {
 		for (size_t i = 0; i < SQ_LEN(fds); i++) {
 			snprintf(line, sizeof(line), "{\"c\":%zu,\"n\":%d}\n", i, n);
@@ -282,14 +268,14 @@ static void the_busy_do_not_starve_the_quiet(void **state SQ_UNUSED)
 
 	for (size_t i = 0, at = 0; i < 64; i++)
 		at += (size_t)snprintf(lines + at, sizeof(lines) - at, "{\"n\":%zu}\n", i);
-	make(&w);
+	tcp_make(&w);
 	w.d.free = 1; /* one batch of 64 records: a busy one's turn */
 	world_start(&w);
 	for (size_t i = 0; i < BUSY / 2; i++)
-		busy[i] = dial(&w);
-	quiet = dial(&w);
+		busy[i] = tcp_dial(&w);
+	quiet = tcp_dial(&w);
 	for (size_t i = BUSY / 2; i < BUSY; i++)
-		busy[i] = dial(&w);
+		busy[i] = tcp_dial(&w);
 	world_name_of(quiet, name);
 	for (size_t i = 0; i < BUSY; i++)
 		say(busy[i], lines);
@@ -321,12 +307,12 @@ static void who_was_not_read_in_a_short_turn_comes_first(void **state SQ_UNUSED)
 	struct world w;
 	int fd[2], first;
 
-	make(&w);
+	tcp_make(&w);
 	world_start(&w);
 	w.d.turn = 1;
 	w.d.short_at = 1;
 	for (int i = 0; i < 2; i++)
-		fd[i] = dial(&w);
+		fd[i] = tcp_dial(&w);
 	wait_count(&w, &w.counts.connections, 2);
 	for (int i = 0; i < 2; i++)
 		say(fd[i], "{\"n\":1}\n");
@@ -356,230 +342,6 @@ static void who_was_not_read_in_a_short_turn_comes_first(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
-static void a_connection_outlives_its_close_until_it_is_settled(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	make(&w);
-	world_start(&w);
-	fd = dial(&w);
-	say(fd, "{\"a\":1}\n");
-	close(fd);
-	wait_records(&w, 1);
-	for (int i = 0; i < 20; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	sqd_input_tcp.stop(w.in);
-	sqd_input_tcp.close(w.in);
-	for (int i = 0; i < 20; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	assert_false(w.closed);
-	sqd_dispatch_seal(&w.d);
-	fake_dispatch_settle(&w.d); /* ASan sees it if the receipt is gone */
-	run_until(&w.loop, world_is_closed, &w);
-	fake_dispatch_forget(&w.d);
-	sq_opt_free(sqd_input_tcp.opts, &w.cfg);
-	free(w.in);
-	assert_int_equal(uv_loop_close(&w.loop), 0);
-}
-
-static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
-{
-	struct world w;
-	int a, b;
-
-	make(&w);
-	w.cfg.tcp.server.max_connections = 1;
-	world_start(&w);
-	a = dial(&w);
-	wait_count(&w, &w.counts.connections, 1);
-	b = dial(&w);
-	expect_hangup(&w, b);
-	assert_int_equal(w.counts.connections_refused, 1);
-	say(a, "{}\n");
-	wait_records(&w, 1);
-	close(a);
-	for (int i = 0; i < 20; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	b = dial(&w);
-	say(b, "{}\n");
-	wait_records(&w, 2);
-	close(b);
-	world_end(&w);
-}
-
-/* A process that was stopped wakes up with its timers due, and bytes that it has not seen yet. */
-static void who_spoke_while_we_were_stopped_is_not_idle(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	make(&w);
-	w.cfg.tcp.server.idle = 50;
-	world_start(&w);
-	fd = dial(&w);
-	say(fd, "{\"a\":1}\n");
-	wait_records(&w, 1);
-	say(fd, "{\"b\":2}\n");
-	for (int i = 0; i < 5; i++) {
-		usleep(200 * 1000);
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-		say(fd, "{\"c\":3}\n");
-	}
-	wait_records(&w, 7);
-	assert_int_equal(w.counts.connections_idle, 0);
-	close(fd);
-	world_end(&w);
-}
-
-static void a_silent_connection_is_closed_after_its_idle_time(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	make(&w);
-	w.cfg.tcp.server.idle = 50;
-	world_start(&w);
-	fd = dial(&w);
-	say(fd, "{\"whole\":1}"); /* no line end: given on when it is closed */
-	wait_count(&w, &w.counts.connections_idle, 1);
-	expect_hangup(&w, fd);
-	wait_records(&w, 1);
-	world_end(&w);
-}
-
-static void without_descriptors_accepting_rests_and_goes_on(void **state SQ_UNUSED)
-{
-	struct rlimit old, low;
-	struct world w;
-	int fds[4];
-
-	make(&w);
-	world_start(&w);
-	for (size_t i = 0; i < SQ_LEN(fds); i++)
-		fds[i] = dial(&w);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	low = old;
-	low.rlim_cur = (rlim_t)fds[3] + 2;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	wait_count(&w, &w.counts.connections, 1);
-	for (int i = 0; i < 20; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	assert_true(w.counts.connections < 4);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	wait_count(&w, &w.counts.connections, 4);
-	for (size_t i = 0; i < SQ_LEN(fds); i++) {
-		say(fds[i], "{}\n");
-		close(fds[i]);
-	}
-	wait_records(&w, 4);
-	world_end(&w);
-}
-
-static void what_is_unfinished_when_stopping_is_counted(void **state SQ_UNUSED)
-{
-	struct world w;
-	int a, b, c;
-
-	make(&w);
-	world_start(&w);
-	a = dial(&w);
-	b = dial(&w);
-	c = dial(&w);
-	say(a, "{\"whole\":1}");
-	say(b, "{\"half\":");
-	wait_count(&w, &w.counts.bytes_in, 19);
-	say(c, "<13>1 - h a - - - {}");
-	wait_count(&w, &w.counts.bytes_in, 39);
-	sqd_input_tcp.stop(w.in);
-	sqd_dispatch_seal(&w.d);
-	assert_int_equal(w.d.n, 2);
-	for (unsigned i = 0; i < 2; i++) /* in the order of the connections, which is not said */
-		assert_true(strcmp(w.d.records[i], "{\"whole\":1}") == 0 ||
-		            strcmp(w.d.records[i], "<13>1 - h a - - - {}") == 0);
-	assert_int_equal(w.counts.received, 3);
-	assert_int_equal(w.counts.dropped_shutdown, 1);
-	close(a);
-	close(b);
-	close(c);
-	world_end(&w);
-}
-
-static void records_that_find_no_batch_before_the_end_are_counted(void **state SQ_UNUSED)
-{
-	struct world w;
-	int fd;
-
-	make(&w);
-	w.d.free = 1;
-	world_start(&w);
-	fd = dial(&w);
-	for (int i = 0; i < 100; i++)
-		say(fd, "{}\n");
-	close(fd);
-	wait_count(&w, &w.counts.bytes_in, 100); /* at least one read has happened */
-	for (int i = 0; i < 20; i++)
-		uv_run(&w.loop, UV_RUN_NOWAIT);
-	sqd_input_tcp.stop(w.in);
-	sqd_dispatch_seal(&w.d);
-	assert_int_equal(w.d.n, 64);
-	sqd_input_tcp.close(w.in);
-	assert_int_equal(w.counts.received, 64 + w.counts.dropped_shutdown);
-	assert_true(w.counts.dropped_shutdown > 0);
-	world_end(&w);
-}
-
-static void a_bad_address_and_a_taken_port_say_so(void **state SQ_UNUSED)
-{
-	struct sq_err err = { 0 };
-	struct world w, other;
-
-	make(&w);
-	world_start(&w);
-	make(&other);
-	free(other.cfg.tcp.server.listen);
-	assert_true(asprintf(&other.cfg.tcp.server.listen, "127.0.0.1:%u", w.port) > 0);
-	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EADDRINUSE);
-	assert_non_null(strstr(err.text, other.cfg.tcp.server.listen));
-	world_end(&other);
-	make(&other);
-	free(other.cfg.tcp.server.listen);
-	other.cfg.tcp.server.listen = strdup("localhost:5170");
-	assert_int_equal(sqd_input_tcp.start(other.in, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "not an IP address"));
-	world_end(&other);
-	world_end(&w);
-}
-
-static void an_asterisk_takes_both_families(void **state SQ_UNUSED)
-{
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct world w;
-	int four, six;
-
-	make(&w);
-	free(w.cfg.tcp.server.listen);
-	w.cfg.tcp.server.listen = strdup("*:0");
-	world_start(&w);
-	four = dial(&w);
-	say(four, "{}\n");
-	wait_records(&w, 1);
-	assert_memory_equal(w.d.peers[0], "127.0.0.1:", 10);
-	to.sin6_port = htons(w.port);
-	six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (six >= 0 && connect(six, (struct sockaddr *)&to, sizeof(to)) == 0) {
-		say(six, "{}\n");
-		wait_records(&w, 2);
-		assert_memory_equal(w.d.peers[1], "[::1]:", 6);
-	} else {
-		print_message("skipped: the IPv6 half, this machine has no IPv6\n");
-	}
-	if (six >= 0)
-		close(six);
-	close(four);
-	world_end(&w);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -593,15 +355,6 @@ int main(void)
 		cmocka_unit_test(reading_stops_without_batches_and_goes_on_with_them),
 		cmocka_unit_test(the_busy_do_not_starve_the_quiet),
 		cmocka_unit_test(who_was_not_read_in_a_short_turn_comes_first),
-		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
-		cmocka_unit_test(more_connections_than_allowed_are_refused),
-		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),
-		cmocka_unit_test(who_spoke_while_we_were_stopped_is_not_idle),
-		cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),
-		cmocka_unit_test(what_is_unfinished_when_stopping_is_counted),
-		cmocka_unit_test(records_that_find_no_batch_before_the_end_are_counted),
-		cmocka_unit_test(a_bad_address_and_a_taken_port_say_so),
-		cmocka_unit_test(an_asterisk_takes_both_families),
 	};
 
 	return cmocka_run_group_tests_name("input/tcp", tests, NULL, NULL);

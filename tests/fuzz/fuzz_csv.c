@@ -8,20 +8,11 @@
 
 #include "lib/base/outbuf.h"
 #include "lib/text/csv.h"
+#include "tests/fuzz/copy.h"
 
 enum { FIELDS_MAX = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char *copy_of(const char *p, size_t n)
-{
-	char *copy = malloc(n ? n : 1); /* so that a byte too many is noticed */
-
-	sq_assert(copy);
-	if (n)
-		memcpy(copy, p, n);
-	return copy;
-}
 
 static void put_row(struct sq_outbuf *out, const struct sq_sv *fields, int n)
 {

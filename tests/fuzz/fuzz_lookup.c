@@ -8,18 +8,9 @@
 
 #include "lib/engine/lookup.h"
 #include "lib/text/csv.h"
+#include "tests/fuzz/copy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char *copy_of(const char *p, size_t n)
-{
-	char *copy = malloc(n ? n : 1); /* so that a byte too many is noticed */
-
-	sq_assert(copy);
-	if (n)
-		memcpy(copy, p, n);
-	return copy;
-}
 
 static void check_json(struct sq_sv text)
 {
