@@ -6,10 +6,11 @@ import sys
 
 
 def main():
-    root, compiler = pathlib.Path(sys.argv[1]), sys.argv[2]
+    root = pathlib.Path(sys.argv[1])
+    compiler = sys.argv[2:]  # More than one word where it runs behind ccache, which meson puts there by itself.
     bad = 0
     for header in sorted(p for top in ("lib", "daemon", "cli") for p in (root / top).rglob("*.h")):
-        done = subprocess.run([compiler, "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+        done = subprocess.run([*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                                "-I", str(root), "-include", str(header), "-x", "c", "/dev/null"],
                               capture_output=True, text=True, check=False)
         if done.returncode:
