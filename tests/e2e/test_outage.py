@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import struct
 import tempfile
 import threading
@@ -192,38 +193,64 @@ class Outage(Case):
         self.both("rude")
 
 
-class Pace(Case):
-    """How fast another output goes while one is out: the same events with and without, in turns."""
+class Sink:
+    """Takes lines and counts them, at so little cost that what is measured is who sends."""
 
-    def seconds(self, port, n):
-        other = self.upstream()
-        d = self.daemon("outputs:\n" + (f"  - type: tcp\n    address: 127.0.0.1:{port}\n    queue: 256MiB\n"
-                                        "    when_full: drop_newest\n" if port else "")
-                        + f"  - type: tcp\n    address: 127.0.0.1:{other.port}\nshutdown_deadline: 100ms\n")
-        data = b"".join(attack(i) for i in range(n))
-        d.send(attack(0))
-        eventually("the first", lambda: len(other.lines) >= 1)
+    def __init__(self):
+        self.lines, self.running = 0, True
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        s = self.listener.accept()[0]
+        space = memoryview(bytearray(1 << 20))
+        while n := s.recv_into(space):
+            self.lines += bytes(space[:n]).count(b"\n")
+        s.close()
+
+    def stop(self):
+        self.thread.join()
+        self.listener.close()
+
+
+class Pace(Case):
+    """How fast another output goes while one is out: the same events with that one well and with it deaf, in turns."""
+
+    def seconds(self, n, deaf):
+        first, other = None if deaf else Sink(), Sink()
+        d = self.daemon(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{(deaf or first).port}\n    queue: 64MiB\n"
+                        "    when_full: drop_newest\n"
+                        f"  - type: tcp\n    address: 127.0.0.1:{other.port}\nshutdown_deadline: 100ms\n")
+        data = b"".join(attack(i) for i in range(5000))
+        d.send(data)  # all that is made once is made
+        eventually("the first at the other", lambda: other.lines == 5000)
         began = time.monotonic()
-        d.send(data)
-        eventually(lambda: f"{n} at the other, {len(other.lines)} are there", lambda: len(other.lines) >= n + 1, 300)
+        for _ in range(n // 5000):
+            d.send(data)
+        eventually(lambda: f"{n} at the other, {other.lines} are there", lambda: other.lines == 5000 + n, 300)
         took = time.monotonic() - began
         d.stop()
+        for sink in filter(None, (first, other)):
+            sink.stop()
         return took
 
     def compare(self, n, rounds, bound):
         deaf = Receiver(False, "deaf")
         self.addCleanup(deaf.stop)
-        pairs = [(self.seconds(None, n), self.seconds(deaf.port, n)) for _ in range(rounds)]
-        alone, beside = (min(times) for times in zip(*pairs))
-        self.assertLess(beside, bound * alone + 0.2, pairs)
+        pairs = [(self.seconds(n, None), self.seconds(n, deaf)) for _ in range(rounds)]
+        print("seconds with the first well, and with it deaf:", pairs)
+        well, out = (statistics.median(times) for times in zip(*pairs))
+        self.assertLess(out, bound * well, pairs)
 
     def test_the_others_go_on(self):
-        self.compare(5000, 2, 3)  # two outputs encode and queue each alert twice; and the machine may be busy
+        self.compare(5000, 3, 3)  # the machine may be busy
 
     def test_the_others_go_on_within_a_tenth(self):
         if not LONG:
             self.skipTest("takes minutes, and a machine of its own (SQUIBLY_LONG)")
-        self.compare(100000, 5, 1.1)
+        self.compare(200000, 9, 1.1)
 
 
 if __name__ == "__main__":
