@@ -1,6 +1,7 @@
 #include "lib/text/json.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,12 +9,25 @@
 
 /* A handle that has met an error must be made anew, and whoever sends what is not JSON shall not
  * have us ask for memory each time: yajl gets it from here, one piece behind the other until the
- * handle is dropped. Only what does not fit comes from the heap. */
-enum { POOL = 32 * 1024, PIECE_HEAD = 16 /* the size of a piece, and its alignment */ };
+ * handle is dropped. Only what does not fit comes from the heap.
+ *
+ * yajl never looks whether it got what it asked for. So we do not come back to it when the heap has
+ * nothing left: out of the allocator we jump to where it was called, and drop the handle with all
+ * that it had.
+ */
+enum { POOL = 32 * 1024 };
+
+struct piece {
+	struct piece *next, *prev; /* of those from the heap */
+	size_t n;                  /* bytes */
+	_Alignas(16) char bytes[];
+};
 
 struct pool {
+	jmp_buf no_memory;  /* while yajl runs */
+	struct piece *heap; /* what does not fit */
 	size_t used;
-	_Alignas(PIECE_HEAD) char bytes[POOL];
+	_Alignas(struct piece) char bytes[POOL];
 };
 
 struct sq_json {
@@ -138,65 +152,86 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
-static bool in_pool(const struct pool *pool, const void *p)
+static struct piece *from_heap(struct pool *pool, size_t n)
 {
-	return (uintptr_t)p - (uintptr_t)pool->bytes < sizeof(pool->bytes);
+	struct piece *p = n > SIZE_MAX - sizeof(*p) ? NULL : malloc(sizeof(*p) + n);
+
+	if (!p)
+		return NULL;
+	p->prev = NULL;
+	p->next = pool->heap;
+	if (p->next)
+		p->next->prev = p;
+	return pool->heap = p;
+}
+
+static void to_heap(struct pool *pool, struct piece *p)
+{
+	if (p->next)
+		p->next->prev = p->prev;
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		pool->heap = p->next;
+	free(p);
 }
 
 static void *pool_alloc(void *ctx, size_t n)
 {
 	struct pool *pool = ctx;
-	size_t whole = (n + 2 * PIECE_HEAD - 1) / PIECE_HEAD * PIECE_HEAD;
-	char *piece;
+	size_t align = _Alignof(struct piece);
+	size_t whole = (sizeof(struct piece) + n + align - 1) / align * align;
+	struct piece *p;
 
 	if (whole < n || whole > sizeof(pool->bytes) - pool->used) {
-		piece = n > SIZE_MAX - PIECE_HEAD ? NULL : malloc(PIECE_HEAD + n);
+		p = from_heap(pool, n);
 	} else {
-		piece = pool->bytes + pool->used;
+		p = (struct piece *)(pool->bytes + pool->used);
 		pool->used += whole;
 	}
-	if (!piece)
-		return NULL;
-	memcpy(piece, &n, sizeof(n));
-	return piece + PIECE_HEAD;
+	if (!p)
+		longjmp(pool->no_memory, 1);
+	p->n = n;
+	return p->bytes;
 }
 
-static void pool_free(void *ctx, void *p)
+static void pool_free(void *ctx, void *bytes)
 {
-	if (p && !in_pool(ctx, p))
-		free((char *)p - PIECE_HEAD);
+	struct pool *pool = ctx;
+
+	if (bytes && (uintptr_t)bytes - (uintptr_t)pool->bytes >= sizeof(pool->bytes))
+		to_heap(pool, SQ_CONTAINER(bytes, struct piece, bytes));
 }
 
-static void *pool_realloc(void *ctx, void *p, size_t n)
+static void *pool_realloc(void *ctx, void *bytes, size_t n)
 {
 	void *new = pool_alloc(ctx, n);
 	size_t old;
 
-	if (!p || !new)
+	if (!bytes)
 		return new;
-	memcpy(&old, (char *)p - PIECE_HEAD, sizeof(old));
-	memcpy(new, p, old < n ? old : n);
-	pool_free(ctx, p);
+	old = SQ_CONTAINER(bytes, struct piece, bytes)->n;
+	memcpy(new, bytes, old < n ? old : n);
+	pool_free(ctx, bytes);
 	return new;
 }
 
-static bool make_handle(struct sq_json *js)
+/* The pool is empty, and has room for the little that is asked for here. */
+static void make_handle(struct sq_json *js)
 {
 	yajl_alloc_funcs from_pool = { pool_alloc, pool_realloc, pool_free, &js->pool };
 
 	js->pool.used = 0;
 	js->yajl = yajl_alloc(&callbacks, &from_pool, js);
-	if (!js->yajl)
-		return false;
 	yajl_config(js->yajl, yajl_dont_validate_strings, 1);
 	yajl_config(js->yajl, yajl_allow_multiple_values, 1);
-	return true;
 }
 
+/* All that it has is ours, and it may have been left in the middle: yajl is not asked to end it. */
 static void drop_handle(struct sq_json *js)
 {
-	if (js->yajl)
-		yajl_free(js->yajl);
+	while (js->pool.heap)
+		to_heap(&js->pool, js->pool.heap);
 	js->yajl = NULL;
 }
 
@@ -210,10 +245,7 @@ struct sq_json *sq_json_new(const struct sq_json_sink *sink, void *ctx,
 	js->sink = sink;
 	js->ctx = ctx;
 	js->limits = *limits;
-	if (!make_handle(js)) {
-		free(js);
-		return NULL;
-	}
+	make_handle(js);
 	return js;
 }
 
@@ -229,32 +261,21 @@ void sq_json_free(struct sq_json *js)
 static void explain(struct sq_json *js, size_t at)
 {
 	unsigned char *text = yajl_get_error(js->yajl, 0, NULL, 0);
-	struct sq_sv why = text ? sq_sv_trim(sq_sv_of((const char *)text)) : SQ_SV("no memory");
+	struct sq_sv why = sq_sv_trim(sq_sv_of((const char *)text));
 	size_t colon = sq_sv_find(why, SQ_SV(": "));
 
 	if (colon != SIZE_MAX)
 		why = sq_sv_skip(why, colon + 2);
 	(void)snprintf(js->why, sizeof(js->why), "not JSON at byte %zu: %.*s", at,
 	               SQ_SV_ARG(sq_sv_first(why, 80)));
-	if (text)
-		yajl_free_error(js->yajl, text);
+	yajl_free_error(js->yajl, text);
 }
 
-int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
+static int read_text(struct sq_json *js, struct sq_sv text, size_t *ret_used)
 {
-	yajl_status status;
-	size_t at;
+	yajl_status status = yajl_parse(js->yajl, (const unsigned char *)text.p, text.n);
+	size_t at = status == yajl_status_ok ? text.n : yajl_get_bytes_consumed(js->yajl);
 
-	*ret_used = 0;
-	if (!js->yajl && !make_handle(js))
-		return -ENOMEM;
-	js->text = text.p;
-	js->end = text.p + text.n;
-	js->depth = js->keys = 0;
-	js->used = 0;
-	js->several = js->refused = js->cut = false;
-	status = yajl_parse(js->yajl, (const unsigned char *)text.p, text.n);
-	at = status == yajl_status_ok ? text.n : yajl_get_bytes_consumed(js->yajl);
 	if (status == yajl_status_ok) {
 		status = yajl_complete_parse(js->yajl);
 		js->cut = status == yajl_status_error && js->depth > 0;
@@ -272,6 +293,25 @@ int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
 	if (js->several)
 		return 0;
 	return status == yajl_status_client_canceled && !js->refused ? -ECANCELED : -EBADMSG;
+}
+
+int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
+{
+	*ret_used = 0;
+	js->text = text.p;
+	js->end = text.p + text.n;
+	js->depth = js->keys = 0;
+	js->used = 0;
+	js->several = js->refused = js->cut = false;
+	if (SQ_UNLIKELY(setjmp(js->pool.no_memory))) {
+		(void)refuse(js, "no memory", 0);
+		*ret_used = yajl_get_bytes_consumed(js->yajl);
+		drop_handle(js);
+		return -ENOMEM;
+	}
+	if (!js->yajl)
+		make_handle(js);
+	return read_text(js, text, ret_used);
 }
 
 const char *sq_json_why(const struct sq_json *js)

@@ -2,7 +2,8 @@
  *
  * Whole texts only, read in one go; numbers are handed on as they stand, so that none is too large.
  * Bytes that are not UTF-8 pass. Memory is kept from text to text: after the first few nothing is
- * allocated, but after an error or a text that holds several values (the handle must be made anew).
+ * allocated. Making the handle anew, after an error or a text of several values, costs none either;
+ * what costs some again then is a string with an escape that is longer than 32 KiB.
  */
 #pragma once
 

@@ -82,7 +82,7 @@ static bool whole_request(struct world *w)
 
 static void receiver_turn(struct world *w)
 {
-	char text[4096];
+	char text[65536];
 	const char *body;
 	ssize_t n;
 
@@ -141,11 +141,15 @@ static bool is_closed(void *ctx)
 static void listen_somewhere(struct world *w)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
+	int whole_answers = 128 * 1024; /* fit into the buffer of the connection */
 	socklen_t len = sizeof(at);
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(w->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(setsockopt(w->listener, SOL_SOCKET, SO_SNDBUF, &whole_answers,
+	                            sizeof(whole_answers)),
+	                 0);
 	assert_int_equal(listen(w->listener, 8), 0);
 	assert_int_equal(getsockname(w->listener, (struct sockaddr *)&at, &len), 0);
 	w->port = ntohs(at.sin_port);
@@ -376,17 +380,21 @@ static void each_allocation_may_fail(void **state SQ_UNUSED)
 	sq_outbuf_fini(&b);
 }
 
-/* The index is at fault, which is waited for; also when memory fails anywhere on the way. Answers
- * that the reader of JSON has no room for in its own pool are longer than these. */
+/* The index is at fault, which is waited for; also when memory fails anywhere on the way. What is
+ * the reason is longer than what the reader of JSON has in its own pool, and has an escape. */
 static void what_cannot_be_read_refuses_nothing(void **state SQ_UNUSED)
 {
-	static const char *const answers[] = {
-		"400 {\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":400}",
-		"200 {\"items\":[{\"create\":{\"status\":201}}]}", NULL
-	};
+	static char long_answer[60 * 1024];
+	static const char *const answers[] = { long_answer,
+		                               "200 {\"items\":[{\"create\":{\"status\":201}}]}",
+		                               NULL };
 	struct sq_outbuf b = records(1);
 	bool reached = true;
 
+	snprintf(long_answer, sizeof(long_answer),
+	         "400 {\"error\":{\"reason\":\"\\n%0*d\",\"type\":\"security_exception\"},"
+	         "\"status\":400}",
+	         (int)sizeof(long_answer) - 128, 0);
 	for (unsigned n = 1; reached; n++) {
 		struct world w;
 

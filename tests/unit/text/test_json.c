@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "lib/text/json.h"
+#include "tests/support/fault_alloc.h"
 
 /* What the sink heard, one letter a call: { } [ ] k(ey) n(ull) b(ool) #(number) s(tring). */
 struct heard {
@@ -138,9 +139,63 @@ static void a_sink_that_refuses_ends_reading(void **state)
 	sq_json_free(NULL);
 }
 
+/* yajl puts together what holds an escape; what is longer than the pool is of the heap. */
+static const char *const around_long[][2] = {
+	{ "{\"a\":\"", "\\n\"}" },          /* in one piece, then the escape */
+	{ "{\"a\":\"\\n", "\"}" },          /* the rest in one piece */
+	{ "{\"", "\\n\":[1]}" },            /* a key */
+	{ "[\"", "\\n\",\"\\n\"]" },        /* memory that is used again */
+	{ "[\"\\n", "\"" },                 /* its end is missing */
+	{ "{\"a\":\"\\n", "\"}{\"b\":1}" }, /* the handle must be made anew */
+};
+
+static void a_long_string_with_an_escape_may_find_no_memory(void **state)
+{
+	static const struct sq_sv next = SQ_SV("{\"a\":\"\\n\"}");
+	enum { LONG = 200 * 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(around_long); i++) {
+		size_t before = strlen(around_long[i][0]), behind = strlen(around_long[i][1]);
+		char *bytes = test_malloc(before + LONG + behind);
+		struct sq_sv text = { bytes, before + LONG + behind };
+		bool reached = true;
+
+		memcpy(bytes, around_long[i][0], before);
+		memset(bytes + before, 'x', LONG);
+		memcpy(bytes + before + LONG, around_long[i][1], behind);
+		for (unsigned n = 1; reached; n++) {
+			struct heard h = { .from = text.p, .to = text.p + text.n };
+			struct sq_json *js = sq_json_new(&sink, &h, &limits);
+			size_t used;
+			int r;
+
+			fault_alloc_at(n);
+			r = sq_json_read(js, text, &used);
+			reached = fault_alloc_end();
+			assert_true(used <= text.n);
+			assert_int_equal(r == -ENOMEM, reached);
+			assert_true(n > 1 || reached);
+			if (reached) {
+				assert_string_equal(sq_json_why(js), "no memory");
+				assert_false(sq_json_was_cut(js));
+			}
+			h.from = next.p;
+			h.to = next.p + next.n;
+			assert_int_equal(sq_json_read(js, next, &used), 0);
+			assert_int_equal(used, next.n);
+			sq_json_free(js);
+		}
+		test_free(bytes);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_sink_that_refuses_ends_reading) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sink_that_refuses_ends_reading),
+		cmocka_unit_test(a_long_string_with_an_escape_may_find_no_memory),
+	};
 
 	return RUN_TABLE("text/json", json_cases, check) +
 	       cmocka_run_group_tests(tests, NULL, NULL);
