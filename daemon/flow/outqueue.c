@@ -395,6 +395,9 @@ void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sq
 		{ "refused_kept", c->refused_kept, "Refused alerts written to the dead letters" },
 		{ "refused_lost", c->refused_lost,
 		  "Refused alerts that the dead letters could not take, or that had none" },
+		{ "refused_unsafe", c->refused_unsafe,
+		  "Refused alerts that counted as settled before their letter was written, since its file "
+		  "failed or took nothing" },
 		{ "rate_held", c->rate_held, "Times that rate_limit made alerts wait" },
 		{ "rate_held_ms", c->rate_held_ms,
 		  "Milliseconds for which rate_limit made alerts wait" },

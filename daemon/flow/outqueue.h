@@ -27,6 +27,8 @@ struct sqd_outqueue_counts {
 	uint64_t dropped_refused;  /* the receiver will never take them */
 	uint64_t refused_kept;     /* of those, what went to the dead letters */
 	uint64_t refused_lost;     /* and what they could not take */
+	uint64_t
+		refused_unsafe; /* of those kept: no longer waited for, unwritten as far as known */
 	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
 	uint64_t bytes_sent;
 	uint64_t retries;      /* writes that failed and were given again */

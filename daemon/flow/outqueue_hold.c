@@ -10,9 +10,20 @@ static uint64_t answered_to(const struct sqd_outqueue *q)
 	return q->spool ? sqd_outspool_answered(q) : q->taken - q->bytes;
 }
 
-static bool safe(const struct sqd_outqueue *letters, const struct sqd_hold *h)
+static bool written(const struct sqd_outqueue *letters, const struct sqd_hold *h)
 {
-	return letters->out->failing || sqd_outqueue_passed(letters) >= h->mark;
+	return sqd_outqueue_passed(letters) >= h->mark;
+}
+
+/* Not waited for any longer: they are written, or nobody knows when they will be. */
+static bool over(struct sqd_outqueue *q, const struct sqd_hold *h)
+{
+	if (written(q->letters, h))
+		return true;
+	if (!q->letters->out->failing)
+		return false;
+	q->counts.refused_unsafe += h->n;
+	return true;
 }
 
 /* @return whether one was let go */
@@ -20,7 +31,7 @@ static bool let_go(struct sqd_outqueue *q)
 {
 	unsigned before = q->n_holds;
 
-	while (q->n_holds && safe(q->letters, &q->holds[0])) {
+	while (q->n_holds && over(q, &q->holds[0])) {
 		q->holds[0] = q->holds[1];
 		q->n_holds--;
 	}
@@ -50,18 +61,22 @@ void sqd_outqueue_forget_letters(struct sqd_outqueue *q)
 
 void sqd_outqueue_hold(struct sqd_outqueue *q, struct sqd_outqueue *letters)
 {
-	struct sqd_hold h = { .at = answered_to(q), .mark = sqd_outqueue_taken(letters) };
+	struct sqd_hold h = { .at = answered_to(q), .mark = sqd_outqueue_taken(letters), .n = 1 };
+	struct sqd_hold *last;
 
 	sq_assert(!q->letters || q->letters == letters);
 	follow(q, letters);
 	(void)let_go(q);
-	if (safe(letters, &h))
+	if (over(q, &h))
 		return;
-	if (q->n_holds && q->holds[q->n_holds - 1].at == h.at)
-		q->n_holds--; /* of the same send: the later letter is what is waited for */
-	else if (q->n_holds == SQ_LEN(q->holds))
-		h.at = q->holds[--q->n_holds].at;
-	q->holds[q->n_holds++] = h;
+	last = q->n_holds ? &q->holds[q->n_holds - 1] : NULL;
+	/* Of the same send, or there is no room for one more: the later letter is waited for. */
+	if (last && (last->at == h.at || q->n_holds == SQ_LEN(q->holds))) {
+		last->mark = h.mark;
+		last->n++;
+	} else {
+		q->holds[q->n_holds++] = h;
+	}
 }
 
 uint64_t sqd_outqueue_held(const struct sqd_outqueue *q)

@@ -45,6 +45,7 @@ struct sqd_outspool;
  * is one of `taken` and `passed`: bytes, or with a spool the number of a message. */
 struct sqd_hold {
 	uint64_t at, mark;
+	uint64_t n; /* letters that it waits for */
 };
 
 struct sqd_outqueue {

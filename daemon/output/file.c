@@ -17,16 +17,21 @@
  * is asked twice: the file is opened anew and the whole piece written again.
  *
  * Standard output whose reader has gone (EPIPE) is gone for good.
+ *
+ * A disk that does not answer (NFS whose server is away) keeps its thread of the pool, and a FIFO
+ * that nobody reads gives it back with nothing done. After stall_timeout without progress the
+ * output fails as for an error, but for this: nobody else can take over what the thread does, so it
+ * goes on waiting, and works again when it returns.
  */
 #include "daemon/output/file.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/output/file_open.h"
 #include "daemon/output/file_rotate.h"
 #include "lib/host/files.h"
 
@@ -56,8 +61,9 @@ struct file_output {
 	struct sq_sv piece; /* p != NULL: `sent` is owed */
 	size_t done;        /* bytes of it that are written */
 	uv_work_t work;     /* writing, or opening; one at a time */
-	uv_timer_t retry;
-	uv_timer_t clock; /* runs when files are moved by time */
+	uv_timer_t retry;   /* RESTING: until the next try; WRITING, OPENING: it takes long */
+	bool long_already;  /* for half of stall_timeout */
+	uv_timer_t clock;   /* runs when files are moved by time */
 	/* Between the loop and the thread of `work`: the thread has them while it runs. */
 	struct sq_sv job;
 	int job_fd, job_result;
@@ -89,6 +95,9 @@ static const struct sq_opt file_opts[] = {
 	{ "sync", SQ_OPT_BOOL, AT(sync), .def = "false",
 	  .doc = "Alerts count as written when the disk has them (fdatasync, once for all that gathered during the "
 		 "one before); else when the system has them, which may lose them with the power." },
+	{ "stall_timeout", SQ_OPT_MSEC, AT(stall_timeout), .min = 100, .max = 3600000, .def = "30s",
+	  .doc = "A disk, or the reader of a FIFO, that takes nothing for this time counts as failing: what may wait no "
+		 "longer than that, as for dead letters, goes on; what waits is written when it answers." },
 	{ 0 }
 };
 
@@ -100,50 +109,6 @@ static void next_step(struct file_output *o);
 static struct file_output *self(struct sqd_output *out)
 {
 	return SQ_CONTAINER(out, struct file_output, base);
-}
-
-static bool is_whole(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* A file whose last line has no end, as a killed process leaves it: end that line, so that ours do
- * not become a part of it. Who may not read the file cannot know, and appends. */
-static void end_torn_line(const char *path, int fd)
-{
-	int in = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char last;
-
-	if (in < 0)
-		return;
-	if (lseek(in, -1, SEEK_END) >= 0 && read(in, &last, 1) == 1 && last != '\n')
-		(void)!write(fd, "\n", 1); /* what fails here fails again with the first alert */
-	close(in);
-}
-
-static int open_file(const struct sqd_output_file_cfg *cfg)
-{
-	const char *path = cfg->path;
-	/* O_NONBLOCK: a FIFO without a reader is an error and no endless wait. */
-	int fd =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-
-	if (fd < 0)
-		return -errno;
-	if (!is_whole(fd))
-		return fd;
-	end_torn_line(path, fd);
-	if (cfg->sync) {
-		int r = sqd_rotate_sync_folder(path); /* its name shall last as its lines do */
-
-		if (r < 0 && r != -EINVAL) { /* some file systems know of no such thing */
-			close(fd);
-			return r;
-		}
-	}
-	return fd;
 }
 
 /* ---- when to move it aside --------------------------------------------------------------- */
@@ -246,7 +211,7 @@ static void open_job(uv_work_t *w)
 	o->job_moved = o->job_result == 1;
 	if (o->job_result < 0)
 		return;
-	o->job_result = open_file(cfg);
+	o->job_result = sqd_file_open(cfg);
 	if (o->job_result >= 0 && fstat(o->job_result, &o->job_stat) < 0) {
 		close(o->job_result);
 		o->job_result = -errno;
@@ -270,6 +235,15 @@ static void on_retry(uv_timer_t *t)
 		next_step(o);
 }
 
+static void failed(struct file_output *o, const char *why)
+{
+	sqd_output_failed(&o->base, why);
+	if (o->base.failing)
+		return;
+	o->base.failing = true;
+	o->base.ready(&o->base); /* last: who does not wait for a disk that fails goes on now */
+}
+
 static void write_failed(struct file_output *o, int code)
 {
 	if (!o->ours && code == -EPIPE) {
@@ -282,13 +256,33 @@ static void write_failed(struct file_output *o, int code)
 	}
 	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
 	                sq_strerror(code));
-	sqd_output_failed(&o->base, sq_strerror(code));
 	o->state = FILE_RESTING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
-	if (o->base.failing)
+	failed(o, sq_strerror(code)); /* last */
+}
+
+/* Twice half of the time: who was stopped itself finds the first half over, and the answer too. */
+static void on_long(uv_timer_t *t)
+{
+	struct file_output *o = t->data;
+
+	o->long_already = !o->long_already;
+	if (o->long_already)
 		return;
-	o->base.failing = true;
-	o->base.ready(&o->base); /* last: who does not wait for a disk that fails goes on now */
+	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: it takes nothing (stall_timeout); waiting",
+	                o->base.name);
+	failed(o, "it takes nothing"); /* last */
+}
+
+/* A thread is about to write or to open. Goes on from before when that came to nothing. */
+static void watch(struct file_output *o)
+{
+	uint64_t half = o->ours ? cfg_of(o)->stall_timeout / 2 : 0;
+
+	if (half && !uv_is_active((uv_handle_t *)&o->retry)) {
+		o->long_already = false;
+		(void)uv_timer_start(&o->retry, on_long, half, half);
+	}
 }
 
 static void release(struct file_output *o)
@@ -319,6 +313,8 @@ static void on_written(uv_work_t *w, int status)
 	o->done += o->job_written;
 	o->size += o->job_written;
 	o->state = FILE_IDLE;
+	if (o->job_written)
+		(void)uv_timer_stop(&o->retry);
 	if (o->closing) {
 		wind_up(o, o->done == o->piece.n && !o->job_unsynced ? 0 : -ECANCELED);
 		release(o);
@@ -361,6 +357,7 @@ static void on_opened(uv_work_t *w, int status)
 	int r = status < 0 ? status : o->job_result;
 
 	o->state = FILE_IDLE;
+	(void)uv_timer_stop(&o->retry);
 	if (r >= 0) {
 		close(o->fd);
 		o->fd = r;
@@ -399,6 +396,7 @@ static void next_step(struct file_output *o)
 		o->reopen_due = o->rotate_due = false;
 		o->state = FILE_OPENING;
 		o->base.open_handles++; /* a request keeps us alive like a handle */
+		watch(o);
 		(void)uv_queue_work(o->base.loop, &o->work, open_job, on_opened);
 		return;
 	}
@@ -409,6 +407,7 @@ static void next_step(struct file_output *o)
 		o->job = sq_sv_skip(o->piece, o->done);
 		o->job_fd = o->fd;
 		o->base.open_handles++;
+		watch(o);
 		(void)uv_queue_work(o->base.loop, &o->work, write_job, on_written);
 		return;
 	}
@@ -500,9 +499,11 @@ static int file_start(struct sqd_output *out, struct sq_err *err)
 	const struct sqd_output_file_cfg *cfg = out->cfg;
 
 	snprintf(out->name, sizeof(out->name), "file %s", cfg->path);
-	o->fd = open_file(cfg);
+	o->fd = sqd_file_open(cfg);
 	if (o->fd < 0)
-		return sq_err_set(err, o->fd, "output %s: %s", out->name, sq_strerror(o->fd));
+		return sq_err_set(err, o->fd, "output %s: %s", out->name,
+		                  o->fd == -ENXIO ? "a FIFO that nobody reads"
+		                                  : sq_strerror(o->fd));
 	o->ours = true;
 	return begin(o);
 }

@@ -14,6 +14,7 @@ struct sqd_output_file_cfg {
 	uint32_t rotate_keep;     /* files */
 	int rotate_names;         /* enum sqd_rotate_names */
 	bool sync;
+	uint64_t stall_timeout; /* milliseconds; 0: none */
 };
 
 /** "stdout" has nothing to configure. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -265,6 +266,125 @@ static void no_such_folder_is_an_error_with_the_path(void **state SQ_UNUSED)
 	end(&w);
 }
 
+/* ---- what takes nothing ------------------------------------------------------------------ */
+
+static bool is_failing(void *ctx)
+{
+	struct world *w = ctx;
+
+	return w->out->failing && w->ready > 0;
+}
+
+static void make_fifo(struct world *w)
+{
+	make(w, &sqd_output_file);
+	assert_int_equal(mkfifo(w->path, 0600), 0);
+	w->cfg.stall_timeout = 100;
+}
+
+static void a_fifo_that_nobody_has_open_is_told_as_such(void **state SQ_UNUSED)
+{
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make_fifo(&w);
+	assert_int_equal(sqd_output_file.start(w.out, &err), -ENXIO);
+	assert_non_null(strstr(err.text, "a FIFO that nobody reads"));
+	end(&w);
+}
+
+static void a_fifo_whose_reader_does_not_read_fails_until_it_does(void **state SQ_UNUSED)
+{
+	enum { N = 300 * 1024 }; /* more than a FIFO holds */
+	char *big = calloc(1, N), *got = malloc(N);
+	struct world w;
+	ssize_t n = 0;
+	int fd;
+
+	make_fifo(&w);
+	fd = open(w.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	start(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	run_until(&w.loop, is_failing, &w);
+	assert_string_equal(w.out->outage.why, "it takes nothing");
+	assert_int_equal(w.sent, 0);
+	for (int i = 0; n < N && i < 5000; i++) {
+		ssize_t r = read(fd, got, N);
+
+		n += r > 0 ? r : 0;
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		(void)usleep(100);
+	}
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	assert_false(w.out->failing);
+	end(&w);
+	close(fd);
+	free(big);
+	free(got);
+}
+
+/* A disk that does not answer: write() returns when `held` is given up. */
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool holds;
+
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+
+ssize_t __wrap_write(int fd, const void *p, size_t n)
+{
+	if (holds && fd > STDERR_FILENO) { /* not what is logged */
+		pthread_mutex_lock(&held);
+		pthread_mutex_unlock(&held);
+	}
+	return __real_write(fd, p, n);
+}
+
+static void a_disk_that_does_not_answer_fails_until_it_does(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	w.cfg.stall_timeout = 100;
+	start(&w);
+	pthread_mutex_lock(&held);
+	holds = true;
+	assert_int_equal(send_text(&w, SQ_SV("late\n")), 0);
+	run_until(&w.loop, is_failing, &w);
+	assert_int_equal(w.sent, 0);
+	assert_int_equal(send_text(&w, SQ_SV("more\n")), -EAGAIN);
+	holds = false;
+	pthread_mutex_unlock(&held);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	assert_false(w.out->failing);
+	expect_file(w.path, "late\n");
+	write_text(&w, SQ_SV("more\n"));
+	expect_file(w.path, "late\nmore\n");
+	end(&w);
+}
+
+static void a_write_that_takes_less_long_is_no_failure(void **state SQ_UNUSED)
+{
+	uint64_t from;
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	w.cfg.stall_timeout = 3600000;
+	start(&w);
+	pthread_mutex_lock(&held);
+	holds = true;
+	assert_int_equal(send_text(&w, SQ_SV("late\n")), 0);
+	for (from = uv_now(&w.loop); uv_now(&w.loop) < from + 50;)
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	holds = false;
+	pthread_mutex_unlock(&held);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.ready, 0);
+	assert_int_equal(w.out->outage.failures, 0);
+	end(&w);
+}
+
 /* Standard output is put away while a test has it. */
 static int swap_stdout(int fd)
 {
@@ -363,6 +483,10 @@ int main(void)
 		cmocka_unit_test(a_full_disk_is_waited_for),
 		cmocka_unit_test(closing_with_a_full_disk_tells_what_is_owed),
 		cmocka_unit_test(no_such_folder_is_an_error_with_the_path),
+		cmocka_unit_test(a_fifo_that_nobody_has_open_is_told_as_such),
+		cmocka_unit_test(a_fifo_whose_reader_does_not_read_fails_until_it_does),
+		cmocka_unit_test(a_disk_that_does_not_answer_fails_until_it_does),
+		cmocka_unit_test(a_write_that_takes_less_long_is_no_failure),
 		cmocka_unit_test(stdout_whose_reader_waits_is_written_in_pieces),
 		cmocka_unit_test(stdout_without_a_reader_is_gone_for_good),
 		cmocka_unit_test(closing_does_not_wait_for_a_reader_of_stdout),

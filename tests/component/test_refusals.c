@@ -199,17 +199,38 @@ static void letters_whose_disk_fails_hold_up_nothing(void **state SQ_UNUSED)
 	s.dead->base.failing = true;
 	fake_sent(s.dead, -ENOSPC);
 	assert_int_equal(sqd_outqueue_passed(s.q), end);
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_unsafe, 1);
 	end = one(&s, true);
 	assert_int_equal(sqd_outqueue_passed(s.q), end);
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_unsafe, 2);
 	s.dead->base.failing = false; /* what has passed stays so */
 	assert_int_equal(sqd_outqueue_passed(s.q), sqd_outqueue_taken(s.q));
 	fake_drain(s.dead);
 	scene_end(&s);
 }
 
+static void each_letter_that_is_not_waited_for_is_counted_once(void **state SQ_UNUSED)
+{
+	struct scene s;
+
+	scene_make(&s);
+	for (int i = 0; i < 50; i++)
+		(void)one(&s, true);
+	fake_sent(s.dead, 0); /* the first is written; the others are together */
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_unsafe, 0);
+	s.dead->base.failing = true;
+	s.dead->base.ready(&s.dead->base); /* as it says when its disk does not answer */
+	assert_int_equal(sqd_outqueue_passed(s.q), sqd_outqueue_taken(s.q));
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_unsafe, 49);
+	fake_drain(s.dead);
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_unsafe, 49);
+	assert_int_equal(sqd_outqueue_counts(s.q)->refused_kept, 50);
+	scene_end(&s);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[SQ_LEN(line_cases) + 6];
+	struct CMUnitTest tests[SQ_LEN(line_cases) + 7];
 	size_t n = 0;
 
 	for (; n < SQ_LEN(line_cases); n++)
@@ -225,5 +246,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
 		later_letters_do_not_hold_up_what_came_before_them);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(letters_whose_disk_fails_hold_up_nothing);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(
+		each_letter_that_is_not_waited_for_is_counted_once);
 	return _cmocka_run_group_tests("flow/refusals", tests, n, NULL, NULL);
 }

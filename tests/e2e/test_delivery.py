@@ -1,4 +1,5 @@
 """What was acknowledged is not lost, and what is sent again is known again."""
+import contextlib
 import http.client
 import json
 import os
@@ -378,6 +379,36 @@ class Unanswered(Case):
         eventually("the answer", lambda: self.answers == ["acknowledged"])
         connection.close()
         self.assert_stops(d, 3)
+
+    def test_dead_letters_that_take_nothing_hold_up_nobody_for_long(self):
+        """A FIFO that is full stands for a disk that does not answer."""
+        self.up.stalled = False
+        path = os.path.join(self.scratch(), "dead.fifo")
+        os.mkfifo(path)
+        fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, fifo)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(fifo, b"\n" * 4096)
+        d, port = self.start("beats", f"dead_letter:\n  path: {path}\n  stall_timeout: 1s\n")
+        self.records = [event(1).strip(), b"broken", event(2).strip()]
+        connection = self.send(Beats, port)
+        d.wait_said("dead.fifo: it takes nothing .*waiting")
+        eventually("the answer", lambda: self.answers == ["acknowledged"])
+        connection.close()
+        while filled:
+            filled -= len(os.read(fifo, filled))
+        d.wait_said("dead.fifo: writing works again")
+        self.assertEqual(json.loads(os.read(fifo, 65536))["record"], "broken")
+        self.assert_stops(d, 3)
+
+    def test_dead_letters_to_a_fifo_without_a_reader_are_an_error_at_the_start(self):
+        path = os.path.join(self.scratch(), "dead.fifo")
+        os.mkfifo(path)
+        d = self.daemon(f"dead_letter:\n  path: {path}\n")
+        self.assertEqual(d.wait(), 1)
+        self.assertTrue(d.said("cannot start: dead_letter: .*a FIFO that nobody reads"), d.err)
 
     def test_a_window_that_is_sent_again_while_the_first_waits_is_acknowledged_and_raises_nothing_twice(self):
         d, port = self.start("beats", "deduplicate:\n  window: 1000\n")
