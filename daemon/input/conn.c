@@ -238,13 +238,16 @@ void sqd_conn_stop(struct sqd_conn *c)
 		if (c->closing)
 			return;
 	}
+	/* A peer whose handshake is over may have sent records behind its last word of it. */
+	sqd_stream_owe(c);
+	sqd_stream_read_owed(c);
+	if (c->closing || c->stream->phase == SQD_PHASE_FINISH)
+		return;
 	if (!c->stream->opened) { /* nothing of it was taken in */
 		sqd_conn_close(c);
 		return;
 	}
 	c->stream->stop_due = true;
-	sqd_stream_owe(c);
-	sqd_stream_read_owed(c);
 	sqd_stream_go(c);
 	if (!c->closing)
 		sqd_stream_update(c);

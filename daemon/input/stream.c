@@ -412,13 +412,20 @@ static void read_turn(struct sqd_conn *c)
 		after_bytes(c);
 }
 
+/* It has not been answered, and so it cannot have sent anything that is to be kept. */
+static bool is_unanswered(const struct sqd_stream *s)
+{
+	return s->phase == SQD_PHASE_PROXY || (s->phase == SQD_PHASE_TLS && s->fresh);
+}
+
 void sqd_stream_owe(struct sqd_conn *c)
 {
+	struct sqd_stream *s = c->stream;
 	int n = 0;
 
-	if (proto(c)->one_way && c->stream->phase == SQD_PHASE_OPEN && !c->stream->eof &&
-	    ioctl(c->stream->fd, FIONREAD, &n) == 0 && n > 0)
-		c->stream->owed = (size_t)n;
+	if (proto(c)->one_way && !is_unanswered(s) && !s->eof && ioctl(s->fd, FIONREAD, &n) == 0 &&
+	    n > 0)
+		s->owed = (size_t)n;
 }
 
 void sqd_stream_read_owed(struct sqd_conn *c)

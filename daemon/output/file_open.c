@@ -32,8 +32,8 @@ int sqd_file_open(const struct sqd_output_file_cfg *cfg)
 {
 	const char *path = cfg->path;
 	/* O_NONBLOCK: a FIFO without a reader is an error and no endless wait. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-	              0640);
+	int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 
 	if (fd < 0)
 		return -errno;

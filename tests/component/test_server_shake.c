@@ -369,6 +369,42 @@ static void a_server_ends_under_its_sessions(void **state SQ_UNUSED)
 	sq_tls_ctx_unref(ctx);
 }
 
+/* For the one who sends it, its handshake is over; our loop has not been there yet. */
+static void what_came_behind_a_handshake_is_read_when_stopping(void **state SQ_UNUSED)
+{
+	struct sq_tls_ctx *ctx = client();
+	struct tls_peer *done, *answered, *mute;
+	struct world w;
+
+	make_tcp(&w);
+	world_start(&w);
+	done = tls_peer_begin(&w, ctx, -1);
+	answered = tls_peer_begin(&w, ctx, -1);
+	mute = tls_peer_begin(&w, ctx, -1);
+	for (int i = 0; done->is == 0 || answered->is == 0; i++) {
+		assert_true(i < 5000);
+		if (done->is == 0)
+			tls_peer_step(done, SIZE_MAX);
+		if (answered->is == 0)
+			tls_peer_step(answered, SIZE_MAX);
+	}
+	assert_int_equal(w.counts.tls_handshakes, 0);
+	tls_peer_push(mute);
+	tls_peer_put(done, SQ_SV("{\"a\":1}\n{\"a\":2}\n"));
+	tls_peer_push(done);
+	sqd_input_tcp.stop(w.in);
+	assert_int_equal(w.counts.tls_handshakes, 1);
+	sqd_dispatch_seal(&w.d);
+	assert_int_equal(w.d.n, 2);
+	assert_int_equal(w.counts.received, 2);
+	assert_int_equal(w.counts.connections_failed, 0);
+	world_end(&w);
+	tls_peer_end(done, false);
+	tls_peer_end(answered, false);
+	tls_peer_end(mute, false);
+	sq_tls_ctx_unref(ctx);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -381,6 +417,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_read_anew_and_nobody_is_dropped),
 		cmocka_unit_test(a_session_is_resumed_and_knows_its_client),
 		cmocka_unit_test(a_server_ends_under_its_sessions),
+		cmocka_unit_test(what_came_behind_a_handshake_is_read_when_stopping),
 	};
 	int failed = cmocka_run_group_tests_name("input/server handshakes", tests, set_up, NULL);
 	void *state = folder;

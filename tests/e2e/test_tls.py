@@ -190,6 +190,44 @@ class Versions(TlsCase):
             c = self.assert_stops(d, 101, signal.SIGCONT)
         self.assertEqual(c["alerted"], 101)
 
+    def halfway(self, d):
+        """A handshake of which the daemon has said its part, and waits for ours."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(OURS.ca)
+        context.check_hostname = False
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = context.wrap_bio(come, go)
+        s = socket.create_connection(("127.0.0.1", d.port()), timeout=DEADLINE)
+        self.addCleanup(s.close)
+        with self.assertRaises(ssl.SSLWantReadError):
+            session.do_handshake()
+        s.sendall(go.read())
+        return s, session, come, go
+
+    @staticmethod
+    def shake(s, session, come):
+        while True:
+            try:
+                return session.do_handshake()
+            except ssl.SSLWantReadError:
+                come.write(s.recv(65536))
+
+    def test_nor_is_lost_what_came_behind_the_last_word_of_a_handshake(self):
+        """For who sends it, the handshake is over; we have not read that yet."""
+        up = self.upstream()
+        d = self.collector(upstream=up)
+        s, session, come, go = self.halfway(d)
+        self.shake(s, session, come)
+        d.process.send_signal(signal.SIGSTOP)
+        for n in range(100):
+            session.write(attack(n))
+        s.sendall(go.read())
+        eventually("all bytes acknowledged", lambda: acknowledged(s))
+        d.process.send_signal(signal.SIGTERM)
+        c = self.assert_stops(d, 100, signal.SIGCONT)
+        self.assertEqual((c["alerted"], c["tls_handshakes"]), (100, 1))
+
 
 NAMED = {"client": {"subject": "CN=ws-7,O=Example", "x509": {"alternative_names": ["ws-7.example.org"]}}}
 
