@@ -1,4 +1,5 @@
-/* What the files of the daemon share: daemon.c starts and runs, stop.c ends, report.c tells.
+/* What the files of the daemon share: daemon.c starts and runs (rules.c,
+ * outputs.c and inputs.c their parts of it), stop.c ends, report.c tells.
  *
  *   STARTING -> RUNNING -> DRAINING -> FLUSHING -> CLOSING
  *       |                      |           |          ^
@@ -76,6 +77,14 @@ struct sqd_daemon {
 	unsigned unanswered; /* pulses since the further loops have last answered */
 };
 
+/** rules.c: the rules, before there is anything that they are for. */
+int sqd_daemon_start_rules(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
+/** Load rules, open files and certificates anew. @return false: we are stopping */
+bool sqd_daemon_reload(struct sqd_daemon *d);
+
+/** outputs.c: outputs with their queues and spools, and the router before them. */
+int sqd_daemon_start_outputs(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
+
 /** inputs.c: the inputs of the configuration, on every loop. */
 int sqd_daemon_start_inputs(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
 
@@ -103,9 +112,6 @@ const char *sqd_daemon_phase(const struct sqd_daemon *d);
 void sqd_daemon_print(const struct sqd_daemon *d, const char *title);
 /** The line that says what we listen on, what we look for and where alerts go. */
 void sqd_daemon_announce(const struct sqd_daemon *d);
-
-/** Load rules, open files and certificates anew. @return false: we are stopping */
-bool sqd_daemon_reload(struct sqd_daemon *d);
 
 /** stop.c: told to stop; again: at once. */
 void sqd_daemon_stop(struct sqd_daemon *d);

@@ -1,7 +1,9 @@
 /* What somebody asks first at night: which output does not get its alerts, since when and why, how
  * much waits, and what will be lost when. */
+#include "daemon/core/status_outputs.h"
+
 #include "daemon/base/loop.h"
-#include "daemon/core/status.h"
+#include "daemon/core/human.h"
 
 enum { SLOW_MS = 60000 }; /* an output that works and lets alerts wait for so long */
 
@@ -63,12 +65,6 @@ static struct state look(const struct sqd_daemon *d, size_t i)
 
 /* ---- for programs ------------------------------------------------------------------------ */
 
-static void put_number(struct sq_jsonw *w, const char *key, uint64_t v)
-{
-	sq_jsonw_key(w, key);
-	sq_jsonw_int(w, (int64_t)v);
-}
-
 static void put_date(struct sq_jsonw *w, const char *key, int64_t wall_us)
 {
 	char text[SQ_TIME_TEXT];
@@ -83,8 +79,8 @@ static void put_outage(struct sq_jsonw *w, const struct state *s)
 
 	put_date(w, "away_since", o->since.wall_us);
 	if (o->since.wall_us) {
-		put_number(w, "away_ms", s->away_ms);
-		put_number(w, "failures", o->failures);
+		sq_jsonw_member_count(w, "away_ms", s->away_ms);
+		sq_jsonw_member_count(w, "failures", o->failures);
 	}
 	sq_jsonw_member(w, "last_error", sq_sv_of(o->why));
 	put_date(w, "last_error_at", o->last.wall_us);
@@ -92,16 +88,16 @@ static void put_outage(struct sq_jsonw *w, const struct state *s)
 
 static void put_backlog(struct sq_jsonw *w, const struct state *s)
 {
-	put_number(w, "waiting", s->waiting);
-	put_number(w, "bytes", s->h.bytes);
-	put_number(w, "max_bytes", s->h.max);
-	put_number(w, "oldest_ms", s->h.oldest_ms);
+	sq_jsonw_member_count(w, "waiting", s->waiting);
+	sq_jsonw_member_count(w, "bytes", s->h.bytes);
+	sq_jsonw_member_count(w, "max_bytes", s->h.max);
+	sq_jsonw_member_count(w, "oldest_ms", s->h.oldest_ms);
 	sq_jsonw_key(w, "oldest_is_older");
 	sq_jsonw_bool(w, s->h.before_us);
 	if (s->full_in_ms != UINT64_MAX)
-		put_number(w, "full_in_ms", s->full_in_ms);
+		sq_jsonw_member_count(w, "full_in_ms", s->full_in_ms);
 	if (s->h.ever_sent)
-		put_number(w, "quiet_ms", s->h.quiet_ms);
+		sq_jsonw_member_count(w, "quiet_ms", s->h.quiet_ms);
 }
 
 void sqd_status_outputs_json(const struct sqd_daemon *d, struct sq_jsonw *w)
@@ -127,21 +123,6 @@ void sqd_status_outputs_json(const struct sqd_daemon *d, struct sq_jsonw *w)
 
 /* ---- for people -------------------------------------------------------------------------- */
 
-static void put_bytes(struct sq_outbuf *out, uint64_t n)
-{
-	static const char units[] = "KMGT";
-	double v = (double)n / 1024;
-	size_t u = 0;
-
-	if (n < 1024) {
-		sq_outbuf_printf(out, "%u bytes", (unsigned)n);
-		return;
-	}
-	for (; v >= 1024 && u + 1 < sizeof(units) - 1; u++)
-		v /= 1024;
-	sq_outbuf_printf(out, "%.1f %ciB", v, units[u]);
-}
-
 static void put_state(struct sq_outbuf *out, const struct state *s)
 {
 	const struct sqd_outage *o = s->h.outage;
@@ -153,12 +134,12 @@ static void put_state(struct sq_outbuf *out, const struct state *s)
 	}
 	if (o->since.wall_us) {
 		sq_outbuf_put(out, SQ_SV("  !! away since "));
-		sqd_status_put_date(out, o->since.wall_us);
+		sqd_put_date(out, o->since.wall_us);
 		sq_outbuf_put(out, SQ_SV(", for "));
-		sqd_status_put_span(out, s->away_ms);
+		sqd_put_span(out, s->away_ms);
 		sq_outbuf_printf(out, ": %s; tried %llu time%s, last ", o->why,
 		                 (unsigned long long)o->failures, o->failures == 1 ? "" : "s");
-		sqd_status_put_span(out, since_ms(&o->last));
+		sqd_put_span(out, since_ms(&o->last));
 		sq_outbuf_put(out, SQ_SV(" ago\n"));
 		return;
 	}
@@ -166,7 +147,7 @@ static void put_state(struct sq_outbuf *out, const struct state *s)
 	              o->worked ? SQ_SV("     works") : SQ_SV("     not reached yet, nor failed"));
 	if (o->last.wall_us) {
 		sq_outbuf_put(out, SQ_SV("; it failed last "));
-		sqd_status_put_date(out, o->last.wall_us);
+		sqd_put_date(out, o->last.wall_us);
 		sq_outbuf_printf(out, ": %s", o->why);
 	}
 	sq_outbuf_putc(out, '\n');
@@ -178,16 +159,16 @@ static void put_waiting(struct sq_outbuf *out, const struct state *s)
 
 	sq_outbuf_printf(out, "  %s %llu wait, ", s->attention ? "!!" : "  ",
 	                 (unsigned long long)s->waiting);
-	put_bytes(out, h->bytes);
+	sqd_put_bytes(out, h->bytes);
 	sq_outbuf_put(out, SQ_SV(" of "));
-	put_bytes(out, h->max);
+	sqd_put_bytes(out, h->max);
 	sq_outbuf_put(out, h->before_us ? SQ_SV(", the oldest since before the start ")
 	                                : SQ_SV(", the oldest for "));
-	sqd_status_put_span(out, h->oldest_ms);
+	sqd_put_span(out, h->oldest_ms);
 	sq_outbuf_put(out, h->before_us ? SQ_SV(" ago") : SQ_SV(""));
 	if (h->ever_sent) {
 		sq_outbuf_put(out, SQ_SV("; sent last "));
-		sqd_status_put_span(out, h->quiet_ms);
+		sqd_put_span(out, h->quiet_ms);
 		sq_outbuf_put(out, SQ_SV(" ago"));
 	}
 	sq_outbuf_putc(out, '\n');
@@ -198,7 +179,7 @@ static void put_what_comes(struct sq_outbuf *out, const struct state *s)
 	sq_outbuf_put(out, SQ_SV("     when full"));
 	if (s->full_in_ms != UINT64_MAX) {
 		sq_outbuf_put(out, SQ_SV(" (as fast as now: in "));
-		sqd_status_put_span(out, s->full_in_ms);
+		sqd_put_span(out, s->full_in_ms);
 		sq_outbuf_putc(out, ')');
 	}
 	sq_outbuf_printf(out, ", %s; when squiblyd ends, %s\n",

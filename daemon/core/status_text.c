@@ -1,25 +1,11 @@
 /* For somebody who is woken up at night: first whether all is well, then every number with what it
  * means, each account as a sum that can be checked by hand. */
+#include "daemon/core/status_text.h"
+
 #include "daemon/base/loop.h"
-#include "daemon/core/status.h"
-
-void sqd_status_put_span(struct sq_outbuf *out, uint64_t ms)
-{
-	unsigned long long s = ms / 1000, days = s / 86400;
-
-	if (days)
-		sq_outbuf_printf(out, "%llu day%s ", days, days == 1 ? "" : "s");
-	sq_outbuf_printf(out, "%02llu:%02llu:%02llu", s / 3600 % 24, s / 60 % 60, s % 60);
-}
-
-void sqd_status_put_date(struct sq_outbuf *out, int64_t wall_us)
-{
-	char text[SQ_TIME_TEXT];
-
-	(void)sq_time_format(wall_us, text);
-	text[10] = ' ';
-	sq_outbuf_printf(out, "%.19s UTC", text);
-}
+#include "daemon/core/accounts.h"
+#include "daemon/core/human.h"
+#include "daemon/core/status_outputs.h"
 
 static void put_row(struct sq_outbuf *out, char sign, const struct sqd_metric *r)
 {
@@ -34,8 +20,8 @@ static void put_account(struct sq_outbuf *out, const struct sqd_daemon *d, size_
 	char sign = ' ';
 
 	sq_outbuf_printf(out, "\n%s\n", a->name);
-	if (i >= SQD_STATUS_OUTPUTS)
-		sqd_status_output_text(d, i - SQD_STATUS_OUTPUTS, out);
+	if (i >= SQD_ACCOUNTS_OUTPUTS)
+		sqd_status_output_text(d, i - SQD_ACCOUNTS_OUTPUTS, out);
 	for (int side = SQD_CAME; side < SQD_SIDES; side++) {
 		if (side == SQD_DELIVERED)
 			sign = '=';
@@ -66,7 +52,7 @@ static void put_verdict(const struct sqd_daemon *d, bool complete, struct sq_out
 		              SQ_SV("!! An I/O loop does not answer. The numbers below are "
 		                    "the last that are known of it,\n"
 		                    "!! and sums may not hold for that alone. See the log.\n"));
-	else if (sqd_status_holds(d))
+	else if (sqd_accounts_hold(d))
 		sq_outbuf_put(out, SQ_SV("All is accounted for: every record that came in, and "
 		                         "every alert at every output.\n"));
 	else
@@ -80,12 +66,12 @@ void sqd_status_rules(const struct sqd_daemon *d, struct sq_outbuf *out)
 	sq_outbuf_printf(out, "%u rule%s in force%s, generation %llu, loaded ", d->rules.rules,
 	                 d->rules.rules == 1 ? "" : "s", d->rules.cached ? " (cached)" : "",
 	                 (unsigned long long)d->rules.generation);
-	sqd_status_put_date(out, d->rules_at);
+	sqd_put_date(out, d->rules_at);
 	sq_outbuf_putc(out, '\n');
 	if (!d->refused_at)
 		return;
 	sq_outbuf_put(out, SQ_SV("!! newer rules were refused "));
-	sqd_status_put_date(out, d->refused_at);
+	sqd_put_date(out, d->refused_at);
 	sq_outbuf_printf(out, ": %s\n", d->refused_why);
 }
 
@@ -108,18 +94,18 @@ void sqd_status_report(const struct sqd_daemon *d, bool complete, struct sq_outb
 	uint64_t unanswered = sqd_daemon_unanswered(d);
 
 	sq_outbuf_printf(out, "squiblyd %s, %s for ", SQD_VERSION, sqd_daemon_phase(d));
-	sqd_status_put_span(out, (now.mono_ns - d->began.mono_ns) / 1000000);
+	sqd_put_span(out, (now.mono_ns - d->began.mono_ns) / 1000000);
 	sq_outbuf_put(out, SQ_SV(" since "));
-	sqd_status_put_date(out, d->began.wall_us);
+	sqd_put_date(out, d->began.wall_us);
 	sq_outbuf_putc(out, '\n');
 	put_verdict(d, complete, out);
 	sqd_status_outputs_verdict(d, out);
 	sqd_status_rules(d, out);
 	put_inputs(d, out);
-	for (size_t i = 0; i < sqd_status_accounts(d); i++) {
+	for (size_t i = 0; i < sqd_accounts(d); i++) {
 		struct sqd_account a;
 
-		sqd_status_account(d, i, &a);
+		sqd_account(d, i, &a);
 		put_account(out, d, i, &a);
 	}
 	if (unanswered)

@@ -111,6 +111,13 @@ static inline void sq_jsonw_member(struct sq_jsonw *w, const char *key, struct s
 	sq_jsonw_string(w, v);
 }
 
+/** Key of our own and a count. */
+static inline void sq_jsonw_member_count(struct sq_jsonw *w, const char *key, uint64_t n)
+{
+	sq_jsonw_key(w, key);
+	sq_jsonw_int(w, (int64_t)n);
+}
+
 /** The inside of a JSON string: escaped, made valid UTF-8, without the quotes. */
 void sq_json_escape(struct sq_outbuf *out, struct sq_sv v);
 

@@ -1,0 +1,143 @@
+/* The outputs of the configuration, each behind its queue; and the router that gives them what the
+ * rules found.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/core/daemon_private.h"
+
+static int start_output(struct sqd_daemon *d, const struct sqd_config_item *item, uint64_t max,
+                        struct sq_err *err)
+{
+	struct sqd_output *out = calloc(1, item->output_ops->size);
+	struct sqd_outqueue *q;
+
+	if (!out)
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	out->ops = item->output_ops;
+	out->cfg = item->cfg;
+	out->loop = &d->loop;
+	snprintf(out->name, sizeof(out->name), "%s", item->output_ops->kind);
+	q = sqd_outqueue_new(out, max);
+	if (!q) {
+		free(out);
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	}
+	d->queues[d->n_queues++] = q;
+	return out->ops->start(out, err);
+}
+
+/* Before the first alert, so that what an earlier process has left comes first. */
+static int start_spool(struct sqd_outqueue *q, const struct sqd_output_common *c,
+                       struct sq_err *err)
+{
+	const struct sqd_outqueue_spool opts = {
+		.dir = c->spool,
+		.size = c->spool_size,
+		.interval_ms = c->spool_interval_ms,
+		.drop_oldest = c->when_full == SQD_FULL_DROP_OLDEST,
+	};
+
+	return c->durability == SQD_DURABILITY_SPOOL ? sqd_outqueue_spool(q, &opts, err) : 0;
+}
+
+static int start_queues(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_config_list *list = &d->cfg->outputs;
+	int r = 0;
+
+	d->queues = calloc(list->n + 1, sizeof(struct sqd_outqueue *));
+	d->forwarded = calloc(list->n + 1, sizeof(*d->forwarded));
+	if (!d->queues || !d->forwarded)
+		return sq_err_set(err, -ENOMEM, "outputs: out of memory");
+	for (; d->n_outputs < list->n && !r; d->n_outputs += !r) {
+		const struct sqd_output_common *c = list->items[d->n_outputs].output;
+
+		r = start_output(d, &list->items[d->n_outputs], c->queue, err);
+		if (!r)
+			sqd_outqueue_limit(d->queues[d->n_outputs], c->rate_limit);
+		if (!r)
+			r = start_spool(d->queues[d->n_outputs], c, err);
+	}
+	if (!r && d->cfg->dead_letter.common)
+		r = sq_err_wrap(err,
+		                start_output(d, &d->cfg->dead_letter,
+		                             sqd_config_limits(d->cfg).chunk * UINT64_C(2), err),
+		                "dead_letter");
+	return r;
+}
+
+static void on_released(void *ctx, struct sq_batch *b)
+{
+	struct sqd_daemon *d = ctx;
+
+	if (sqd_dispatch_ctx_of(b) == d)
+		sqd_dispatch_delivered(d->dispatch, b);
+	else
+		sqd_ioloops_released(d->ioloops, b);
+}
+
+static void await(struct sqd_daemon *d, struct sqd_outqueue *q, bool patient)
+{
+	sqd_settling_await(d->settling, q, patient);
+	sqd_ioloops_await(d->ioloops, q, patient);
+}
+
+static int start_router(struct sqd_daemon *d, struct sq_err *err)
+{
+	const struct sqd_config *cfg = d->cfg;
+	struct sqd_route *routes = calloc(d->n_outputs + 1, sizeof(*routes));
+	struct sq_fold_limits fold = { .window_ns = cfg->fold_window_ms * 1000000,
+		                       .entries = cfg->fold_entries,
+		                       .bytes = cfg->fold_bytes };
+	struct sqd_router_opts opts = {
+		.loop = &d->loop,
+		.routes = routes,
+		.n_routes = d->n_outputs,
+		.batches = sqd_config_batches(cfg) * sqd_config_loops(cfg),
+		.fold = cfg->fold_window_ms ? &fold : NULL,
+		.deduplicate = cfg->dedup_window,
+		.dead_letters = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL,
+		.totals = &d->counts,
+		.released = on_released,
+		.progress = sqd_daemon_progress,
+		.ctx = d,
+	};
+
+	for (size_t i = 0; routes && i < d->n_outputs; i++) {
+		const struct sqd_output_common *c = cfg->outputs.items[i].output;
+
+		routes[i] = (struct sqd_route){
+			.queue = d->queues[i],
+			.format = (enum sq_format)c->format,
+			.min_level = (enum sq_level)c->min_level,
+			.when_full = (enum sqd_when_full)c->when_full,
+			.datagrams = cfg->outputs.items[i].output_ops->datagrams,
+			.forward = (enum sqd_forward)c->forward,
+			.sample = c->sample,
+			.counts = &d->forwarded[i],
+			.view = c->forward ? sqd_config_view(cfg, &cfg->outputs.items[i]) : 0,
+		};
+	}
+	/* What may be dropped when a queue is full holds up nobody's answer, but for the disk that
+	 * it goes to. */
+	for (size_t i = 0; routes && i < d->n_outputs; i++)
+		if (routes[i].when_full == SQD_FULL_BLOCK ||
+		    cfg->outputs.items[i].output->durability == SQD_DURABILITY_SPOOL)
+			await(d, routes[i].queue, true);
+	if (opts.dead_letters)
+		await(d, opts.dead_letters, false);
+	sqd_refusals_init(&d->refusals, opts.dead_letters);
+	for (size_t i = 0; i < d->n_outputs; i++)
+		sqd_refusals_watch(&d->refusals, d->queues[i]);
+	d->router = routes ? sqd_router_new(&opts) : NULL;
+	free(routes);
+	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
+}
+
+int sqd_daemon_start_outputs(struct sqd_daemon *d, struct sq_err *err)
+{
+	int r = start_queues(d, err);
+
+	return r ? r : start_router(d, err);
+}
