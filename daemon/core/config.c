@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/base/listen.h"
-#include "daemon/base/network.h"
 #include "daemon/core/config_private.h"
 #include "lib/host/pack.h"
 
@@ -111,122 +109,12 @@ static const char *output_name(size_t i)
 	return sqd_output_kinds[i] ? sqd_output_kinds[i]->kind : NULL;
 }
 
-static uint64_t option_ms(const struct sqd_config_item *item, const char *key)
-{
-	const struct sq_opt *o = sqd_config_row(item, key);
-
-	if (!o || o->type != SQ_OPT_MSEC)
-		return 0;
-	return *(const uint64_t *)(const void *)((const char *)item->common + o->offset);
-}
-
-static void check_retries(const struct loader *l, const struct sq_yaml *map,
-                          const struct sqd_config_item *item)
-{
-	const struct sq_yaml *at = sq_yaml_get(map, "retry_max");
-
-	if (option_ms(item, "retry_min") > option_ms(item, "retry_max"))
-		complain(l, at ? at : sq_yaml_get(map, "retry_min"),
-		         "retry_max is less than retry_min", SQ_SV(""));
-}
-
-static void check_path(const struct loader *l, const struct sq_yaml *map,
-                       const struct sqd_config_item *item)
-{
-	const char *path = sqd_config_text(item, "path");
-
-	if (path && !path[0])
-		complain(l, sq_yaml_get(map, "path"), "path: is empty", SQ_SV(""));
-}
-
-/* Files that hold next to nothing would be all that a small slip leaves. */
-static void check_rotation(const struct loader *l, const struct sq_yaml *map,
-                           const struct sqd_config_item *item)
-{
-	uint64_t interval = option_ms(item, "rotate_interval");
-	const struct sq_opt *size = sqd_config_row(item, "rotate_size");
-	uint64_t bytes = 0;
-
-	if (size)
-		memcpy(&bytes, (const char *)item->common + size->offset, sizeof(bytes));
-	if (bytes && bytes < 1 << 20)
-		complain(l, sq_yaml_get(map, "rotate_size"), "rotate_size: is less than 1MiB",
-		         SQ_SV(""));
-	if (interval && interval < 60000)
-		complain(l, sq_yaml_get(map, "rotate_interval"),
-		         "rotate_interval: is less than a minute", SQ_SV(""));
-}
-
-/* One that is sent to. */
-static void check_peer(const struct loader *l, const struct sqd_config_item *item, const char *key,
-                       const char *address)
-{
-	struct sqd_config_place at = { l->file, l->diags };
-	struct sq_err err = { 0 };
-	char host[256], port[8];
-
-	if (sqd_addr_split(address, host, port, &err) >= 0) {
-		if (strcmp(host, "*") != 0 && strtoul(port, NULL, 10) != 0)
-			return;
-		sq_err_set(&err, -EINVAL, "nothing can be sent to %s", address);
-	}
-	sq_err_wrap(&err, -EINVAL, "%s", key);
-	sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
-}
-
-/* What can be known of an address before anything is opened. */
-static void check_addresses(const struct loader *l, const struct sq_yaml *map,
-                            const struct sqd_config_item *item)
-{
-	const char *listen = sqd_config_text(item, "listen");
-	const char *address = sqd_config_text(item, "address");
-	const struct sq_opt_strs *alternates = sqd_config_texts(item, "alternates");
-	struct sq_err err = { 0 };
-	struct sqd_addr addr;
-
-	if (listen && sqd_addr_parse(listen, &addr, &err) < 0) {
-		const struct sq_yaml *at = sq_yaml_get(map, "listen");
-
-		complain(l, at ? at : map, "listen: ", sq_sv_of(err.text));
-	}
-	if (address)
-		check_peer(l, item, "address", address);
-	for (size_t i = 0; alternates && i < alternates->n; i++)
-		check_peer(l, item, "alternates", alternates->list[i]);
-}
-
-/* Who may connect, and who is believed. */
-static void check_listener(const struct loader *l, const struct sq_yaml *map,
-                           const struct sqd_config_item *item)
-{
-	const struct sq_opt_strs *proxies = sqd_config_texts(item, "proxy_from");
-	const char *mode = sqd_config_text(item, "socket_mode");
-	struct sqd_network network;
-	struct sq_err err = { 0 };
-	mode_t bits;
-
-	if (mode && sqd_socket_mode_parse(mode, &bits, &err) < 0)
-		complain(l, sq_yaml_get(map, "socket_mode"), "socket_mode: ", sq_sv_of(err.text));
-	for (size_t i = 0; proxies && i < proxies->n; i++)
-		if (sqd_network_parse(proxies->list[i], &network, &err) < 0)
-			complain(l, sq_yaml_get(map, "proxy_from"),
-			         "proxy_from: ", sq_sv_of(err.text));
-}
-
-static void check_tls(const struct loader *l, const struct sqd_config_item *item, bool input)
-{
-	struct sqd_config_place at = { l->file, l->diags };
-	struct sq_err err = { 0 };
-
-	if (sqd_config_wants_tls(item, input, &err) < 0)
-		sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
-}
-
 static int read_item(const struct loader *l, const struct sq_yaml *map, bool input,
                      struct sqd_config_item *item)
 {
 	int kind = input ? find_kind(l, map, input_name, "input")
 	                 : find_kind(l, map, output_name, "output");
+	const struct sqd_config_place at = { l->file, l->diags };
 	int r;
 
 	if (kind < 0)
@@ -248,86 +136,16 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	if (r < 0)
 		return r;
 	sqd_config_item_note(item, map);
-	check_addresses(l, map, item);
-	check_listener(l, map, item);
-	check_tls(l, item, input);
-	if (!input) {
-		struct sqd_config_place at = { l->file, l->diags };
-		struct sq_err err = { 0 };
-
-		if (item->output_ops->check(item->cfg, false, &err) < 0)
-			sqd_config_blame(item, &at, SQ_DIAG_ERROR, err.text);
-		sqd_config_check_url(&at, map, item);
-		sqd_config_check_forward(&at, map, item->output);
-	}
-	check_retries(l, map, item);
-	check_path(l, map, item);
-	check_rotation(l, map, item);
+	sqd_config_check_item(&at, map, item, input);
 	if (!input)
 		sqd_config_check_spool(&l->cfg->outputs, item, map, l->file, l->diags);
 	return 0;
 }
 
-/* Can both be there? UDP and TCP have ports of their own; the file of a unix socket is one. */
-static bool share_address(const struct sqd_config_item *a, const struct sqd_config_item *b,
-                          const char *listen)
-{
-	bool udp_a = strcmp(a->input_ops->kind, "udp") == 0;
-	bool udp_b = strcmp(b->input_ops->kind, "udp") == 0;
-
-	return udp_a != udp_b && !sq_sv_starts(sq_sv_of(listen), SQ_SV("unix:/"));
-}
-
-/* The file of the control socket. */
-static void check_control(const struct loader *l, const struct sq_yaml *map)
-{
-	const struct sq_yaml *path = sq_yaml_get(map, "path"), *mode = sq_yaml_get(map, "mode");
-	struct sq_err err = { 0 };
-	char where[256];
-	struct sqd_addr addr;
-	mode_t bits;
-
-	if (l->cfg->control_mode && sqd_socket_mode_parse(l->cfg->control_mode, &bits, &err) < 0)
-		complain(l, mode, "control: mode: ", sq_sv_of(err.text));
-	if (!l->cfg->control_path || !l->cfg->control_path[0])
-		return;
-	(void)snprintf(where, sizeof(where), "unix:%s", l->cfg->control_path);
-	if (l->cfg->control_path[0] != '/')
-		complain(l, path,
-		         "control: path: a path begins with /: ", sq_sv_of(l->cfg->control_path));
-	else if (sqd_addr_parse(where, &addr, &err) < 0)
-		complain(l, path, "control: path: ", sq_sv_of(err.text));
-}
-
-/* Two listeners cannot have one address. */
-static void check_twice(const struct loader *l, const struct sq_yaml *map,
-                        const struct sqd_config_item *item)
-{
-	const char *listen = sqd_config_text(item, "listen");
-	size_t len = listen ? strlen(listen) : 0;
-
-	if (!listen || (len > 2 && strcmp(listen + len - 2, ":0") == 0))
-		return;
-	for (const struct sqd_config_item *k = l->cfg->inputs.items; k < item; k++) {
-		const char *other = sqd_config_text(k, "listen");
-
-		if (!k->input_ops || !other || strcmp(other, listen) != 0 ||
-		    share_address(k, item, listen))
-			continue;
-		if (k->input_ops == item->input_ops)
-			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, map->line, map->col,
-			            "two inputs of type %s listen on %s", item->input_ops->kind,
-			            listen);
-		else
-			sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, map->line, map->col,
-			            "two inputs, of type %s and %s, listen on %s",
-			            k->input_ops->kind, item->input_ops->kind, listen);
-	}
-}
-
 static int read_list(const struct loader *l, const struct sq_yaml *list, bool input)
 {
 	struct sqd_config_list *to = input ? &l->cfg->inputs : &l->cfg->outputs;
+	const struct sqd_config_place at = { l->file, l->diags };
 
 	if (list->kind != SQ_YAML_LIST || !list->n || list->n > LIST_MAX) {
 		complain(l, list,
@@ -345,7 +163,7 @@ static int read_list(const struct loader *l, const struct sq_yaml *list, bool in
 		if (r == -ENOMEM)
 			return r;
 		if (!r && input)
-			check_twice(l, y, item);
+			sqd_config_check_twice(&at, y, &l->cfg->inputs, item);
 	}
 	return 0;
 }
@@ -354,6 +172,7 @@ static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
 {
 	static const struct sq_opt none[] = { { 0 } };
 	struct sqd_config_item *item = &l->cfg->dead_letter;
+	const struct sqd_config_place at = { l->file, l->diags };
 	int r;
 
 	if (absent(map))
@@ -370,7 +189,7 @@ static int read_dead_letter(const struct loader *l, const struct sq_yaml *map)
 	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
 	sqd_config_item_note(item, map);
 	if (!r)
-		check_path(l, map, item);
+		sqd_config_check_path(&at, map, item);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -398,6 +217,7 @@ static void check_rule_paths(const struct loader *l, const struct sq_yaml *paths
 /* One file, or the built-in text. Lists that are there already are left alone. */
 static int read_root(const struct loader *l, const struct sq_yaml *root)
 {
+	const struct sqd_config_place at = { l->file, l->diags };
 	const struct sq_yaml *inputs, *outputs;
 	int r;
 
@@ -409,7 +229,7 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 	}
 	r = l->lists_only ? 0 : read_sections(l, root);
 	check_rule_paths(l, sq_yaml_get(sq_yaml_get(root, "rules"), "paths"));
-	check_control(l, sq_yaml_get(root, "control"));
+	sqd_config_check_control(&at, sq_yaml_get(root, "control"), l->cfg);
 	inputs = sq_yaml_get(root, "inputs");
 	outputs = sq_yaml_get(root, "outputs");
 	if (!r && !absent(inputs) && !l->cfg->inputs.items)
@@ -417,8 +237,7 @@ static int read_root(const struct loader *l, const struct sq_yaml *root)
 	if (!r && !absent(outputs) && !l->cfg->outputs.items)
 		r = read_list(l, outputs, false);
 	if (!r && !absent(sq_yaml_get(root, "lookups")))
-		r = sqd_config_read_lookups(l->cfg, &(struct sqd_config_place){ l->file, l->diags },
-		                            sq_yaml_get(root, "lookups"));
+		r = sqd_config_read_lookups(l->cfg, &at, sq_yaml_get(root, "lookups"));
 	if (!r)
 		r = read_dead_letter(l, sq_yaml_get(root, "dead_letter"));
 	return r;

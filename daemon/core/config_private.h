@@ -46,6 +46,19 @@ const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const ch
 int sqd_config_wants_tls(const struct sqd_config_item *item, bool input,
                          struct sq_err *err) SQ_MUST_CHECK;
 
+/** Findings about an input or output that was read from `map`, by itself; */
+void sqd_config_check_item(const struct sqd_config_place *at, const struct sq_yaml *map,
+                           const struct sqd_config_item *item, bool input);
+/** about its file, if it has one; */
+void sqd_config_check_path(const struct sqd_config_place *at, const struct sq_yaml *map,
+                           const struct sqd_config_item *item);
+/** about an input whose address another before it in `inputs` has; */
+void sqd_config_check_twice(const struct sqd_config_place *at, const struct sq_yaml *map,
+                            const struct sqd_config_list *inputs,
+                            const struct sqd_config_item *item);
+/** about the file of the control socket. */
+void sqd_config_check_control(const struct sqd_config_place *at, const struct sq_yaml *map,
+                              const struct sqd_config *cfg);
 /** What an output, read from `map`, says of where its requests go: findings go to `at`. */
 void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,
                           const struct sqd_config_item *item);
