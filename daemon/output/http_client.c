@@ -12,6 +12,7 @@ struct watch {
 	uv_poll_t poll; /* first: it ends in its close callback */
 	struct sqd_http_client *client;
 	curl_socket_t fd;
+	int wanted;         /* events */
 	struct watch *next; /* of those that are open */
 };
 
@@ -102,8 +103,15 @@ static void on_poll(uv_poll_t *p, int status, int events)
 {
 	struct watch *w = (struct watch *)p;
 	struct sqd_http_client *c = w->client;
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
+	int flags = 0, running;
 
+	/* A reset may stand behind an answer, of a receiver that did not want to hear all that we
+	 * have to say. Told of an error alone, curl would not read it: so it shall try, and find
+	 * the error by itself. libuv has stopped polling. */
+	if (status < 0) {
+		events = UV_READABLE | UV_WRITABLE;
+		c->deaf |= uv_poll_start(p, w->wanted, on_poll) < 0;
+	}
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
@@ -174,6 +182,7 @@ static int on_socket(CURL *easy SQ_UNUSED, curl_socket_t fd, int what, void *ctx
 		events |= UV_READABLE;
 	if (what & CURL_POLL_OUT)
 		events |= UV_WRITABLE;
+	w->wanted = events;
 	c->deaf |= uv_poll_start(&w->poll, events, on_poll) < 0;
 	return 0;
 }

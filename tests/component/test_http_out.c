@@ -27,6 +27,9 @@ struct world {
 	uint16_t port;
 	char in[65536]; /* of the request that comes */
 	size_t n_in;
+	size_t max; /* bytes of a request; one that says it is longer is answered and left; 0: any
+	             */
+	unsigned left; /* so many were */
 	unsigned requests;
 	const char *const *answers; /* by their turn; the last one for all that follow */
 	unsigned sent, ready, refused;
@@ -80,6 +83,25 @@ static bool whole_request(struct world *w)
 	       w->n_in == (size_t)(end + 4 - w->in) + strtoul(length + 16, NULL, 10);
 }
 
+/* As many servers do: what was sent and not read makes a reset of the end of the connection. */
+static bool is_left(struct world *w)
+{
+	static const char answer[] =
+		"HTTP/1.1 413 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+	const char *length;
+
+	w->in[w->n_in] = '\0';
+	length = strcasestr(w->in, "content-length: ");
+	if (!w->max || !length || strtoul(length + 16, NULL, 10) <= w->max)
+		return false;
+	(void)send(w->fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+	close(w->fd);
+	w->fd = -1;
+	w->n_in = 0;
+	w->left++;
+	return true;
+}
+
 static void receiver_turn(struct world *w)
 {
 	char text[65536];
@@ -99,7 +121,7 @@ static void receiver_turn(struct world *w)
 	if (n <= 0)
 		return;
 	w->n_in += (size_t)n;
-	if (!whole_request(w))
+	if (is_left(w) || !whole_request(w))
 		return;
 	if (!strstr(w->in, "gzip"))
 		assert_non_null(strstr(w->in, "{\"n\":"));
@@ -297,6 +319,41 @@ static void an_answer_with_too_few_items_settles_nothing(void **state SQ_UNUSED)
 	sq_outbuf_fini(&b);
 }
 
+/* It says so while we still send, and hears no more of it. */
+static void a_receiver_that_will_not_take_so_much_is_heard_while_we_send(void **state SQ_UNUSED)
+{
+	static const char *const answers[] = { "204 ", NULL };
+	struct sq_outbuf b = sq_outbuf_of(64 << 20);
+	struct world w;
+	char *text;
+
+	text = malloc(1 << 20);
+	for (unsigned i = 0; i < 9; i++) { /* more than is on its way at one time */
+		size_t n = i == 8 ? 1000 : 1 << 20;
+		struct sqd_message_head head = { .id = { 0, i + 1 }, .n = (uint32_t)n };
+
+		memset(text, ' ', n);
+		memcpy(text, "{\"n\":", 5);
+		text[5] = '1';
+		text[n - 1] = '}';
+		sq_outbuf_put(&b, (struct sq_sv){ (const char *)&head, sizeof(head) });
+		sq_outbuf_put(&b, (struct sq_sv){ text, n });
+	}
+	make(&w, &sqd_output_webhook, "batch: 9\nbody: '{{messages}}'\n", answers);
+	w.max = 60000;
+	start(&w);
+	assert_int_equal(w.out->ops->send(w.out, sq_outbuf_view(&b)), 0);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	assert_int_equal(w.refused, 8);
+	assert_non_null(strstr(w.why, "413"));
+	assert_int_equal(w.requests, 1);
+	assert_in_range(w.left, 9, 9 + 8);
+	end(&w);
+	free(text);
+	sq_outbuf_fini(&b);
+}
+
 /* The queue gives it all again to whoever comes after us: nothing may have been called refused. */
 static void closed_in_the_middle_nothing_is_refused(void **state SQ_UNUSED)
 {
@@ -418,6 +475,7 @@ int main(void)
 		cmocka_unit_test(one_send_at_a_time_then_ready),
 		cmocka_unit_test(what_is_refused_is_told_once_before_the_answer),
 		cmocka_unit_test(an_answer_with_too_few_items_settles_nothing),
+		cmocka_unit_test(a_receiver_that_will_not_take_so_much_is_heard_while_we_send),
 		cmocka_unit_test(closed_in_the_middle_nothing_is_refused),
 		cmocka_unit_test(files_are_read_anew_between_requests),
 		cmocka_unit_test(each_allocation_may_fail),
