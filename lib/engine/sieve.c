@@ -10,8 +10,10 @@
 
 enum {
 	GAP_MAX = 256, /* bytes between two records that are looked at in one go */
-	LOOKS_MAX =
-		64, /* places of one record that are looked at closely; then reading is cheaper */
+	/* Places of one record that are looked at closely: so many, or one in so many bytes when
+	 * that is more; then reading is cheaper. */
+	LOOKS_MAX = 64,
+	LOOK_BYTES = 64,
 	ODD = (1 << SQ_ODD_BUCKETS) - 1, /* their buckets */
 };
 
@@ -24,6 +26,8 @@ struct sq_sieve {
 	struct sq_words *words; /* NULL: none */
 	struct sq_spot keys;    /* places of event ids */
 	struct sq_id_set *ids;  /* by word: those of the rules that need it */
+	/* Of the rules that ask for what folding makes. */
+	struct sq_id_set folding;
 };
 
 /* A record that is being looked at. */
@@ -45,16 +49,41 @@ struct stretch {
 	struct look look;     /* of it */
 };
 
+/* Does the expression ask for a field that is made of others? */
+static bool asks_derived(const struct sq_expr *e)
+{
+	uint32_t n = e->kind == SQ_EXPR_NOT ? 1 : e->n;
+
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		return e->pred->field < 0 || sq_field_is_derived((uint32_t)e->pred->field);
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+	case SQ_EXPR_NOT:
+		for (uint32_t i = 0; i < n; i++)
+			if (asks_derived(e->args[i]))
+				return true;
+		return false;
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		break;
+	}
+	return false;
+}
+
 static bool make_ids(struct sq_sieve *s, const struct sq_ruleset *rs)
 {
-	s->ids = calloc(s->plan.n_words, sizeof(*s->ids));
+	s->ids = calloc(s->plan.n_words + 1, sizeof(*s->ids));
 	for (uint32_t r = 0; s->ids && r < s->plan.n_rules; r++) {
 		const struct sq_sieve_need *need = &s->plan.rules[r];
+		const struct sq_rule *rule = sq_ruleset_rule(rs, r);
 		struct sq_id_set ids;
 
-		sq_ids_of_source(&sq_ruleset_rule(rs, r)->logsource, &ids);
+		sq_ids_of_rule(rule, &ids);
 		for (uint32_t i = 0; i < need->n; i++)
 			sq_ids_add(&s->ids[need->words[i]], &ids);
+		if (need->promise != SQ_SIEVE_NEVER && asks_derived(rule->condition))
+			sq_ids_add(&s->folding, &ids);
 	}
 	sq_ids_windows(&s->keys);
 	sq_spot_ready(&s->keys);
@@ -76,7 +105,7 @@ struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs, uint64_t generation)
 		r = sq_words_new(&s->words, s->plan.words, s->plan.n_words, &s->spot,
 		                 SQ_ODD_BUCKETS);
 	s->open = r == -E2BIG || s->plan.n_open > 0;
-	if (s->words && !make_ids(s, rs))
+	if (!r && !s->open && !make_ids(s, rs))
 		r = -ENOMEM;
 	sq_spot_ready(&s->spot);
 	if (r != -ENOMEM)
@@ -117,19 +146,33 @@ const struct sq_sieve_plan *sq_sieve_plan(const struct sq_sieve *s)
 	return &s->plan;
 }
 
-/* A word stands in the record: do the rules that need it ask for such events? */
-static size_t is_wanted(void *ctx, uint32_t word, size_t at)
+/* May the record be of an event with one of these ids? What hides ids is a sign that keeps it. */
+static bool may_have(struct look *l, const struct sq_id_set *ids)
 {
-	struct look *l = ctx;
-	const struct sq_id_set *ids = &l->sieve->ids[word];
-
-	(void)at;
 	if (ids->any)
-		return 1;
+		return true;
 	if (!l->asked)
 		sq_ids_of_record(&l->sieve->keys, l->record, &l->ids);
 	l->asked = true;
 	return sq_ids_meet(ids, &l->ids);
+}
+
+/* A word stands in the record: do the rules that need it ask for such events? */
+static size_t is_wanted(void *ctx, uint32_t word, size_t at)
+{
+	struct look *l = ctx;
+
+	(void)at;
+	return may_have(l, &l->sieve->ids[word]);
+}
+
+/* A sign stands in the record. One that hides nothing but words is of interest to those rules only
+ * that ask for what folding makes. */
+static bool is_odd(struct look *l, size_t at, unsigned buckets)
+{
+	enum sq_odd odd = sq_odd_at(l->record, at, buckets & ODD);
+
+	return odd == SQ_ODD_SPELT || (odd && may_have(l, &l->sieve->folding));
 }
 
 /* Is there a reason to keep the record at this place of it, which is of these buckets? */
@@ -138,7 +181,7 @@ static bool is_reason(struct look *l, size_t at, unsigned buckets)
 	const struct sq_sieve *s = l->sieve;
 	unsigned words = buckets & ~(unsigned)ODD;
 
-	return (buckets & ODD && sq_odd_at(l->record, at, buckets & ODD)) ||
+	return (buckets & ODD && is_odd(l, at, buckets)) ||
 	       (words && sq_words_at(s->words, l->record, at, words, is_wanted, l));
 }
 
@@ -173,8 +216,9 @@ static struct sq_record *record_at(struct stretch *t, const char *p)
 static void look_at(struct stretch *t, struct sq_record *r, size_t at)
 {
 	unsigned buckets = sq_spot_at(&t->sieve->spot, r->raw, at);
+	bool many = ++t->look.looks >= LOOKS_MAX && t->look.looks >= r->raw.n / LOOK_BYTES;
 
-	r->left_out = ++t->look.looks < LOOKS_MAX && !is_reason(&t->look, at, buckets);
+	r->left_out = !many && !is_reason(&t->look, at, buckets);
 }
 
 /* Places that windows found, ascending, in all of the stretch. */
@@ -262,7 +306,7 @@ bool sq_sieve_keeps(const struct sq_sieve *s, struct sq_sv record)
 	for (size_t at = 0; at < record.n; at++) {
 		struct sq_sv rest = sq_sv_skip(record, at);
 
-		if (sq_odd_at(record, at, sq_spot_at(&s->spot, record, at)))
+		if (is_odd(&l, at, sq_spot_at(&s->spot, record, at)))
 			return true;
 		for (uint32_t k = 0; k < s->plan.n_words; k++)
 			if (sq_sv_istarts(rest, s->plan.words[k]) && is_wanted(&l, k, at))

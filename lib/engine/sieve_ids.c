@@ -56,6 +56,13 @@ void sq_ids_add(struct sq_id_set *to, const struct sq_id_set *more)
 		add(to, more->list[i]);
 }
 
+/* Both hold: the one that says more is enough. */
+static void narrow(struct sq_id_set *to, const struct sq_id_set *other)
+{
+	if (!other->any && (to->any || other->n < to->n))
+		*to = *other;
+}
+
 void sq_ids_of_source(const struct sq_logsource *ls, struct sq_id_set *ret)
 {
 	uint64_t left = ls->categories;
@@ -69,6 +76,69 @@ void sq_ids_of_source(const struct sq_logsource *ls, struct sq_id_set *ret)
 			add(ret, categories[i].ids[k]);
 	}
 	ret->any |= left || !ret->n; /* a category that is not in the table, or none at all */
+}
+
+/* The id that a comparison asks for. Numbers of up to nine digits are those that add_value() below
+ * takes for ids. */
+static void ids_of_pred(const struct sq_pred *p, struct sq_id_set *ret)
+{
+	struct sq_sv text = p->text;
+	uint64_t id;
+
+	ret->any = true;
+	if (p->field != SQ_F_EVENT_ID)
+		return;
+	if (p->match == SQ_MATCH_GLOB && p->n_globs == 1 && p->globs[0].kind == SQ_GLOB_TEXT)
+		text = p->globs[0].text;
+	else if (p->match != SQ_MATCH_NUMBER || p->compare != SQ_EQ)
+		return;
+	if (!text.n || text.n > 9 || text.p[0] == '0' || !sq_is_digit(text.p[0]) ||
+	    !sq_sv_to_u64(text, &id))
+		return;
+	*ret = (struct sq_id_set){ .list = { (uint32_t)id }, .n = 1 };
+}
+
+static void ids_of_expr(const struct sq_expr *e, bool negated, struct sq_id_set *ret)
+{
+	struct sq_id_set one;
+
+	*ret = (struct sq_id_set){ .any = true };
+	switch (e->kind) {
+	case SQ_EXPR_PRED:
+		if (!negated)
+			ids_of_pred(e->pred, ret);
+		return;
+	case SQ_EXPR_NOT:
+		ids_of_expr(e->args[0], !negated, ret);
+		return;
+	case SQ_EXPR_AND:
+	case SQ_EXPR_OR:
+		if ((e->kind == SQ_EXPR_OR) != negated) {
+			ret->any = e->n == 0;
+			for (uint32_t i = 0; i < e->n && !ret->any; i++) {
+				ids_of_expr(e->args[i], negated, &one);
+				sq_ids_add(ret, &one);
+			}
+			return;
+		}
+		for (uint32_t i = 0; i < e->n; i++) {
+			ids_of_expr(e->args[i], negated, &one);
+			narrow(ret, &one);
+		}
+		return;
+	case SQ_EXPR_TRUE:
+	case SQ_EXPR_FALSE:
+		return;
+	}
+}
+
+void sq_ids_of_rule(const struct sq_rule *rule, struct sq_id_set *ret)
+{
+	struct sq_id_set condition;
+
+	sq_ids_of_source(&rule->logsource, ret);
+	ids_of_expr(rule->condition, false, &condition);
+	narrow(ret, &condition);
 }
 
 bool sq_ids_meet(const struct sq_id_set *a, const struct sq_id_set *b)

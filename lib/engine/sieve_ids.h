@@ -10,7 +10,7 @@
 #include "lib/rules/rule.h"
 #include "lib/text/spot.h"
 
-enum { SQ_IDS_MAX = 24 /* that a set holds; more are any */ };
+enum { SQ_IDS_MAX = 64 /* that a set holds; more are any */ };
 
 struct sq_id_set {
 	uint32_t list[SQ_IDS_MAX];
@@ -20,6 +20,10 @@ struct sq_id_set {
 
 /** The ids that events of a rule's log source can have. */
 void sq_ids_of_source(const struct sq_logsource *ls, struct sq_id_set *ret);
+
+/** The ids that an event can have which the rule matches: by its log source, and as far as its
+ *  condition asks for some. */
+void sq_ids_of_rule(const struct sq_rule *rule, struct sq_id_set *ret);
 
 /** All of `more` go into `to`. */
 void sq_ids_add(struct sq_id_set *to, const struct sq_id_set *more);

@@ -94,6 +94,16 @@ void sq_odd_windows(struct sq_spot *s)
 			sq_spot_allow(s, SWITCH, 0, (unsigned char)c);
 }
 
+static enum sq_odd folded(bool is)
+{
+	return is ? SQ_ODD_FOLDED : SQ_ODD_NOT;
+}
+
+static enum sq_odd spelt(bool is)
+{
+	return is ? SQ_ODD_SPELT : SQ_ODD_NOT;
+}
+
 static unsigned char byte_at(struct sq_sv v, size_t at, ptrdiff_t off)
 {
 	size_t i = at + (size_t)off; /* below 0 wraps to what is no place */
@@ -227,12 +237,15 @@ static bool is_backspace(struct sq_sv v, size_t at)
 	return n % 2 == 0;
 }
 
-static bool is_gap(struct sq_sv v, size_t at)
+/* A single quote is no end of a key. */
+static enum sq_odd gap_at(struct sq_sv v, size_t at)
 {
-	unsigned char c = byte_at(v, at, 0);
+	unsigned char c = byte_at(v, at, 0), next = byte_at(v, at, 1);
 
-	return among(byte_at(v, at, 1), "\n\v\f\r'") || among(c, "\"" BLANKS) ||
-	       (among(c, SPACES) && byte_at(v, at, -1) == '\\');
+	if (next == '\'')
+		return SQ_ODD_FOLDED;
+	return spelt(among(next, "\n\v\f\r") || among(c, "\"" BLANKS) ||
+	             (among(c, SPACES) && byte_at(v, at, -1) == '\\'));
 }
 
 /* The end of a key of JSON within JSON, of which only blanks that are escaped keep its colon. */
@@ -264,63 +277,69 @@ static bool is_escaped_quote(struct sq_sv v, size_t at)
 	return byte_at(v, at, 0) != '"' || !among(byte_at(v, at, -1), ":,[{ \t");
 }
 
-static bool is_name(struct sq_sv v, size_t at)
+/* Variables are the shell's, entities are XML's. */
+static enum sq_odd name_at(struct sq_sv v, size_t at)
 {
 	unsigned char next = byte_at(v, at, 1);
 
 	switch (byte_at(v, at, 0)) {
 	case '$':
-		return next == '{' || sq_lower(next) == 'e';
+		return folded(next == '{' || sq_lower(next) == 'e');
 	case '&':
-		return is_entity(v, at + 1);
+		return spelt(is_entity(v, at + 1));
 	default:
-		return is_alpha(next);
+		return folded(is_alpha(next));
 	}
 }
 
-static bool is_mark(struct sq_sv v, size_t at)
+static enum sq_odd mark_at(struct sq_sv v, size_t at)
 {
 	unsigned char c = byte_at(v, at, 0), next = byte_at(v, at, 1);
 
-	return (c == '<' && next == '!') || (c == '?' && next == '>') ||
-	       (next == '+' && among(c, JOINED));
+	if ((c == '<' && next == '!') || (c == '?' && next == '>'))
+		return SQ_ODD_SPELT;
+	return folded(next == '+' && among(c, JOINED));
 }
 
-static bool is_sign(struct sq_sv v, size_t at, enum bucket b)
+static enum sq_odd sign_at(struct sq_sv v, size_t at, enum bucket b)
 {
 	switch (b) {
 	case SINGLE:
-		return is_single(v, at);
+		return spelt(is_single(v, at));
 	case ESCAPE:
-		return is_escape(v, at);
+		return spelt(is_escape(v, at));
 	case BACKSPACE:
-		return is_backspace(v, at);
+		return spelt(is_backspace(v, at));
 	case GAP:
-		return is_gap(v, at);
+		return gap_at(v, at);
 	case LINE_END:
-		return is_line_end(v, at);
+		return spelt(is_line_end(v, at));
 	case QUOTE:
-		return is_quote(v, at);
+		return folded(is_quote(v, at));
 	case ESCAPED:
-		return is_escaped_quote(v, at);
+		return folded(is_escaped_quote(v, at));
 	case NAME:
-		return is_name(v, at);
+		return name_at(v, at);
 	case MARK:
-		return is_mark(v, at);
+		return mark_at(v, at);
 	case SWITCH:
-		return is_switch(v, at + 1);
+		return folded(is_switch(v, at + 1));
 	case SWITCHES:
-		return is_switch(v, at + 2);
+		return folded(is_switch(v, at + 2));
 	}
-	return true;
+	return SQ_ODD_SPELT;
 }
 
-bool sq_odd_at(struct sq_sv record, size_t at, unsigned buckets)
+enum sq_odd sq_odd_at(struct sq_sv record, size_t at, unsigned buckets)
 {
-	for (buckets &= (1u << SQ_ODD_BUCKETS) - 1; buckets; buckets &= buckets - 1)
-		if (is_sign(record, at, (enum bucket)__builtin_ctz(buckets)))
-			return true;
-	return false;
+	enum sq_odd worst = SQ_ODD_NOT;
+
+	for (buckets &= (1u << SQ_ODD_BUCKETS) - 1; buckets; buckets &= buckets - 1) {
+		enum sq_odd odd = sign_at(record, at, (enum bucket)__builtin_ctz(buckets));
+
+		worst = odd > worst ? odd : worst;
+	}
+	return worst;
 }
 
 size_t sq_odd_find(struct sq_sv record)

@@ -15,9 +15,18 @@ enum { SQ_ODD_BUCKETS = 11 };
 /** Have the places found where a sign may begin. */
 void sq_odd_windows(struct sq_spot *s);
 
-/** Does a sign of one of `buckets` (a mask) begin at `at`? What lies outside of the record counts
- * as NUL. */
-bool sq_odd_at(struct sq_sv record, size_t at, unsigned buckets);
+/** What a sign can hide. */
+enum sq_odd {
+	SQ_ODD_NOT,    /* nothing: it is none */
+	SQ_ODD_FOLDED, /* words, from who looks for them before folding, shells and the splitting of
+	                  arguments have taken away what stands in them or for them: no key, no
+	                  number, no value as it is sent */
+	SQ_ODD_SPELT,  /* anything: the bytes are not what the reader makes of them */
+};
+
+/** The worst sign of one of `buckets` (a mask) that begins at `at`. What lies outside of the record
+ * counts as NUL. */
+enum sq_odd sq_odd_at(struct sq_sv record, size_t at, unsigned buckets);
 
 /** The first sign, looked for byte by byte; SIZE_MAX: the record is not odd. For tests and for who
  *  asks why. */

@@ -105,6 +105,22 @@ static const char *const sieve_weak_selections[] = {
 	"{ CommandLine|base64offset|contains: 'regsvr32' }",
 };
 
+/* Of all log sources: the events are told by their ids alone. */
+static const char *const sieve_id_selections[] = {
+	"{ EventID: 4688, squibly.command_line|contains: 'scrobj.dll' }",
+	"{ EventID: [1, 4688], squibly.regsvr32.shape: 'true' }",
+	"{ EventID: '1', squibly.launch.carries|exists: true }",
+	"{ EventID: 4104, squibly.launch.command|contains: regsvr32 }",
+	"{ EventID: 13, Details|contains: 'scrobj' }",
+	"{ EventID: 7, CommandLine|contains: 'regsvr32' }",
+	"@{ a: { squibly.program: regsvr32.exe }, b: { EventID: 4657 }, c: { EventID: 13 }, "
+	"condition: a and (b or c) }",
+	"@{ a: { squibly.argument: scrobj.dll }, b: { EventID: 4104 }, "
+	"condition: not (not a or not b) }",
+	"@{ a: { squibly.program: mshta.exe }, b: { EventID: 4688 }, c: { EventID: 1 }, "
+	"condition: a and not (not b and not c) }",
+};
+
 /** Add the rules of one log source. @return how many, or 0: one is wrong */
 static inline size_t sieve_add_rules(struct sq_rules *rules, const char *source,
                                      const char *const *selections, size_t n)

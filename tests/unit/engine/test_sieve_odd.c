@@ -150,11 +150,59 @@ static void signs_stay_signs_in_the_middle_of_a_record(void **state)
 	}
 }
 
+/* Where a sign is of interest to those only who ask for what folding makes: it hides no key and no
+ * number. */
+static const struct {
+	const char *text;
+	enum sq_odd odd;
+} kinds[] = {
+	{ "x.exe /i:http", SQ_ODD_FOLDED },
+	{ " /s/i:x", SQ_ODD_FOLDED },
+	{ "'reg'+'svr32'", SQ_ODD_FOLDED },
+	{ "reg'svr32", SQ_ODD_FOLDED },
+	{ "reg\\\"svr32", SQ_ODD_FOLDED },
+	{ "%comspec%", SQ_ODD_FOLDED },
+	{ "${env}", SQ_ODD_FOLDED },
+	{ "$env:x", SQ_ODD_FOLDED },
+	{ "script':", SQ_ODD_FOLDED },
+	{ "&#114;", SQ_ODD_SPELT },
+	{ "<!-- -->", SQ_ODD_SPELT },
+	{ "<?xml version?>", SQ_ODD_SPELT },
+	{ "\\u0072", SQ_ODD_SPELT },
+	{ "\\\"EventID\\\":1", SQ_ODD_SPELT },
+	{ "\\\"EventID\\\" :1", SQ_ODD_SPELT },
+	{ "\x01", SQ_ODD_SPELT },
+	{ "\xe2\x80\x8b", SQ_ODD_SPELT },
+	{ "x^y", SQ_ODD_SPELT },
+	{ "a\\bc", SQ_ODD_SPELT },
+};
+
+static void signs_that_hide_only_words_are_told(void **state)
+{
+	struct sq_spot s = { 0 };
+
+	(void)state;
+	sq_odd_windows(&s);
+	for (size_t i = 0; i < SQ_LEN(kinds); i++) {
+		struct sq_sv v = sq_sv_of(kinds[i].text);
+		enum sq_odd worst = SQ_ODD_NOT;
+
+		for (size_t at = 0; at < v.n; at++) {
+			enum sq_odd odd = sq_odd_at(v, at, sq_spot_at(&s, v, at));
+
+			worst = odd > worst ? odd : worst;
+		}
+		if (worst != kinds[i].odd)
+			fail_msg("%s: %d", kinds[i].text, (int)worst);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_told),
 		cmocka_unit_test(signs_stay_signs_in_the_middle_of_a_record),
+		cmocka_unit_test(signs_that_hide_only_words_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

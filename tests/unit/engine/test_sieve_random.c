@@ -10,8 +10,9 @@ enum { CASES = 5000 };
 enum { CASES = 60000 };
 #endif
 
-/* One with rules that leave most records out, one that tries each rule by itself. */
-static struct sieve_world sharp, wide;
+/* One with rules that leave most records out, one that tries each rule by itself, and one whose
+ * rules ask for event ids. */
+static struct sieve_world sharp, wide, told;
 
 static int open_worlds(void **state SQ_UNUSED)
 {
@@ -29,13 +30,18 @@ static int open_worlds(void **state SQ_UNUSED)
 		                     SQ_LEN(sieve_weak_selections)))
 			return -1;
 	}
-	return sieve_world_open(&wide, &rules) ? 0 : -1;
+	if (!sieve_world_open(&wide, &rules) || sq_rules_init(&rules) < 0 ||
+	    !sieve_add_rules(&rules, "definition: all", sieve_id_selections,
+	                     SQ_LEN(sieve_id_selections)))
+		return -1;
+	return sieve_world_open(&told, &rules) ? 0 : -1;
 }
 
 static int close_worlds(void **state SQ_UNUSED)
 {
 	sieve_world_close(&sharp);
 	sieve_world_close(&wide);
+	sieve_world_close(&told);
 	return 0;
 }
 
@@ -63,16 +69,21 @@ static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 	for (uint64_t i = 0; i < cases; i++) {
 		sieve_make_record(t);
 		run_or_fail(i % 2 ? &wide : &sharp, t);
+		run_or_fail(&told, t);
 	}
 	free(t);
 	print_message(
-		"%llu records, %llu matches; of %llu of the sharp rules %llu odd, %llu kept\n",
+		"%llu records, %llu matches; of %llu of the sharp rules %llu odd, %llu kept; of those "
+		"that tell ids %llu odd, %llu kept, %llu matches\n",
 		(unsigned long long)(sharp.records + wide.records),
 		(unsigned long long)(sharp.hits + wide.hits), (unsigned long long)sharp.records,
-		(unsigned long long)sharp.odd, (unsigned long long)sharp.kept);
+		(unsigned long long)sharp.odd, (unsigned long long)sharp.kept,
+		(unsigned long long)told.odd, (unsigned long long)told.kept,
+		(unsigned long long)told.hits);
 	/* Else this proves nothing. */
 	assert_true(sharp.hits > sharp.records / 4 && wide.hits > wide.records);
 	assert_true(sharp.odd < sharp.records * 9 / 10 && sharp.kept < sharp.records);
+	assert_true(told.hits > told.records / 10 && told.kept < told.records * 19 / 20);
 }
 
 /* Every trick at every place of lines that hold nothing odd. */
@@ -94,6 +105,7 @@ static void tricks_anywhere_are_odd(void **state SQ_UNUSED)
 				for (unsigned shape = 0; shape < SIEVE_SHAPES; shape++) {
 					sieve_make_plain(t, shape, line);
 					run_or_fail(&wide, t);
+					run_or_fail(&told, t);
 				}
 			}
 	free(t);
