@@ -93,7 +93,7 @@ static void check_addresses(const struct sqd_config_place *at, const struct sq_y
 	}
 	if (address)
 		check_peer(at, item, "address", address);
-	for (size_t i = 0; alternates && i < alternates->n; i++)
+	for (size_t i = 0; address && alternates && i < alternates->n; i++)
 		check_peer(at, item, "alternates", alternates->list[i]);
 }
 

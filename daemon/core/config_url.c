@@ -17,12 +17,16 @@ void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yam
 {
 	const char *url = sqd_config_text(item, "url");
 	const char *proxy = sqd_config_text(item, "proxy");
+	const struct sq_opt_strs *alternates = sqd_config_texts(item, "alternates");
 	const struct sq_opt_strs *headers = sqd_config_texts(item, "headers");
 	struct sqd_http_url parts;
 	struct sq_err err = { 0 };
 
 	if (url && sqd_http_url_read(url, &parts, &err) < 0)
 		complain(at, map, "url", err.text);
+	for (size_t i = 0; url && alternates && i < alternates->n; i++)
+		if (sqd_http_url_read(alternates->list[i], &parts, &err) < 0)
+			complain(at, map, "alternates", err.text);
 	if (url && proxy && *proxy && sqd_http_proxy_check(proxy, &err) < 0)
 		complain(at, map, "proxy", err.text);
 	for (size_t i = 0; url && headers && i < headers->n; i++)

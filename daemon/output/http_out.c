@@ -157,14 +157,15 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 	const struct sqd_http_cfg *cfg = cfg_of(o);
 	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
 	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
-	bool known = o->failing && o->failing_as == status;
+	bool known = o->failing && o->failing_as == status, several = cfg->alternates.n;
 	char text[512];
 
 	if (least_ms > RETRY_AFTER_MAX_MS)
 		least_ms = RETRY_AFTER_MAX_MS;
 	if (wait < least_ms)
 		wait = least_ms + any(o) % (o->retry_ms / 2 + 1);
-	snprintf(text, sizeof(text), "%s%s", why, mend ? "; somebody has to mend that" : "");
+	snprintf(text, sizeof(text), "%s%s%s%s", several ? o->place_shown : "", several ? ": " : "",
+	         why, mend ? "; somebody has to mend that" : "");
 	sqd_output_failed(&o->base, text);
 	if (known)
 		sqd_log(SQD_LOG_DEBUG, "%s: %s; retrying in %u.%u s", o->base.name, why,
@@ -193,6 +194,7 @@ static void note_success(struct sqd_http_out *o)
 		                (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
 	else if (!o->worked)
 		sqd_log(SQD_LOG_NOTICE, "%s: takes messages", o->base.name);
+	sqd_http_place_works(o);
 	o->failing = false;
 	o->worked = true;
 	sqd_output_works(&o->base);
@@ -292,6 +294,10 @@ static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
 	case SQD_HTTP_LATER:
 	case SQD_HTTP_MEND:
 		(void)land(o, WAITS, true);
+		if (sqd_http_place_next(o, a)) {
+			launch(o); /* last */
+			return;
+		}
 		wait_for_next(o, a->status, verdict == SQD_HTTP_MEND, why, a->retry_after_ms);
 		return;
 	case SQD_HTTP_SMALLER:
@@ -381,9 +387,11 @@ static void read_files_anew(struct sqd_http_out *o)
 	struct sq_err err = { 0 };
 
 	o->stale = false;
-	if (o->kind->aim(o, &err) < 0)
-		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", o->base.name,
-		        err.text);
+	if (o->kind->aim(o, &err) == 0)
+		return;
+	o->place = o->aimed_at;
+	sqd_log_limited(&o->log_limit, SQD_LOG_ERROR, "%s: %s; keeping what was read before",
+	                o->base.name, err.text);
 }
 
 static void spare(struct sq_outbuf *b)
@@ -439,77 +447,13 @@ int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-int sqd_http_out_aim(struct sqd_http_out *o, const char *path, const char *const *headers,
-                     const struct sqd_http_login *login, struct sq_err *err)
-{
-	const struct sqd_http_cfg *cfg = cfg_of(o);
-	size_t n = strlen(cfg->url), n_own = 0;
-	bool shows_secret = login;
-	const char **all;
-	char *url = NULL;
-	int r = -ENOMEM;
-
-	for (; headers[n_own]; n_own++)
-		shows_secret |= sq_sv_starts(sq_sv_of(headers[n_own]), SQ_SV("Authorization:"));
-	if (shows_secret && !o->tls)
-		sqd_log(SQD_LOG_WARNING,
-		        "%s: the secret goes over the network as plain text; use https",
-		        o->base.name);
-	all = calloc(n_own + cfg->headers.n + 2, sizeof(*all));
-	while (*path && n && cfg->url[n - 1] == '/')
-		n--;
-	if (all && asprintf(&url, "%.*s%s", (int)n, cfg->url, path) < 0)
-		url = NULL;
-	if (all && url) {
-		struct sqd_http_target to = { .url = url,
-			                      .headers = all,
-			                      .proxy = cfg->proxy,
-			                      .login = login,
-			                      .tls = &cfg->tls,
-			                      .connect_ms = cfg->connect_timeout,
-			                      .request_ms = cfg->request_timeout };
-
-		for (size_t i = 0; i < n_own; i++)
-			all[i] = headers[i];
-		for (size_t i = 0; i < cfg->headers.n; i++)
-			all[n_own + i] = cfg->headers.list[i];
-		if (cfg->gzip)
-			all[n_own + cfg->headers.n] = "Content-Encoding: gzip";
-		r = sqd_http_client_aim(o->client, &to, err);
-	} else {
-		sq_err_set(err, r, "out of memory");
-	}
-	free(url);
-	free(all);
-	return r;
-}
-
-static int check(struct sqd_http_out *o, struct sq_err *err)
-{
-	const struct sqd_http_cfg *cfg = cfg_of(o);
-	struct sqd_http_url url;
-	int r = sqd_http_url_read(cfg->url, &url, err);
-
-	if (r < 0)
-		return sq_err_wrap(err, r, "%s output: url", o->base.ops->kind);
-	snprintf(o->base.name, sizeof(o->base.name), "%s %s", o->base.ops->kind, url.shown);
-	o->tls = url.tls;
-	for (size_t i = 0; i < cfg->headers.n; i++)
-		if (sqd_http_header_check(cfg->headers.list[i], err) < 0)
-			return sq_err_wrap(err, -EINVAL, "%s: headers", o->base.name);
-	if (url.tls && !cfg->tls.verify)
-		sqd_log(SQD_LOG_WARNING, "%s: tls_verify is off: anybody may pose as it",
-		        o->base.name);
-	return 0;
-}
-
 int sqd_http_out_start(struct sqd_http_out *o, const struct sqd_http_kind *kind, size_t max_answer,
                        struct sq_err *err)
 {
 	int r;
 
 	o->kind = kind; /* it has something to free */
-	r = check(o, err);
+	r = sqd_http_places_check(o, err);
 	if (r < 0)
 		return r;
 	o->base.framing = SQD_FRAMING_RECORDS;

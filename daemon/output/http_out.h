@@ -10,7 +10,8 @@
  *   2xx                    they are safe; Elasticsearch and Splunk say more, which is read
  *   413                    half as many next time; one alone is refused
  *   400, 422               half as many, until the guilty one is alone, which is refused
- *   408, 425, 429, 5xx, no answer: temporary; the same again after a wait, not before Retry-After
+ *   408, 425, 429, 5xx, no answer: temporary; the same again after a wait, not before Retry-After;
+ *                          where there are several receivers and this one is away, the next first
  *   401, 403, 404, 3xx, other 4xx: the same, but somebody must mend it, and the log says so
  *
  * One send at a time is taken. A wait is retry_min, doubled up to retry_max by each failure, and a
@@ -25,7 +26,8 @@
 /** Its part of the configuration; times in milliseconds. The first member of each kind's. */
 struct sqd_http_cfg {
 	char *url;
-	uint32_t batch; /* messages of a request */
+	struct sq_opt_strs alternates; /* URLs */
+	uint32_t batch;                /* messages of a request */
 	bool gzip;
 	struct sq_opt_strs headers;
 	char *proxy;
@@ -35,6 +37,9 @@ struct sqd_http_cfg {
 
 /* clang-format off */
 #define SQD_HTTP_OPTS(type, member)                                                                 \
+	{ "alternates", SQ_OPT_STRS, .offset = offsetof(type, member.alternates),                   \
+	  .doc = "Further URLs, as in url: when a request gets no answer, or 502, 503 or 504, the " \
+		 "next of them all is tried; one at a time is used." },                             \
 	{ "headers", SQ_OPT_STRS, .offset = offsetof(type, member.headers),                         \
 	  .doc = "Headers that requests have besides: [\"X-Tenant: corp\"]." },                     \
 	{ "gzip", SQ_OPT_BOOL, .offset = offsetof(type, member.gzip), .def = "false",               \
@@ -104,7 +109,7 @@ struct sqd_http_out {
 	struct sqd_http_client *client;
 	uv_timer_t timer; /* of a wait */
 	bool started, closing;
-	bool tls;               /* the URL says so */
+	bool plain;             /* a URL is without TLS */
 	bool client_open, busy; /* `busy`: a request is under way */
 	bool stale;             /* files are to be read before the next request */
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
@@ -112,6 +117,10 @@ struct sqd_http_out {
 	bool failing, worked;   /* an outage has been logged; a request was answered well */
 	unsigned failing_as;    /* the status that was logged */
 	uint64_t failing_since_ms, retry_ms, random;
+	size_t place, tried; /* which of the URLs; how many failed in this round */
+	size_t aimed_at;     /* the one that the client has */
+	size_t place_worked; /* the last one that took messages */
+	char place_shown[SQD_HTTP_SHOWN];
 	struct sqd_http_msg *msgs; /* of the send that is not answered; none: n == 0 */
 	uint32_t *flight;          /* which of them are in the request */
 	size_t n, cap;
@@ -148,6 +157,16 @@ enum sqd_http_verdict sqd_http_judge(const struct sqd_http_answer *a, struct sq_
 /** Of kinds that have nothing to add at the end, and sign nothing. */
 void sqd_http_no_end(struct sqd_http_out *o);
 int sqd_http_no_sign(struct sqd_http_out *o, struct sq_sv body, const char **ret_header);
+
+/* ---- http_place.c ---- */
+
+/** Before anything starts: URLs and headers; sets the name. */
+int sqd_http_places_check(struct sqd_http_out *o, struct sq_err *err) SQ_MUST_CHECK;
+/** A request has failed. If nobody was there, the next one is to be asked from now on.
+ *  @return true: at once, since it has not been asked in this round; false: after a wait */
+bool sqd_http_place_next(struct sqd_http_out *o, const struct sqd_http_answer *a);
+/** It takes messages. */
+void sqd_http_place_works(struct sqd_http_out *o);
 
 /** The operations that are the same for all kinds. */
 int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes) SQ_MUST_CHECK;

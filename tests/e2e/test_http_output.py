@@ -113,6 +113,24 @@ class ElasticsearchOutput(ToElastic):
             self.assertIn(wanted([n])[0], letter)
             self.assertIn("type_400_exception", letter)
 
+    def test_when_a_receiver_goes_the_next_has_the_rest(self):
+        """One index, and two ways to it."""
+        script = Elastic()
+        first, second = self.receiver(script), self.receiver(script)
+        d = self.to(first, "elasticsearch", ["index: alerts", f'alternates: ["http://127.0.0.1:{second.port}"]'])
+        d.send(b"".join(attack(n) for n in range(50)))
+        self.check(script, first, d, 50)
+        first.stop()
+        d.send(b"".join(attack(n) for n in range(50, 100)))
+        self.check(script, second, d, 100)
+        d.wait_said(rf"{first.port}: connected to http://127.0.0.1:{second.port}$")
+        second.stop()
+        first.start()
+        d.send(b"".join(attack(n) for n in range(100, 150)))
+        self.check(script, first, d, 150)
+        self.assertEqual(hosts(script.order), wanted(range(150)))
+        self.assert_stops(d, 150)
+
     def test_requests_are_packed_on_demand(self):
         script, r, d = self.elastic(["gzip: true"], headers={"content-encoding": "gzip"})
         d.send(b"".join(attack(n) for n in range(200)))
