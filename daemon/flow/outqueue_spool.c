@@ -17,6 +17,7 @@
 enum {
 	RUNS = 64,
 	MEMORY_MIN_BYTES = 64 * 1024,
+	AWAY_BYTES = 1024 * 1024,
 	DROP_PART = 16, /* so much of the spool is dropped at a time */
 };
 
@@ -114,6 +115,13 @@ static int take_record(void *ctx, const struct sq_spool_record *r)
 	return e;
 }
 
+/* Whoever cannot be reached is not waited for with a full memory: what is on the disk stays there
+ * alone, but for what is given to the output when it is back. */
+static bool away(const struct sqd_outqueue *q)
+{
+	return q->out->outage.since.wall_us && q->bytes >= AWAY_BYTES;
+}
+
 /* All that one load may bring has room, so that nothing is read twice; or nothing is here that
  * could make room. */
 static bool room_for_load(const struct sqd_outqueue *q)
@@ -125,7 +133,7 @@ static void refill(struct sqd_outqueue *q)
 {
 	struct sqd_outspool *sp = q->spool;
 
-	if (q->closing || q->gone || !room_for_load(q) || sp->n == RUNS)
+	if (q->closing || q->gone || away(q) || !room_for_load(q) || sp->n == RUNS)
 		return;
 	if (sp->behind < sqd_spooler_durable(sp->spooler))
 		sqd_spooler_load(sp->spooler, sp->behind, sp->load);
@@ -220,7 +228,7 @@ static void on_moved(void *ctx)
 int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m)
 {
 	struct sqd_outspool *sp = q->spool;
-	bool straight = sp->behind == sqd_spooler_next(sp->spooler);
+	bool straight = sp->behind == sqd_spooler_next(sp->spooler) && !away(q);
 	uint64_t seq;
 	int r;
 

@@ -182,6 +182,29 @@ static void what_is_damaged_is_counted_once_in_whatever_load_it_is(void **state)
 	close_queue(&w);
 }
 
+/* Who cannot be reached fills the disk alone, and gets all of it in order when that is over. */
+static void an_output_that_fails_does_not_fill_the_memory(void **state)
+{
+	const struct queue_opts o = { .max = 8 << 20, .size = 64 << 20 };
+	struct world w;
+
+	open_queue(&w, *state, o);
+	push_all(&w, 0, 10, 4000);
+	sqd_output_failed(&w.f->base, "refused");
+	push_all(&w, 10, 1500, 4000);
+	until_passed(&w);
+	until_idle(&w);
+	assert_in_range(sqd_outqueue_bytes(w.q), 1 << 20, (1 << 20) + 8192);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 1500);
+	sqd_output_works(&w.f->base);
+	deliver(&w, 1500);
+	assert_arrived(&w, 1500, 4000);
+	assert_int_equal(push(&w, 1500, 4000), 0); /* and straight again */
+	assert_true(w.f->sending.p != NULL);
+	deliver(&w, 1501);
+	assert_int_equal(close_queue(&w), 0);
+}
+
 /* What a receiver never takes leaves the spool when it is with the dead letters, and not before:
  * this process may be killed at any time. */
 static void what_is_refused_stays_until_its_letter_is_written(void **state)
@@ -378,6 +401,7 @@ int main(void)
 		TEST(the_oldest_make_room_for_the_newest),
 		TEST(what_is_damaged_is_left_out_and_counted),
 		TEST(what_is_damaged_is_counted_once_in_whatever_load_it_is),
+		TEST(an_output_that_fails_does_not_fill_the_memory),
 		TEST(what_is_refused_stays_until_its_letter_is_written),
 		TEST(an_output_that_is_away_keeps_nobody_busy),
 		TEST(what_was_delivered_is_taken_out_to_the_last),
