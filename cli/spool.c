@@ -54,13 +54,13 @@ static int count_one(void *ctx, const struct sq_spool_record *r)
 	return 0;
 }
 
-static void tell_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
+static void tell_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes)
 {
 	struct show *w = ctx;
 
-	w->damaged++;
-	fprintf(stderr, "squibly: alert %llu is damaged (%zu bytes)\n", (unsigned long long)seq,
-	        bytes.n);
+	w->damaged += n;
+	fprintf(stderr, "squibly: alerts %llu to %llu are damaged (%zu bytes)\n",
+	        (unsigned long long)seq, (unsigned long long)(seq + n - 1), bytes.n);
 }
 
 static uint64_t file_size(const char *dir)

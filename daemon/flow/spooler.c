@@ -428,6 +428,8 @@ int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **r
 	           : sq_err_set(err, -ENOMEM, "spool: out of memory");
 	if (!r)
 		r = tidy(s, err);
+	if (!r)
+		r = sq_spool_waiting(s->spool, &s->found, err);
 	if (r < 0) {
 		sq_spool_close(s->spool);
 		s->spool = NULL;
@@ -443,7 +445,6 @@ int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **r
 	s->state = *sq_spool_state(s->spool);
 	s->next = s->durable = s->writing.next = s->state.next;
 	s->wanted.cursor = s->state.cursor;
-	s->found = s->state.records;
 	(void)uv_timer_init(opts->loop, &s->timer); /* cannot fail */
 	s->timer.data = s;
 	*ret = s;

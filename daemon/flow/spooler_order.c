@@ -13,6 +13,11 @@
 #include "daemon/flow/spool_packed.h"
 #include "daemon/flow/spooler_private.h"
 
+enum {
+	CHUNK_BYTES = 60 * 1024, /* of messages, in one value of LMDB */
+	CHUNK_PART = 32,         /* of the file, which it is not to be more than */
+};
+
 /* The file is not to be used as it is: all but its having come to its end. */
 static int failed(struct sqd_spooler *s, int r)
 {
@@ -39,22 +44,31 @@ static int usable(struct sqd_spooler *s)
 	return 0;
 }
 
-/* What was delivered before its turn need not be written. */
+/* What was delivered before its turn need not be written. All else lies together in the file by
+ * CHUNK_BYTES; by less where that is small, so that what one message keeps there is little of it.
+ */
 static int put_group(struct sqd_spooler *s)
 {
 	struct sq_sv v = sq_outbuf_view(&s->writing.bytes);
 	struct sqd_spool_order *o = &s->order;
-	struct sq_spool_record r;
-	uint64_t n = 0;
+	uint64_t enough = sq_spool_state(s->spool)->max / CHUNK_PART;
+	struct sq_spool_record some[SQ_SPOOL_RECORDS];
+	size_t n = 0, bytes = 0;
 	int e = 0;
 
-	while (!e && sqd_unpack(&v, &r)) {
-		if (r.seq < o->cursor)
+	if (enough > CHUNK_BYTES)
+		enough = CHUNK_BYTES;
+	o->spooled = 0;
+	while (!e && sqd_unpack(&v, &some[n])) {
+		if (some[n].seq < o->cursor)
 			continue;
-		e = sq_spool_put(s->spool, &r, &o->err);
-		n += !e;
+		bytes += some[n].key.n + some[n].text.n;
+		if (++n < SQ_LEN(some) && bytes < enough && v.n)
+			continue;
+		e = sq_spool_put(s->spool, some, n, &o->err);
+		o->spooled += n;
+		n = bytes = 0;
 	}
-	o->spooled = e ? 0 : n;
 	return e;
 }
 
@@ -106,19 +120,20 @@ static void commit_the_rest(struct sqd_spooler *s)
 }
 
 /* Kept as it is, for a person, once; the spool goes on without it. */
-static void keep_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
+static void keep_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes)
 {
 	struct sqd_spooler *s = ctx;
 	char path[4096];
 	int fd;
 
-	s->order.loaded_next = seq + 1;
-	if (seq < s->damaged_to)
+	s->order.loaded_next = seq + n;
+	if (seq + n <= s->damaged_to)
 		return; /* it was loaded before, and what is in front of it had no room */
-	s->damaged_to = seq + 1;
-	s->order.damaged++;
-	sqd_log(SQD_LOG_ERROR, "%s: spool %s: message %llu is damaged; set aside in damaged.bin",
-	        s->opts.name, s->dir, (unsigned long long)seq);
+	s->order.damaged += seq + n - (seq > s->damaged_to ? seq : s->damaged_to);
+	s->damaged_to = seq + n;
+	sqd_log(SQD_LOG_ERROR,
+	        "%s: spool %s: messages %llu to %llu are damaged; set aside in damaged.bin",
+	        s->opts.name, s->dir, (unsigned long long)seq, (unsigned long long)(seq + n - 1));
 	(void)snprintf(path, sizeof(path), "%s/damaged.bin", s->dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -137,7 +152,7 @@ static int load_one(void *ctx, const struct sq_spool_record *r)
 	if (s->loaded.len && s->loaded.len + need > s->order.load_bytes)
 		return 1;
 	if (need > s->loaded.max) { /* it may have less than when this was written */
-		keep_damaged(s, r->seq, r->text);
+		keep_damaged(s, r->seq, 1, r->text);
 	} else {
 		sqd_pack(&s->loaded, r);
 		if (s->loaded.failed) {

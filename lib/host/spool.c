@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/base/siphash.h"
+#include "lib/host/spool_chunk.h"
 #include "lib/host/spool_private.h"
 
 enum {
-	STATE_KEY = 0,    /* where the cursor is; messages begin at 1 */
+	VERSION = 2,
+	OLDER_STATE = 32, /* bytes of the state of version 1 */
 	ASIDE_MAX = 1000, /* files of one second */
-	TRIM_MAX = 8192,
 	SIZE_MIN = 1 << 20,
 	RESERVE_PAGES = 64, /* for the pages that a commit copies */
 	LOCK_BYTES = 8192,  /* of LMDB's own file, with its 126 readers */
@@ -26,47 +26,14 @@ enum {
 /* The value of STATE_KEY. */
 struct stored_state {
 	uint64_t sum;
-	uint64_t version; /* 1 */
-	uint64_t cursor, next;
+	uint64_t version;
+	uint64_t cursor, next, records;
 };
-
-/* In front of key and text. */
-struct stored_head {
-	uint64_t sum;
-	uint64_t id[2];
-	uint32_t n, n_key;
-};
-
-/* Not against who writes on purpose, so the key is no secret. */
-static const struct sq_siphash_key sum_key = { { 0x73717569626c7964, 0x73706f6f6c2d7631 } };
 
 static uint64_t state_sum(const struct stored_state *st)
 {
-	struct sq_siphash h;
-	uint64_t sum[2];
-
-	sq_siphash_begin(&h, &sum_key);
-	sq_siphash_put_number(&h, st->version);
-	sq_siphash_put_number(&h, st->cursor);
-	sq_siphash_put_number(&h, st->next);
-	sq_siphash_end(&h, sum);
-	return sum[0];
-}
-
-static uint64_t record_sum(uint64_t seq, const struct stored_head *head, struct sq_sv rest)
-{
-	struct sq_siphash h;
-	uint64_t sum[2];
-
-	sq_siphash_begin(&h, &sum_key);
-	sq_siphash_put_number(&h, seq);
-	sq_siphash_put_number(&h, head->id[0]);
-	sq_siphash_put_number(&h, head->id[1]);
-	sq_siphash_put_number(&h, head->n);
-	sq_siphash_put_number(&h, head->n_key);
-	sq_siphash_put(&h, rest);
-	sq_siphash_end(&h, sum);
-	return sum[0];
+	return sq_chunk_sum(0, (struct sq_sv){ (const char *)&st->version,
+	                                       sizeof(*st) - sizeof(st->sum) });
 }
 
 /* What LMDB says, as errno. */
@@ -116,88 +83,23 @@ int sq_spool_fail(const struct sq_spool *s, struct sq_err *err, int e, const cha
 	return sq_err_set(err, code_of(e), "%s: %s: %s", s->dir, what, mdb_strerror(e));
 }
 
-/* ---- records ------------------------------------------------------------------------------ */
-
-static uint64_t seq_of(const MDB_val *k)
-{
-	uint64_t seq = 0;
-
-	if (k->mv_size == sizeof(seq))
-		memcpy(&seq, k->mv_data, sizeof(seq));
-	return seq;
-}
-
-static bool read_record(uint64_t seq, const MDB_val *v, struct sq_spool_record *r)
-{
-	struct stored_head head;
-	struct sq_sv rest;
-
-	if (v->mv_size < sizeof(head))
-		return false;
-	memcpy(&head, v->mv_data, sizeof(head));
-	rest = (struct sq_sv){ (const char *)v->mv_data + sizeof(head), v->mv_size - sizeof(head) };
-	if ((uint64_t)head.n + head.n_key != rest.n || head.sum != record_sum(seq, &head, rest))
-		return false;
-	*r = (struct sq_spool_record){ .seq = seq,
-		                       .id = { head.id[0], head.id[1] },
-		                       .key = sq_sv_first(rest, head.n_key),
-		                       .text = sq_sv_skip(rest, head.n_key) };
-	return true;
-}
-
-int sq_spool_put(struct sq_spool *s, const struct sq_spool_record *r, struct sq_err *err)
-{
-	struct stored_head head = { .id = { r->id[0], r->id[1] },
-		                    .n = (uint32_t)r->text.n,
-		                    .n_key = (uint32_t)r->key.n };
-	uint64_t seq = r->seq;
-	MDB_val k = { sizeof(seq), &seq };
-	MDB_val v = { sizeof(head) + r->key.n + r->text.n, NULL };
-	char *to;
-	int e;
-
-	/* What a commit left of which nobody knows whether it is durable is written anew. */
-	unsigned how = seq >= s->coming.next ? MDB_APPEND : 0;
-
-	sq_assert(s->txn && seq != STATE_KEY);
-	if (r->text.n > UINT32_MAX / 2 || r->key.n > UINT32_MAX / 2)
-		return sq_err_set(err, -EMSGSIZE, "%s: a message is too long", s->dir);
-	e = mdb_put(s->txn, s->dbi, &k, &v, MDB_RESERVE | how);
-	if (e) {
-		mdb_txn_abort(s->txn);
-		s->txn = NULL;
-		return sq_spool_fail(s, err, e, "cannot be written");
-	}
-	to = v.mv_data;
-	if (r->key.n)
-		memcpy(to + sizeof(head), r->key.p, r->key.n);
-	if (r->text.n)
-		memcpy(to + sizeof(head) + r->key.n, r->text.p, r->text.n);
-	head.sum =
-		record_sum(seq, &head, (struct sq_sv){ to + sizeof(head), r->key.n + r->text.n });
-	memcpy(to, &head, sizeof(head));
-	if (seq >= s->coming.next)
-		s->coming.next = seq + 1;
-	return 0;
-}
-
 /* ---- state -------------------------------------------------------------------------------- */
 
-uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret_records)
+uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi)
 {
 	MDB_stat st = { 0 };
 
 	(void)mdb_stat(txn, dbi, &st); /* of an open table: cannot fail */
-	*ret_records = st.ms_entries ? st.ms_entries - 1 : 0;
 	return (uint64_t)st.ms_psize *
 	       (st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages);
 }
 
 static int write_state(struct sq_spool *s)
 {
-	struct stored_state st = { .version = 1,
+	struct stored_state st = { .version = VERSION,
 		                   .cursor = s->coming.cursor,
-		                   .next = s->coming.next };
+		                   .next = s->coming.next,
+		                   .records = s->coming.records };
 	uint64_t key = STATE_KEY;
 	MDB_val k = { sizeof(key), &key }, v = { sizeof(st), &st };
 
@@ -214,14 +116,17 @@ int sq_spool_read_state(struct sq_spool *s, MDB_txn *txn)
 
 	if (e)
 		return e;
+	if (v.mv_size == OLDER_STATE)
+		return EPROTONOSUPPORT;
 	if (v.mv_size != sizeof(st))
 		return MDB_CORRUPTED;
 	memcpy(&st, v.mv_data, sizeof(st));
-	if (st.sum != state_sum(&st) || st.version != 1 || st.cursor > st.next || !st.next)
+	if (st.sum != state_sum(&st) || st.version != VERSION || st.cursor > st.next || !st.next)
 		return MDB_CORRUPTED;
 	s->state.cursor = st.cursor;
 	s->state.next = st.next;
-	s->state.used = sq_spool_used(txn, s->dbi, &s->state.records);
+	s->state.records = st.records;
+	s->state.used = sq_spool_used(txn, s->dbi);
 	return 0;
 }
 
@@ -247,75 +152,6 @@ int sq_spool_begin(struct sq_spool *s, struct sq_err *err)
 	return sq_spool_fail(s, err, e, "cannot be written");
 }
 
-/* Take out records from `from` on, as long as they are before `to`, or until `bytes` are free. */
-static int take_out(struct sq_spool *s, uint64_t from, uint64_t to, uint64_t bytes, uint64_t max,
-                    uint64_t *ret_n)
-{
-	uint64_t records, before = sq_spool_used(s->txn, s->dbi, &records);
-	MDB_cursor *c;
-	MDB_val k = { sizeof(from), &from }, v;
-	int e = mdb_cursor_open(s->txn, s->dbi, &c);
-
-	*ret_n = 0;
-	if (e)
-		return e;
-	e = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	while (!e && seq_of(&k) < to && *ret_n < max) {
-		if (bytes && before - sq_spool_used(s->txn, s->dbi, &records) >= bytes)
-			break;
-		e = mdb_cursor_del(c, 0);
-		*ret_n += !e;
-		if (!e) {
-			k = (MDB_val){ sizeof(from), &from };
-			e = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-		}
-	}
-	mdb_cursor_close(c);
-	return e == MDB_NOTFOUND ? 0 : e;
-}
-
-int sq_spool_trim(struct sq_spool *s, uint64_t cursor, struct sq_err *err)
-{
-	uint64_t n;
-	int e;
-
-	sq_assert(s->txn);
-	if (cursor > s->coming.cursor)
-		s->coming.cursor = cursor;
-	if (s->coming.next < cursor)
-		s->coming.next = cursor; /* delivered before it was ever written */
-	e = take_out(s, 1, s->coming.cursor, 0, TRIM_MAX, &n);
-	if (!e)
-		return n == TRIM_MAX;
-	mdb_txn_abort(s->txn);
-	s->txn = NULL;
-	return sq_spool_fail(s, err, e, "cannot be trimmed");
-}
-
-int sq_spool_drop(struct sq_spool *s, uint64_t from, uint64_t bytes, uint64_t *ret_next,
-                  uint64_t *ret_n, struct sq_err *err)
-{
-	uint64_t first = from;
-	MDB_val k = { sizeof(first), &first }, v;
-	MDB_cursor *c = NULL;
-	int e;
-
-	sq_assert(s->txn);
-	e = take_out(s, from, UINT64_MAX, bytes, UINT64_MAX, ret_n);
-	if (!e)
-		e = mdb_cursor_open(s->txn, s->dbi, &c);
-	if (!e) {
-		e = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-		*ret_next = e ? s->coming.next : seq_of(&k);
-		mdb_cursor_close(c);
-	}
-	if (!e || e == MDB_NOTFOUND)
-		return 0;
-	mdb_txn_abort(s->txn);
-	s->txn = NULL;
-	return sq_spool_fail(s, err, e, "cannot be trimmed");
-}
-
 int sq_spool_commit(struct sq_spool *s, struct sq_err *err)
 {
 	int e = write_state(s);
@@ -324,7 +160,7 @@ int sq_spool_commit(struct sq_spool *s, struct sq_err *err)
 	if (e) {
 		mdb_txn_abort(s->txn);
 	} else {
-		s->coming.used = sq_spool_used(s->txn, s->dbi, &s->coming.records);
+		s->coming.used = sq_spool_used(s->txn, s->dbi);
 		e = mdb_txn_commit(s->txn);
 	}
 	s->txn = NULL;
@@ -332,39 +168,6 @@ int sq_spool_commit(struct sq_spool *s, struct sq_err *err)
 		return sq_spool_fail(s, err, e, "cannot be committed");
 	s->state = s->coming;
 	return 0;
-}
-
-/* ---- reading ------------------------------------------------------------------------------ */
-
-int sq_spool_read(struct sq_spool *s, uint64_t from, sq_spool_each_fn *each,
-                  sq_spool_damaged_fn *damaged, void *ctx, struct sq_err *err)
-{
-	uint64_t first = from ? from : 1;
-	MDB_val k = { sizeof(first), &first }, v;
-	MDB_cursor *c = NULL;
-	MDB_txn *txn = NULL;
-	int r = 0, e = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
-
-	if (!e)
-		e = mdb_cursor_open(txn, s->dbi, &c);
-	if (!e)
-		e = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-	while (!e && !r) {
-		uint64_t seq = seq_of(&k);
-		struct sq_spool_record rec;
-
-		if (read_record(seq, &v, &rec))
-			r = each(ctx, &rec);
-		else
-			damaged(ctx, seq, (struct sq_sv){ v.mv_data, v.mv_size });
-		if (!r)
-			e = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-	}
-	if (c)
-		mdb_cursor_close(c);
-	if (txn)
-		mdb_txn_abort(txn);
-	return e && e != MDB_NOTFOUND ? sq_spool_fail(s, err, e, "cannot be read") : r;
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -467,6 +270,11 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 	if (s->env)
 		mdb_env_close(s->env);
 	s->env = NULL;
+	if (e == EPROTONOSUPPORT)
+		return sq_err_set(err, -e,
+		                  "%s: an older squiblyd has written it: let that one's `squibly "
+		                  "spool drain` empty it, then remove data.mdb",
+		                  s->dir);
 	return sq_spool_fail(s, err, e, "cannot be opened");
 }
 

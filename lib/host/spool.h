@@ -17,7 +17,9 @@
  * LMDB trusts its pages. So a file that was there before us is walked in full by a child process
  * before we use it: whatever it meets there, a signal among them, costs the child alone.
  *
- * Each record has a checksum over all that it says. One thread at a time.
+ * Messages lie there many at a time (spool_chunk.h), and leave so: one that is delivered is there
+ * until all that were put with it are. Each has a checksum over all that it says. One thread at a
+ * time.
  */
 #pragma once
 
@@ -25,9 +27,12 @@
 
 struct sq_spool;
 
+/** So many are put at a time at most. */
+enum { SQ_SPOOL_RECORDS = 255 };
+
 /** One message. The views are borrowed. */
 struct sq_spool_record {
-	uint64_t seq; /* from 1, ever growing, with gaps */
+	uint64_t seq; /* from 1, ever growing, with gaps; less than 2^56 */
 	uint64_t id[2];
 	struct sq_sv key, text;
 };
@@ -66,6 +71,9 @@ void sq_spool_close(struct sq_spool *s);
 int sq_spool_reopen(struct sq_spool *s, bool trusted, struct sq_err *aside,
                     struct sq_err *err) SQ_MUST_CHECK;
 
+/** Messages from the cursor on. @return 0, other errno with `err` */
+int sq_spool_waiting(struct sq_spool *s, uint64_t *ret, struct sq_err *err) SQ_MUST_CHECK;
+
 /** As of the last commit. */
 const struct sq_spool_state *sq_spool_state(const struct sq_spool *s);
 
@@ -78,12 +86,16 @@ const struct sq_spool_state *sq_spool_state(const struct sq_spool *s);
  * be written or read before sq_spool_reopen()
  */
 int sq_spool_begin(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
-int sq_spool_put(struct sq_spool *s, const struct sq_spool_record *r,
+/** Messages whose numbers follow one another: they lie together from now on, and are taken out
+ *  together. Whatever the file has from the first of them on is replaced: a commit left it of which
+ *  nobody knew whether it is durable. */
+int sq_spool_put(struct sq_spool *s, const struct sq_spool_record *r, size_t n,
                  struct sq_err *err) SQ_MUST_CHECK;
 /** Move the cursor to `cursor` and take out what is before it, at most a few thousand a time: the
  *  rest with the next commit. @return 1: something is left */
 int sq_spool_trim(struct sq_spool *s, uint64_t cursor, struct sq_err *err) SQ_MUST_CHECK;
 /** Take out the oldest from `from` on until `bytes` are free. `*ret_next`: the first that is left.
+ *  Those that lie together with one before `from` are counted, and stay in the file as that does.
  */
 int sq_spool_drop(struct sq_spool *s, uint64_t from, uint64_t bytes, uint64_t *ret_next,
                   uint64_t *ret_n, struct sq_err *err) SQ_MUST_CHECK;
@@ -91,8 +103,9 @@ int sq_spool_commit(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
 
 /** Given each record in order; borrowed until it returns. @return 0: go on; else stop */
 typedef int sq_spool_each_fn(void *ctx, const struct sq_spool_record *r);
-/** Given what has a wrong checksum or shape: its number and the bytes as they are. */
-typedef void sq_spool_damaged_fn(void *ctx, uint64_t seq, struct sq_sv bytes);
+/** Given what has a wrong checksum or shape: the number of the first, how many, and the bytes as
+ * they are. */
+typedef void sq_spool_damaged_fn(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes);
 
 /**
  * Read what is committed, from `from` on. A damaged record is told and left out.

@@ -23,11 +23,13 @@ int sq_spool_check(const char *dir, struct sq_err *err) SQ_MUST_CHECK;
 /** What LMDB said, as errno and words. */
 int sq_spool_fail(const struct sq_spool *s, struct sq_err *err, int e, const char *what);
 
-/** Bytes of the pages of the table, and its records. */
-uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi, uint64_t *ret_records);
+enum { STATE_KEY = 0 }; /* where the cursor is; messages are behind it */
 
-/** What the last commit left. @return 0, MDB_NOTFOUND: nothing was ever committed; other: damaged
- */
+/** Bytes of the pages of the table. */
+uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi);
+
+/** What the last commit left. @return 0, MDB_NOTFOUND: nothing was ever committed; EPROTONOSUPPORT:
+ *  an older version; other: damaged */
 int sq_spool_read_state(struct sq_spool *s, MDB_txn *txn) SQ_MUST_CHECK;
 
 /** Make the folder if need be, and lock it. @return 0, -EBUSY, other errno with `err` */

@@ -22,13 +22,13 @@ static int walk_record(void *ctx, const struct sq_spool_record *r)
 	return 0;
 }
 
-static void walk_damaged(void *ctx, uint64_t seq, struct sq_sv bytes SQ_UNUSED)
+static void walk_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes SQ_UNUSED)
 {
 	struct walk *w = ctx;
 
 	w->disorder |= seq <= w->last;
-	w->last = seq;
-	w->n++;
+	w->last = seq + n - 1;
+	w->n += n;
 }
 
 /* Pages that LMDB holds to be free, from its table of them.
@@ -63,7 +63,7 @@ int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
 	MDB_envinfo info;
 	MDB_stat table;
 	MDB_txn *txn;
-	uint64_t records, pages, unused;
+	uint64_t pages, unused;
 	int r = sq_spool_read(s, 1, walk_record, walk_damaged, &w, err);
 	int e, e_free;
 
@@ -76,7 +76,7 @@ int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
 	if (e)
 		return sq_spool_fail(s, err, e, "cannot be read");
 	(void)mdb_stat(txn, 0, &table);
-	pages = sq_spool_used(txn, s->dbi, &records) / table.ms_psize + 2 + table.ms_branch_pages +
+	pages = sq_spool_used(txn, s->dbi) / table.ms_psize + 2 + table.ms_branch_pages +
 	        table.ms_leaf_pages + table.ms_overflow_pages;
 	e_free = free_pages(txn, info.me_last_pgno + 1, &unused);
 	e = sq_spool_read_state(s, txn);
@@ -85,7 +85,7 @@ int sq_spool_verify(struct sq_spool *s, struct sq_err *err)
 		return sq_spool_fail(s, err, e_free, "cannot be read");
 	if (e && e != MDB_NOTFOUND)
 		return sq_err_set(err, -EUCLEAN, "%s: its cursor is damaged", s->dir);
-	if (w.disorder || w.n != records || w.last >= s->state.next)
+	if (w.disorder || w.n != s->state.records || w.last >= s->state.next)
 		return sq_err_set(err, -EUCLEAN, "%s: records are missing or out of order", s->dir);
 	if (e_free || pages + unused != info.me_last_pgno + 1)
 		return sq_err_set(err, -EUCLEAN, "%s: its pages do not add up", s->dir);

@@ -100,15 +100,15 @@ static void a_file_that_is_damaged_while_it_is_used_is_set_aside(void **state)
 	assert_int_equal(close_queue(&w), 0);
 }
 
-/* The pages that hold `text`, which an opening does not look at. */
-static void damage_what_holds(const struct world *w, const char *text)
+/* Pages that say where messages are, which an opening that trusts them does not look at. */
+static void damage_leaves(const struct world *w)
 {
 	static const char zeros[4096];
 	char *path = scratch_path(w->dir, "data.mdb"), page[4096];
 	int fd = open(path, O_RDWR | O_CLOEXEC), n = 0;
 
 	for (off_t at = 8192; pread(fd, page, sizeof(page), at) == sizeof(page); at += sizeof(page))
-		if (memmem(page, sizeof(page), text, strlen(text))) {
+		if (page[10] == 2) { /* P_LEAF of LMDB; a message has letters there */
 			assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
 			n++;
 		}
@@ -125,7 +125,7 @@ static void a_damaged_file_is_walked_before_it_is_trusted_again(void **state)
 	push_all(&w, 0, 150, 1000);
 	until_passed(&w);
 	until_idle(&w);
-	damage_what_holds(&w, "000149 x"); /* where the next would be put */
+	damage_leaves(&w);
 	assert_int_equal(push(&w, 150, 1000), 0);
 	until_passed(&w);
 	assert_int_equal(metric(&w, "set_aside"), 1);
@@ -261,7 +261,7 @@ static void for_a_full_disk_no_more_is_dropped_than_a_part_of_what_is_there(void
 	until_idle(&w);
 	mortal_set("");
 	dropped = metric(&w, "dropped_oldest");
-	assert_true(dropped > 0 && dropped < 60);
+	assert_true(dropped > 0 && dropped < 130); /* that, and what lies together with it */
 	assert_int_equal(sqd_outqueue_waiting(w.q), n - dropped);
 	close_queue(&w);
 }
@@ -277,7 +277,7 @@ static int hold(void *ctx, const struct sq_spool_record *r)
 	return 1;
 }
 
-static void no_damage(void *ctx, uint64_t seq, struct sq_sv bytes)
+static void no_damage(void *ctx, uint64_t seq, uint64_t n SQ_UNUSED, struct sq_sv bytes)
 {
 	(void)ctx;
 	(void)seq;

@@ -15,7 +15,7 @@ RANK = {"lib/base": 0, "lib/text": 1, "lib/wire": 2, "lib/model": 3, "lib/derive
 ONLY = {"uv.h": ("daemon/",), "hs.h": ("lib/rules/hsdb.c",), "hs/": ("lib/rules/hsdb.c",),
         "yajl/": ("lib/text/json.c",), "lmdb.h": ("lib/host/spool",), "yaml.h": ("lib/text/yaml.c",), "pcre2.h": ("lib/rules/regex.c",),
         "zlib.h": ("lib/wire/gelf.c", "lib/wire/lumber_out.c", "lib/wire/unpack.c", "cli/"), "zstd.h": ("lib/wire/unpack.c", "cli/"),
-        "isa-l": ("lib/wire/gzip.c", "lib/wire/unpack.c"), "http_parser.h": ("lib/wire/http.c",), "llhttp.h": ("lib/wire/http.c",), "openssl/": ("lib/host/hmac.c", "lib/host/tls"), "uthash.h": ("lib/", "daemon/"),
+        "isa-l": ("lib/host/spool_chunk.c", "lib/wire/gzip.c", "lib/wire/unpack.c"), "http_parser.h": ("lib/wire/http.c",), "llhttp.h": ("lib/wire/http.c",), "openssl/": ("lib/host/hmac.c", "lib/host/tls"), "uthash.h": ("lib/", "daemon/"),
         "curl/": ("daemon/output/http_client.c",),
         "librdkafka/": ("daemon/base/kafka.c", "daemon/input/kafka", "daemon/output/kafka")}
 

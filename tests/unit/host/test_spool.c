@@ -31,13 +31,13 @@ static int note(void *ctx, const struct sq_spool_record *r)
 	return seen->n == seen->stop_at ? 7 : 0;
 }
 
-static void note_damaged(void *ctx, uint64_t seq, struct sq_sv bytes)
+static void note_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes)
 {
 	struct seen *seen = ctx;
 
 	(void)seq;
 	(void)bytes;
-	seen->damaged++;
+	seen->damaged += n;
 }
 
 static struct sq_spool *open_it(const char *dir, struct sq_err *aside)
@@ -67,8 +67,20 @@ static void put_some(struct sq_spool *s, uint64_t first, uint64_t end, struct sq
 	for (uint64_t i = first; i < end; i++) {
 		struct sq_spool_record r = record(i, text);
 
-		assert_int_equal(sq_spool_put(s, &r, NULL), 0);
+		assert_int_equal(sq_spool_put(s, &r, 1, NULL), 0);
 	}
+	assert_int_equal(sq_spool_commit(s, NULL), 0);
+}
+
+/* In one chunk. */
+static void put_together(struct sq_spool *s, uint64_t first, size_t n, struct sq_sv text)
+{
+	struct sq_spool_record r[SQ_SPOOL_RECORDS];
+
+	for (size_t i = 0; i < n; i++)
+		r[i] = record(first + i, text);
+	assert_int_equal(sq_spool_begin(s, NULL), 0);
+	assert_int_equal(sq_spool_put(s, r, n, NULL), 0);
 	assert_int_equal(sq_spool_commit(s, NULL), 0);
 }
 
@@ -91,7 +103,7 @@ static void what_is_committed_is_there_again(void **state)
 	put_some(s, 1, 4, SQ_SV("one"));
 	put_some(s, 9, 10, SQ_SV("after a gap"));
 	assert_int_equal(sq_spool_begin(s, NULL), 0);
-	assert_int_equal(sq_spool_put(s, &(struct sq_spool_record){ .seq = 20 }, NULL), 0);
+	assert_int_equal(sq_spool_put(s, &(struct sq_spool_record){ .seq = 20 }, 1, NULL), 0);
 	sq_spool_close(s); /* the last was begun only */
 	s = open_it(dir, &aside);
 	assert_int_equal(aside.code, 0);
@@ -179,7 +191,7 @@ static void a_full_file_says_so_and_goes_on_when_there_is_room(void **state)
 		struct sq_spool_record rec = record(seq, (struct sq_sv){ text, sizeof(text) });
 
 		assert_int_equal(sq_spool_begin(s, NULL), 0);
-		r = sq_spool_put(s, &rec, NULL);
+		r = sq_spool_put(s, &rec, 1, NULL);
 		if (!r)
 			r = sq_spool_commit(s, NULL);
 	}
@@ -237,8 +249,10 @@ static char *sample(void **state, size_t *ret_n)
 	char *bytes;
 	int fd;
 
-	put_some(s, 1, 60, SQ_SV("small"));
-	put_some(s, 60, 70, (struct sq_sv){ text, sizeof(text) });
+	put_some(s, 1, 30, SQ_SV("small"));
+	put_together(s, 30, 30, SQ_SV("small"));
+	put_some(s, 60, 65, (struct sq_sv){ text, sizeof(text) });
+	put_together(s, 65, 5, (struct sq_sv){ text, sizeof(text) });
 	put_some(s, 70, 75, (struct sq_sv){ text, 1500 });
 	assert_int_equal(sq_spool_begin(s, NULL), 0);
 	assert_int_equal(sq_spool_trim(s, 20, NULL), 0);
@@ -369,7 +383,7 @@ static void a_disk_that_takes_no_more_is_an_error_and_no_end(void **state)
 
 			if (sq_spool_begin(s, NULL) < 0)
 				_exit(9);
-			r = sq_spool_put(s, &rec, NULL);
+			r = sq_spool_put(s, &rec, 1, NULL);
 			if (!r)
 				r = sq_spool_commit(s, NULL);
 			else
