@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static_assert(sizeof(struct sq_memo_slot) == SQ_MEMO_SLOT, "whole lines of a cache");
-static_assert(SQ_MEMO_VALUE_MAX + SQ_MEMO_HITS_MAX * sizeof(uint32_t) <= SQ_MEMO_SLOT - 6,
+static_assert(SQ_MEMO_VALUE_MAX + SQ_MEMO_HITS_MAX * sizeof(uint32_t) <= SQ_MEMO_SLOT - 7,
               "room for the longest value and most hits");
 
 struct sq_memo_slot *sq_memo_new(void)
@@ -62,19 +62,23 @@ uint64_t sq_memo_hash(uint32_t group, struct sq_sv value)
 	return h;
 }
 
-/* Two slots for each hash, of which a new value takes the one that another bit says. Who sends
- * values that all fall into the same two has them scanned, as without a memo. */
+/* Two slots for each hash, of which a new value takes the one that was not the last to be asked for
+ * again: what comes once does not drive out what always comes. Who sends values that all fall into
+ * the same two has them scanned, as without a memo. */
 struct sq_memo_slot *sq_memo_place(struct sq_memo_slot *slots, uint32_t group, struct sq_sv value,
                                    uint64_t h)
 {
 	if (value.n > SQ_MEMO_VALUE_MAX)
 		return NULL;
 	slots += (h >> 20) % (SQ_MEMO_SLOTS / 2) * 2;
-	if (sq_memo_is(&slots[0], group, value))
-		return &slots[0];
-	if (sq_memo_is(&slots[1], group, value))
-		return &slots[1];
-	return &slots[slots[0].group ? h & 1 : 0];
+	for (uint8_t i = 0; i < 2; i++) {
+		if (!sq_memo_is(&slots[i], group, value))
+			continue;
+		if (slots->last != i)
+			slots->last = i;
+		return &slots[i];
+	}
+	return &slots[slots[0].group ? !slots->last : 0];
 }
 
 void sq_memo_begin(struct sq_memo_slot *s, struct sq_sv value)

@@ -10,16 +10,17 @@
 #include "lib/base/sv.h"
 
 enum {
-	SQ_MEMO_SLOTS = 2048,
-	SQ_MEMO_SLOT = 192, /* bytes: three lines of a cache; most values need the first only */
-	SQ_MEMO_VALUE_MAX = 120,
+	SQ_MEMO_SLOTS = 4096,
+	SQ_MEMO_SLOT = 320, /* bytes: five lines of a cache; most values need the first only */
+	SQ_MEMO_VALUE_MAX = 248,
 	SQ_MEMO_HITS_MAX = 16,
 };
 
 struct sq_memo_slot {
 	uint32_t group;               /* and 1; 0 = empty */
 	uint8_t n_hits, n;            /* of the value: its bytes */
-	char bytes[SQ_MEMO_SLOT - 6]; /* the value, then the hits */
+	uint8_t last;                 /* of each two, in the first: which was asked for again */
+	char bytes[SQ_MEMO_SLOT - 7]; /* the value, then the hits */
 };
 
 /** Slots of a memo, empty; to be freed with free(). NULL: out of memory. */

@@ -62,6 +62,31 @@ static void a_group_of_its_own(void **state)
 	assert_false(sq_memo_is(s, 1, value));
 }
 
+static bool is_kept(struct sq_sv value)
+{
+	return sq_memo_is(sq_memo_place(slots, 0, value, sq_memo_hash(0, value)), 0, value);
+}
+
+/* Thousands that come once, whatever the others among them that always come. */
+static void what_comes_again_stays(void **state)
+{
+	struct sq_sv always = SQ_SV("C:\\Windows\\System32\\cmd.exe");
+	char text[16];
+
+	(void)state;
+	memset(slots, 0, sizeof(slots));
+	keep(0, always, 7);
+	for (uint32_t i = 0; i < 16 * SQ_MEMO_SLOTS; i++) {
+		struct sq_sv once = { text, (size_t)snprintf(text, sizeof(text), "%u", i) };
+
+		assert_true(is_kept(always));
+		keep(0, once, i);
+		assert_true(is_kept(once));
+		if (i % 64 == 0)
+			assert_true(is_kept(always));
+	}
+}
+
 static void what_is_too_much_is_not_kept(void **state)
 {
 	char text[SQ_MEMO_VALUE_MAX + 1] = "";
@@ -87,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_very_same_value),
 		cmocka_unit_test(a_group_of_its_own),
+		cmocka_unit_test(what_comes_again_stays),
 		cmocka_unit_test(what_is_too_much_is_not_kept),
 	};
 
