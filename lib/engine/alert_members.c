@@ -119,12 +119,12 @@ void sq_alert_write_derived(struct sq_jsonw *w, const struct sq_alert *al)
 			if (open.n)
 				sq_jsonw_end_object(w);
 			if (group.n) {
-				sq_jsonw_key_sv(w, group);
+				sq_jsonw_own_key(w, group);
 				sq_jsonw_object(w);
 			}
 			open = group;
 		}
-		sq_jsonw_key_sv(w, key);
+		sq_jsonw_own_key(w, key);
 		write_derived_values(w, al, field);
 	}
 	if (open.n)

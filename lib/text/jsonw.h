@@ -75,26 +75,30 @@ static inline void sq_jsonw_raw(struct sq_jsonw *w, struct sq_sv text)
 void sq_jsonw_key_sv(struct sq_jsonw *w, struct sq_sv key);
 
 /** A key of our own: ASCII that needs no escapes. */
-static inline void sq_jsonw_key(struct sq_jsonw *w, const char *key)
+static inline void sq_jsonw_own_key(struct sq_jsonw *w, struct sq_sv key)
 {
 	struct sq_outbuf *out = w->out;
-	size_t n = strlen(key);
 
-	if (!out->failed && out->cap - out->len >= n + 4) {
+	if (!out->failed && out->cap - out->len >= key.n + 4) {
 		char *to = out->p + out->len;
 
 		*to = ',';
 		to += w->comma;
 		*to++ = '"';
-		memcpy(to, key, n);
-		to += n;
+		memcpy(to, key.p, key.n);
+		to += key.n;
 		*to++ = '"';
 		*to++ = ':';
 		out->len = (size_t)(to - out->p);
 		w->comma = false;
 	} else {
-		sq_jsonw_key_sv(w, (struct sq_sv){ key, n });
+		sq_jsonw_key_sv(w, key);
 	}
+}
+
+static inline void sq_jsonw_key(struct sq_jsonw *w, const char *key)
+{
+	sq_jsonw_own_key(w, (struct sq_sv){ key, strlen(key) });
 }
 
 void sq_jsonw_string(struct sq_jsonw *w, struct sq_sv v);
