@@ -340,11 +340,26 @@ static bool to_make(struct sq_event *ev, enum part part, bool wanted)
 	return true;
 }
 
+static void make_process(struct sq_recall *known, struct sq_event *ev, struct sq_arena *a)
+{
+	if (known && sq_recall_find(known, ev, a))
+		return;
+	derive_process(ev, a);
+	if (known)
+		sq_recall_learn(known, ev, a);
+}
+
 void sq_derive(struct sq_event *ev, struct sq_arena *a, uint64_t wanted)
+{
+	sq_derive_again(NULL, ev, a, wanted);
+}
+
+void sq_derive_again(struct sq_recall *known, struct sq_event *ev, struct sq_arena *a,
+                     uint64_t wanted)
 {
 	if (ev->category == SQ_CATEGORY_PROCESS_CREATION) {
 		if (to_make(ev, PROCESS, wanted != 0))
-			derive_process(ev, a);
+			make_process(known, ev, a);
 	} else {
 		if (to_make(ev, IMAGE, wanted & image_fields))
 			derive_image(ev, a);

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "lib/model/event.h"
+#include "lib/derive/recall.h"
 
 /** All of them, as `wanted` below. */
 #define SQ_DERIVE_ALL UINT64_MAX
@@ -22,3 +22,8 @@
  * What does not fit into the arena or the event's table is left out, and SQ_EVENT_OVERFLOW set.
  */
 void sq_derive(struct sq_event *ev, struct sq_arena *a, uint64_t wanted);
+
+/** The same for events of which many come again: what `known` tells need not be read. NULL as
+ *  `known` makes it sq_derive(). */
+void sq_derive_again(struct sq_recall *known, struct sq_event *ev, struct sq_arena *a,
+                     uint64_t wanted);

@@ -15,6 +15,7 @@ struct sq_pipeline {
 	struct sq_ruleset *rules; /* one reference */
 	struct sq_reader *reader;
 	struct sq_matcher *matcher;
+	struct sq_recall *recall;
 	struct sq_pipeline_opts opts;
 	const struct sq_alert_texts *texts; /* of the rule set */
 	sq_pipeline_see_fn *see;            /* NULL: nobody watches */
@@ -42,10 +43,12 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	pl->opts.sieve = opts->validate_all ? NULL : sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
+	pl->recall = sq_recall_new();
 	pl->texts = sq_alert_texts_of(rs);
 	if (opts->check.one_in)
 		pl->oracle = sq_oracle_new(rs, &reader, &opts->check, &opts->secret);
-	if (!pl->reader || !pl->matcher || !pl->texts || (opts->check.one_in && !pl->oracle)) {
+	if (!pl->reader || !pl->matcher || !pl->recall || !pl->texts ||
+	    (opts->check.one_in && !pl->oracle)) {
 		sq_pipeline_free(pl);
 		return NULL;
 	}
@@ -65,6 +68,7 @@ void sq_pipeline_free(struct sq_pipeline *pl)
 		return;
 	sq_oracle_free(pl->oracle);
 	sq_matcher_free(pl->matcher);
+	sq_recall_free(pl->recall);
 	sq_reader_free(pl->reader);
 	sq_ruleset_unref(pl->rules);
 	sq_sieve_unref(pl->opts.sieve);
@@ -282,9 +286,9 @@ static bool match(const struct run *r)
 {
 	struct sq_pipeline *pl = r->pl;
 
-	sq_derive(&pl->event, &r->b->arena,
-	          pl->opts.derive_all ? SQ_DERIVE_ALL
-	                              : sq_matcher_derived(pl->matcher, &pl->event));
+	sq_derive_again(pl->recall, &pl->event, &r->b->arena,
+	                pl->opts.derive_all ? SQ_DERIVE_ALL
+	                                    : sq_matcher_derived(pl->matcher, &pl->event));
 	if (sq_matcher_run(pl->matcher, &pl->event, &pl->hits) == 0)
 		return false;
 	sq_derive(&pl->event, &r->b->arena, SQ_DERIVE_ALL);
