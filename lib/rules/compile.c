@@ -243,6 +243,7 @@ static int add_pred(struct sq_plan *plan, const struct sq_rule *rule, const stru
 	if (r < 0)
 		return r;
 	place->pred = pred;
+	plan->preds[place->number].uses++;
 	plan->index->n_nodes++;
 	return 0;
 }

@@ -32,6 +32,7 @@ struct sq_planned {
 	uint32_t key_len;           /* ... and its length */
 	uint32_t pattern;           /* private: where its expression begins; 0 = none */
 	uint32_t group;             /* of a predicate with an expression */
+	uint32_t uses;              /* how often it stands in conditions */
 	bool scanned;               /* Hyperscan finds it; else it runs when a condition asks */
 };
 

@@ -127,9 +127,10 @@ int sq_cond_compile(struct sq_conds *conds, const struct sq_plan *plan, const st
 	return compile(conds, plan, e, answers, ret);
 }
 
-/* How good a list of triggers is: the length of its shortest text, for a long one is rare in
- * events. 0: no list. An impossible expression needs no trigger, which is best of all. */
-enum { SQ_SCORE_NONE = 0, SQ_SCORE_NEVER = 1 << 30 };
+/* How good a list of triggers is: that of its worst text. A long one is rare in events; one that
+ * many conditions ask for is what they are all about, and each of its events would wake them all.
+ * 0: no list. An impossible expression needs no trigger, which is best of all. */
+enum { SQ_SCORE_NONE = 0, SQ_SCORE_NEVER = 1 << 30, SQ_SCORE_UNIT = 1024, SQ_USES_FEW = 8 };
 
 static uint32_t pred_score(const struct sq_planned *p, bool negated)
 {
@@ -139,6 +140,7 @@ static uint32_t pred_score(const struct sq_planned *p, bool negated)
 		return SQ_SCORE_NONE;
 	n = p->pred->match == SQ_MATCH_GLOB ? sq_wildcard_longest(p->pred->globs, p->pred->n_globs)
 	                                    : 0;
+	n = n * SQ_SCORE_UNIT / (SQ_USES_FEW + p->uses);
 	return n < SQ_SCORE_NEVER - 1 ? 1 + (uint32_t)n : SQ_SCORE_NEVER - 1;
 }
 

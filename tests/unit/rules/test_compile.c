@@ -254,6 +254,39 @@ static void the_rarer_side_of_an_and_is_the_trigger(void **state)
 	sq_rules_fini(&rules);
 }
 
+/* A pack about one program: were its name the trigger, each start of it would run all of them. */
+static void what_all_rules_ask_for_is_no_trigger(void **state)
+{
+	const struct sq_pred *lines[26];
+	struct sq_numbers triggers = { 0 };
+	struct sq_plan plan;
+	struct sq_rules rules;
+
+	(void)state;
+	assert_int_equal(sq_rules_init(&rules), 0);
+	for (unsigned i = 0; i < SQ_LEN(lines); i++) {
+		const char text[] = { '*', 'd', 'i', 's', 'k', ' ', (char)('a' + i), '*', '\0' };
+		const struct sq_pred *image =
+			hand_glob(&rules, SQ_F_IMAGE, SQ_SV("*regsvr32.exe"), false);
+
+		lines[i] = hand_glob(&rules, SQ_F_COMMAND_LINE, sq_sv_of(text), false);
+		hand_rule(&rules, "r",
+		          hand_two(&rules, SQ_EXPR_AND, hand_is(&rules, image),
+		                   hand_is(&rules, lines[i])));
+	}
+	assert_int_equal(sq_plan_init(&plan, &rules, NULL), 0);
+	for (uint32_t i = 0; i < plan.n_preds; i++)
+		plan.preds[i].scanned = true;
+	for (unsigned i = 0; i < SQ_LEN(lines); i++) {
+		assert_int_equal(sq_cond_triggers(&plan, rules.list[i]->condition, &triggers), 1);
+		assert_int_equal(triggers.n, 1);
+		assert_int_equal(triggers.p[0], sq_plan_number(&plan, lines[i]));
+	}
+	free(triggers.p);
+	sq_plan_fini(&plan);
+	sq_rules_fini(&rules);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_bottomless_condition_is_refused),
 		cmocka_unit_test(programs_and_triggers_are_sound),
 		cmocka_unit_test(the_rarer_side_of_an_and_is_the_trigger),
+		cmocka_unit_test(what_all_rules_ask_for_is_no_trigger),
 	};
 
 	return RUN_TABLE("rules/wildcard as regex", exprs, check_expression) +
