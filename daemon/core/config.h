@@ -45,6 +45,7 @@ struct sqd_output_common {
 	char *spool;         /* folder, or NULL */
 	uint64_t spool_size; /* bytes */
 	uint64_t spool_interval_ms;
+	uint32_t spool_repeats; /* messages */
 };
 
 /** One entry of a list, filled by one table. */

@@ -210,6 +210,9 @@ const struct sq_opt sqd_output_common_opts[] = {
 	  .doc = "Largest that the file of the spool may become; alerts have seven eighths of it." },
 	{ "spool_interval", SQ_OPT_MSEC, SQD_OUTPUT_AT(spool_interval_ms), .min = 0, .max = 10000, .def = "5ms",
 	  .doc = "How long alerts gather for one commit." },
+	{ "spool_repeats", SQ_OPT_U32, SQD_OUTPUT_AT(spool_repeats), .min = 1, .max = 10000000, .def = "4096",
+	  .doc = "How many alerts of a spool may be on their way to the receiver, not answered yet. So many it gets twice at "
+		 "most when squiblyd is killed." },
 	{ 0 }
 };
 /* clang-format on */

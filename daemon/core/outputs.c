@@ -35,6 +35,7 @@ static int start_spool(struct sqd_outqueue *q, const struct sqd_output_common *c
 		.dir = c->spool,
 		.size = c->spool_size,
 		.interval_ms = c->spool_interval_ms,
+		.repeats = c->spool_repeats,
 		.drop_oldest = c->when_full == SQD_FULL_DROP_OLDEST,
 	};
 

@@ -53,6 +53,7 @@ struct sqd_outqueue_spool {
 	const char *dir;
 	uint64_t size;        /* largest that its file may become, bytes */
 	uint64_t interval_ms; /* between commits */
+	uint32_t repeats;     /* messages that are sent again at most when we are killed; not 0 */
 	bool drop_oldest;     /* when full */
 };
 

@@ -57,6 +57,7 @@ struct sqd_outqueue {
 	struct sqd_piece *spare; /* of SQD_PIECE_BYTES: a quiet queue allocates nothing */
 	struct sqd_flight flights[SQD_OUTPUT_SENDS];
 	unsigned first_flight, n_flights;
+	uint64_t in_flight; /* messages of them all */
 	struct sqd_rate rate;
 	struct sqd_outspool *spool; /* NULL: all is in memory alone */
 	struct sqd_hold holds[2];   /* the oldest first */
@@ -114,7 +115,9 @@ void sqd_outqueue_forget_letters(struct sqd_outqueue *q);
 
 /* outqueue_spool.c: what is different when messages go to the disk first. */
 int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
-/** Messages have left the memory, or there is room in it. */
+/** So many messages may be given to the output now. */
+uint64_t sqd_outspool_ahead(const struct sqd_outqueue *q);
+/** Messages have left the memory, or there is room in it: give the output what it can take. */
 void sqd_outspool_progress(struct sqd_outqueue *q);
 bool sqd_outspool_roomy(const struct sqd_outqueue *q);
 bool sqd_outspool_settled(const struct sqd_outqueue *q);

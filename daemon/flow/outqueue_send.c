@@ -33,19 +33,19 @@ static void fill(struct sqd_rate *r, uint64_t now_ms)
 
 static void on_tokens(uv_timer_t *t);
 
-/* How many messages may be given now. None: the timer will say when. */
-static uint32_t allowed(struct sqd_outqueue *q)
+/* How many messages the rate lets through now. None: the timer will say when. */
+static uint64_t affordable(struct sqd_outqueue *q)
 {
 	struct sqd_rate *r = &q->rate;
 	uint64_t wait_ms;
 
 	if (!r->per_second)
-		return UINT32_MAX;
+		return UINT64_MAX;
 	if (r->holding)
 		return 0;
 	fill(r, uv_now(q->out->loop));
 	if (r->tokens >= TOKEN)
-		return (uint32_t)(r->tokens / TOKEN);
+		return r->tokens / TOKEN;
 	wait_ms = (TOKEN - r->tokens + r->per_second - 1) / r->per_second;
 	if (wait_ms < HOLD_MIN_MS)
 		wait_ms = HOLD_MIN_MS;
@@ -54,6 +54,15 @@ static uint32_t allowed(struct sqd_outqueue *q)
 	q->counts.rate_held_ms += wait_ms;
 	(void)uv_timer_start(&r->timer, on_tokens, wait_ms, 0);
 	return 0;
+}
+
+/* How many messages may be given now. None: a timer, or the spool, will say when. */
+static uint64_t allowed(struct sqd_outqueue *q)
+{
+	uint64_t ahead = q->spool ? sqd_outspool_ahead(q) : UINT64_MAX;
+	uint64_t n = ahead ? affordable(q) : 0;
+
+	return n < ahead ? n : ahead;
 }
 
 /* ---- what is given ---- */
@@ -73,7 +82,7 @@ static bool waiting(struct sqd_outqueue *q)
 }
 
 /* The next messages, at most `most` of them; what the output gets of them is `*ret`. */
-static struct sqd_flight next_flight(const struct sqd_outqueue *q, uint32_t most, struct sq_sv *ret)
+static struct sqd_flight next_flight(const struct sqd_outqueue *q, uint64_t most, struct sq_sv *ret)
 {
 	bool one = q->out->framing == SQD_FRAMING_MESSAGE;
 	const struct sqd_piece *p = q->give;
@@ -81,7 +90,7 @@ static struct sqd_flight next_flight(const struct sqd_outqueue *q, uint32_t most
 	uint32_t n = one ? 1 : p->n - p->n_given;
 
 	if (n > most)
-		n = most;
+		n = (uint32_t)most;
 	struct sqd_flight f = { .bytes = p->ends[p->n_given + n - 1] - p->given, .messages = n };
 
 	*ret = (struct sq_sv){ p->bytes + p->given + skip, f.bytes - skip };
@@ -91,6 +100,7 @@ static struct sqd_flight next_flight(const struct sqd_outqueue *q, uint32_t most
 static void given(struct sqd_outqueue *q, const struct sqd_flight *f)
 {
 	q->flights[(q->first_flight + q->n_flights++) % SQD_OUTPUT_SENDS] = *f;
+	q->in_flight += f->messages;
 	q->give->given += f->bytes;
 	q->give->n_given += f->messages;
 	if (q->rate.per_second)
@@ -121,6 +131,7 @@ static struct sqd_flight answered(struct sqd_outqueue *q)
 
 	q->first_flight = (q->first_flight + 1) % SQD_OUTPUT_SENDS;
 	q->n_flights--;
+	q->in_flight -= f.messages;
 	return f;
 }
 
@@ -128,6 +139,7 @@ static struct sqd_flight answered(struct sqd_outqueue *q)
 static void take_back(struct sqd_outqueue *q)
 {
 	q->n_flights = 0;
+	q->in_flight = 0;
 	q->give = q->first;
 	for (struct sqd_piece *p = q->first; p && p->n_given > p->n_sent; p = p->next) {
 		p->given = p->at;
@@ -140,6 +152,7 @@ static void lose_all(struct sqd_outqueue *q)
 {
 	q->gone = true;
 	q->n_flights = 0;
+	q->in_flight = 0;
 	while (q->first) {
 		q->counts.dropped_gone += q->first->n - q->first->n_sent;
 		q->done += q->first->n - q->first->n_sent;
@@ -151,7 +164,7 @@ static void lose_all(struct sqd_outqueue *q)
 void sqd_outqueue_pump(struct sqd_outqueue *q)
 {
 	while (!q->busy && !q->closing && q->n_flights < SQD_OUTPUT_SENDS && waiting(q)) {
-		uint32_t most = allowed(q);
+		uint64_t most = allowed(q);
 		struct sqd_flight f;
 		struct sq_sv v;
 		int r;
@@ -198,13 +211,20 @@ void sqd_outqueue_tell_passed(struct sqd_outqueue *q)
 		q->on_passed(q->passed_ctx);
 }
 
+/* With a spool, only who has looked how far all is answered knows what may be given. */
+static void go_on(struct sqd_outqueue *q)
+{
+	if (!q->spool)
+		sqd_outqueue_pump(q);
+	sqd_outqueue_tell_passed(q);
+}
+
 static void on_tokens(uv_timer_t *t)
 {
 	struct sqd_outqueue *q = t->data;
 
 	q->rate.holding = false;
-	sqd_outqueue_pump(q);
-	sqd_outqueue_tell_passed(q); /* of what was too long */
+	go_on(q); /* of what was too long */
 }
 
 static void count_sent(struct sqd_outqueue *q, const struct sqd_flight *f)
@@ -240,8 +260,7 @@ static void on_sent(struct sqd_output *out, int status)
 		q->counts.retries++;
 		take_back(q);
 	}
-	sqd_outqueue_pump(q);
-	sqd_outqueue_tell_passed(q);
+	go_on(q);
 	sqd_outqueue_tell_room(q); /* last: it may push, or begin to end us */
 }
 
@@ -264,8 +283,7 @@ static void on_ready(struct sqd_output *out)
 	struct sqd_outqueue *q = out->ctx;
 
 	q->busy = false;
-	sqd_outqueue_pump(q);
-	sqd_outqueue_tell_passed(q); /* of what was too long */
+	go_on(q); /* of what was too long */
 }
 
 void sqd_outqueue_connect(struct sqd_outqueue *q)

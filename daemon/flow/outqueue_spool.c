@@ -30,10 +30,11 @@ struct sqd_outspool {
 	struct sqd_spooler *spooler;
 	struct run runs[RUNS]; /* a ring */
 	unsigned first, n;
-	uint64_t behind; /* the number after the last in memory */
-	uint64_t done;   /* q->done as it was last looked at */
-	uint64_t memory; /* bytes that may gather */
-	uint64_t load;   /* bytes that are read back at a time */
+	uint64_t behind;  /* the number after the last in memory */
+	uint64_t done;    /* q->done as it was last looked at */
+	uint64_t memory;  /* bytes that may gather */
+	uint64_t load;    /* bytes that are read back at a time */
+	uint64_t repeats; /* messages that may be given and not be before the cursor */
 	uint64_t taken,
 		landed; /* messages pushed; those that no longer wait, with what was found */
 	uint64_t replayed;
@@ -159,6 +160,18 @@ void sqd_outspool_progress(struct sqd_outqueue *q)
 	held = sqd_outqueue_held(q);
 	sqd_spooler_delivered(sp->spooler, seq < held ? seq : held);
 	refill(q);
+	sqd_outqueue_pump(q);
+}
+
+/* What was given and is behind the cursor is given again by who comes after us, when we are killed.
+ * Numbers may be missing among those: then there are less of them. */
+uint64_t sqd_outspool_ahead(const struct sqd_outqueue *q)
+{
+	const struct sqd_outspool *sp = q->spool;
+	uint64_t given = sqd_outspool_answered(q) + (q->done - sp->done) + q->in_flight;
+	uint64_t n = given - sqd_spooler_cursor(sp->spooler);
+
+	return n < sp->repeats ? sp->repeats - n : 0;
 }
 
 /* ---- the spooler's side ------------------------------------------------------------------- */
@@ -307,6 +320,7 @@ int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *
 	sp->memory = q->max / 4 < MEMORY_MIN_BYTES ? MEMORY_MIN_BYTES : q->max / 4;
 	sp->load = q->max < sp->memory ? q->max : sp->memory;
 	sp->drop_oldest = opts->drop_oldest;
+	sp->repeats = opts->repeats;
 	const struct sqd_spooler_opts o = { .loop = q->out->loop,
 		                            .name = q->out->name,
 		                            .dir = opts->dir,

@@ -11,7 +11,7 @@
 
 enum {
 	GROUP_BYTES = 256 * 1024, /* are not left to gather any further */
-	TRIM_WAIT_MS = 1000,      /* delivered messages are taken out so often, or with a commit */
+	TRIM_WAIT_MS = 100,       /* after a delivery, when no commit took the cursor along */
 	RETRY_MIN_MS = 500,
 	RETRY_MAX_MS = 30000,
 	TOLD_MS = 10000, /* a disk that fails now and then is not told about more often */
@@ -33,8 +33,14 @@ static void after_ms(struct sqd_spooler *s, uint64_t ms)
 
 static void trim_later(struct sqd_spooler *s)
 {
+	uint64_t ms = s->opts.interval_ms;
+
+	if (s->stuck)
+		ms = RETRY_MIN_MS;
+	else if (!s->warned && ms < TRIM_WAIT_MS)
+		ms = TRIM_WAIT_MS;
 	if (s->state.records && s->wanted.cursor > s->state.cursor)
-		after_ms(s, s->warned && !s->stuck ? s->opts.interval_ms : TRIM_WAIT_MS);
+		after_ms(s, ms);
 }
 
 static void warn_of_size(struct sqd_spooler *s)
@@ -232,6 +238,7 @@ void sqd_spooler_delivered(struct sqd_spooler *s, uint64_t cursor)
 	if (cursor <= s->wanted.cursor)
 		return;
 	s->wanted.cursor = cursor;
+	sq_spool_mark(s->spool, cursor);
 	if (!s->busy && !s->closing && !s->retry_ms)
 		trim_later(s);
 }

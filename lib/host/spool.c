@@ -265,8 +265,10 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 		e = mdb_txn_commit(txn);
 	else if (txn)
 		mdb_txn_abort(txn);
-	if (!e)
+	if (!e) {
+		sq_spool_name_mark(s);
 		return 0;
+	}
 	if (s->env)
 		mdb_env_close(s->env);
 	s->env = NULL;
@@ -322,6 +324,8 @@ static int open_owned(struct sq_spool *s, bool trusted, struct sq_err *aside, st
 	struct sq_err why = { 0 };
 	int r = place_lock(s, err);
 
+	if (!r)
+		r = sq_spool_open_mark(s, err);
 	if (r < 0)
 		return r;
 	r = trusted ? 0 : sq_spool_check(s->dir, &why);
@@ -379,6 +383,7 @@ int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struc
 		sq_spool_close(s);
 		return r;
 	}
+	sq_spool_read_mark(s);
 	*ret = s;
 	return 0;
 }
@@ -388,6 +393,7 @@ void sq_spool_close(struct sq_spool *s)
 	if (!s)
 		return;
 	close_env(s);
+	sq_spool_close_mark(s);
 	if (s->owner >= 0)
 		(void)close(s->owner); /* nothing is written there */
 	free(s->dir);

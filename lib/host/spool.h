@@ -3,6 +3,7 @@
  *
  * One folder is one spool:
  *	data.mdb   the messages by number, and the cursor: the first that is not delivered yet
+ *	cursor     the cursor since the last commit, for when we are killed: see sq_spool_mark()
  *	lock.mdb   LMDB's own, so that `squibly spool` may read while the daemon writes
  *	owner      locked by whoever writes; a second one is refused
  *	data.mdb.damaged-TIME   a file that could not be trusted, set aside for a person
@@ -100,6 +101,14 @@ int sq_spool_trim(struct sq_spool *s, uint64_t cursor, struct sq_err *err) SQ_MU
 int sq_spool_drop(struct sq_spool *s, uint64_t from, uint64_t bytes, uint64_t *ret_next,
                   uint64_t *ret_n, struct sq_err *err) SQ_MUST_CHECK;
 int sq_spool_commit(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
+
+/**
+ * Remember that all before `cursor` is delivered, without a commit and without a call of the
+ * kernel: whoever opens the spool after the end of this process, whatever has ended it, begins
+ * there. A crash of the machine may leave an older one, at worst that of the last commit. Of one
+ * thread, while another may be inside of any call but sq_spool_close().
+ */
+void sq_spool_mark(struct sq_spool *s, uint64_t cursor);
 
 /** Given each record in order; borrowed until it returns. @return 0: go on; else stop */
 typedef int sq_spool_each_fn(void *ctx, const struct sq_spool_record *r);

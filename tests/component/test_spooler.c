@@ -389,6 +389,64 @@ static void nothing_is_dropped_as_the_oldest_while_the_file_has_room(void **stat
 	close_queue(&w);
 }
 
+/* Messages of all that the output has and has not answered. */
+static unsigned on_their_way(const struct world *w, size_t len)
+{
+	size_t bytes = w->f->sending.n;
+
+	for (unsigned i = 0; i < w->f->n_later; i++)
+		bytes += w->f->later[i].n;
+	return (unsigned)(bytes / (len + 1));
+}
+
+/* They are what the receiver gets twice when we are killed. */
+static void no_more_are_on_their_way_than_may_come_twice(void **state)
+{
+	struct world w;
+
+	open_queue(&w, *state, (struct queue_opts){ .repeats = 7 });
+	w.f->depth = 100;
+	push_all(&w, 0, 100, 50);
+	assert_int_equal(on_their_way(&w, 50), 7);
+	for (unsigned failed = 0; sqd_outqueue_counts(w.q)->sent < 100;) {
+		if (sqd_outqueue_counts(w.q)->sent > 50 && !failed++)
+			fake_sent(w.f, -EPIPE);
+		else
+			fake_sent(w.f, 0);
+		fake_ready(w.f);
+		assert_true(on_their_way(&w, 50) <= 7);
+		turn(&w, UV_RUN_NOWAIT);
+	}
+	assert_arrived(&w, 100, 50);
+	close_queue(&w);
+}
+
+/* What is refused and has no letter yet is not before the cursor, answered though it is. */
+static void what_waits_for_its_letter_counts_as_on_its_way(void **state)
+{
+	struct fake_output *dead = fake_new(SQD_FRAMING_LF);
+	struct sqd_outqueue *letters = sqd_outqueue_new(&dead->base, 65536);
+	struct sqd_message m = { .text = SQ_SV("x") };
+	struct sqd_refusals r;
+	struct world w;
+
+	sqd_refusals_init(&r, letters);
+	open_queue(&w, *state, (struct queue_opts){ .repeats = 5 });
+	w.f->depth = 100;
+	sqd_refusals_watch(&r, w.q);
+	push_all(&w, 0, 20, 50);
+	w.f->base.refused(&w.f->base, &m, "bad");
+	while (w.f->sending.p)
+		fake_sent(w.f, 0);
+	assert_int_equal(sqd_outqueue_counts(w.q)->sent, 4); /* and one refused */
+	fake_sent(dead, 0);
+	assert_true(on_their_way(&w, 50) > 0);
+	deliver(&w, 19);
+	close_queue(&w);
+	fake_end(dead, letters);
+	sqd_refusals_fini(&r);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -409,6 +467,8 @@ int main(void)
 		TEST(what_has_no_room_yet_keeps_nobody_busy),
 		TEST(that_all_is_safe_is_told_however_full_the_spool_is),
 		TEST(nothing_is_dropped_as_the_oldest_while_the_file_has_room),
+		TEST(no_more_are_on_their_way_than_may_come_twice),
+		TEST(what_waits_for_its_letter_counts_as_on_its_way),
 	};
 
 	return cmocka_run_group_tests_name("flow/spooler", tests, NULL, NULL);

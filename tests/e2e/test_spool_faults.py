@@ -9,7 +9,20 @@ from harness import BUILD, DEADLINE, LONG, eventually, main, squibly
 from test_delivery import Beats, Http, Sender, event
 from test_spool import SpoolCase, numbers
 
+LIMIT = 20  # alerts, spool_repeats of those who count what comes twice
 MORTAL = os.path.join(BUILD, "tests", "e2e", "squiblyd_mortal")
+
+
+def ids(up):
+    """Of each host, the ids of all alerts about it."""
+    found = {}
+    for line in list(up.lines):
+        try:
+            alert = json.loads(line)
+        except ValueError:
+            continue  # begun by one that was killed
+        found.setdefault(alert["host"]["name"], set()).add(alert["event"]["id"])
+    return found
 
 
 class Faults(SpoolCase):
@@ -30,16 +43,6 @@ class Faults(SpoolCase):
         d.process.wait(DEADLINE)
         return answered
 
-    def ids(self, up):
-        found = {}
-        for line in list(up.lines):
-            try:
-                alert = json.loads(line)
-            except ValueError:
-                continue
-            found.setdefault(alert["host"]["name"], set()).add(alert["event"].get("id"))
-        return found
-
     def check_death(self, what):
         self.folder = None
         up = self.upstream()
@@ -57,7 +60,7 @@ class Faults(SpoolCase):
         found = numbers(up)
         self.assertLessEqual(len(found), len(answered) + 10, what)  # and what was not answered any more
         self.assertEqual(found, sorted(found))
-        self.assertTrue(all(len(i) == 1 for i in self.ids(up).values()))
+        self.assertTrue(all(len(i) == 1 for i in ids(up).values()))
         return len(answered)
 
     def test_killed_before_any_step_of_a_commit(self):
@@ -144,6 +147,59 @@ class Faults(SpoolCase):
         self.assert_missing_none(up, range(50, 60))
         self.assertEqual(self.assert_stops(d)["set_aside"], 1)
         self.assertTrue([n for n in os.listdir(f"{self.folder}/spool") if "damaged" in n])
+
+
+class Repeats(SpoolCase):
+    """What a receiver gets twice after kill -9 is what had been given to it and was not answered; it has its id."""
+    ROUNDS = 20 if LONG else 5
+    MORE = f"    spool_repeats: {LIMIT}\n"
+
+    def backlog(self, n):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        for first in range(0, n, 100):
+            self.assertTrue(self.post(d, first, first + 100))
+        d.kill()
+        up.start()
+        return up
+
+    def assert_repeats(self, up, n, most):
+        """All came, each again with the id of its first, and no more came again."""
+        self.assert_missing_none(up, range(n))
+        each = ids(up).values()
+        self.assertEqual({len(i) for i in each}, {1})
+        self.assertEqual(len(set().union(*each)), n)
+        found = numbers(up)
+        self.assertLessEqual(len(found) - n, most)
+
+    def test_what_was_answered_comes_once(self):
+        up = self.backlog(300)
+        d = self.start(up)
+        d.port("http")
+        eventually("all answered", lambda: d.counters().get("sent", 0) == 300)
+        d.kill()  # before a commit has the cursor, perhaps
+        self.assertIn(" 0 waiting", squibly("spool", "list", f"{self.folder}/spool")[0].decode())
+        d = self.start(up)
+        self.assertTrue(self.post(d, 300, 310))
+        self.assert_repeats(up, 310, 0)
+        c = self.assert_stops(d)
+        self.assertEqual((c.get("found", 0), c["sent"]), (0, 10))
+
+    def test_of_what_was_on_its_way_no_more_comes_twice_than_spool_repeats(self):
+        n, dice = self.ROUNDS * 200, random.Random(5)
+        up = self.backlog(n)
+        for _ in range(self.ROUNDS):
+            before = len(up.lines)
+            d = self.start(up)
+            # A connection that is young may be lost yet: nothing is answered, and all that was given comes again.
+            eventually("alerts", lambda b=before, d=d: len(up.lines) > b or d.said("connected"))
+            time.sleep(dice.random() * 0.3)
+            d.kill()
+            eventually("an end", lambda: not up.connections)
+        d = self.start(up)
+        self.assert_repeats(up, n, self.ROUNDS * LIMIT)
+        self.assert_stops(d)
 
 
 class Tool(SpoolCase):

@@ -23,6 +23,7 @@ struct world {
 /** How a queue is opened; 0: the usual. */
 struct queue_opts {
 	uint64_t max, size; /* bytes, of the memory and of the file; 1 MiB */
+	uint32_t repeats;   /* a million */
 	bool drop_oldest;
 };
 
@@ -55,6 +56,7 @@ static inline int give_spool(struct world *w, struct queue_opts o)
 	struct sqd_outqueue_spool opts = { .dir = w->dir,
 		                           .size = o.size ? o.size : 1 << 20,
 		                           .interval_ms = 1,
+		                           .repeats = o.repeats ? o.repeats : 1000000,
 		                           .drop_oldest = o.drop_oldest };
 
 	return sqd_outqueue_spool(w->q, &opts, NULL);
