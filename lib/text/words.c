@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/text/grams.h"
+#include "lib/text/windows.h"
 
 /* How a word is found. */
 enum way {
@@ -26,20 +27,6 @@ enum {
 
 /* Places of one in so many bytes are as many as can be looked at closely for next to nothing. */
 static const double places_max = 1.0 / 300;
-
-/* How often a character stands in Windows events as they are forwarded, of 10,000; letters in
- * either case together. From 46 MB of NXLog and Winlogbeat. What is not in the list is 1. */
-static const uint16_t frequency[128] = {
-	[' '] = 156, ['"'] = 518,  ['$'] = 4,   ['%'] = 2,   ['('] = 13,  [')'] = 13,  ['+'] = 33,
-	[','] = 133, ['-'] = 135,  ['.'] = 91,  ['/'] = 4,   ['0'] = 321, ['1'] = 139, ['2'] = 192,
-	['3'] = 141, ['4'] = 125,  ['5'] = 108, ['6'] = 87,  ['7'] = 84,  ['8'] = 94,  ['9'] = 86,
-	[':'] = 260, [';'] = 10,   ['='] = 30,  ['@'] = 7,   ['['] = 3,   [']'] = 3,   ['_'] = 11,
-	['a'] = 903, ['b'] = 302,  ['c'] = 366, ['d'] = 305, ['e'] = 644, ['f'] = 135, ['g'] = 198,
-	['h'] = 102, ['i'] = 319,  ['j'] = 55,  ['k'] = 65,  ['l'] = 204, ['m'] = 233, ['n'] = 342,
-	['o'] = 350, ['p'] = 138,  ['q'] = 117, ['r'] = 341, ['s'] = 449, ['t'] = 403, ['u'] = 174,
-	['v'] = 91,  ['w'] = 229,  ['x'] = 34,  ['y'] = 114, ['z'] = 31,  ['{'] = 20,  ['|'] = 31,
-	['}'] = 20,  ['\\'] = 474,
-};
 
 /* A piece of a word: its place in the chain of pieces that hash alike. */
 struct piece {
@@ -70,11 +57,6 @@ struct sq_words {
 	uint32_t n_pieces;
 };
 
-static double often(unsigned char c)
-{
-	return (c < 128 && frequency[c] ? frequency[c] : 1) / 10000.0;
-}
-
 static uint32_t gram_at(const char *p)
 {
 	uint32_t v;
@@ -90,88 +72,6 @@ static uint32_t hash_to(uint32_t gram, unsigned bits)
 }
 
 /* ---- windows ----------------------------------------------------------------------------- */
-
-/* What the windows of one bucket allow at each offset, and how often that is found. */
-struct load {
-	bool has[SQ_SPOT_WIDTH][128];
-	double sum[SQ_SPOT_WIDTH];
-};
-
-/* A word of three bytes leaves the last one open. */
-static size_t width_of(struct sq_sv word)
-{
-	return word.n < SQ_SPOT_WIDTH ? word.n : SQ_SPOT_WIDTH;
-}
-
-static double found_with(const struct load *l, struct sq_sv word, size_t off)
-{
-	double r = 1;
-
-	for (size_t i = 0; i < width_of(word); i++) {
-		unsigned char c = (unsigned char)word.p[off + i];
-
-		r *= l->sum[i] + (l->has[i][c] ? 0 : often(c));
-	}
-	return r;
-}
-
-static double found_now(const struct load *l)
-{
-	double r = 1;
-
-	for (size_t i = 0; i < SQ_SPOT_WIDTH; i++)
-		r *= l->sum[i] > 1 ? 1 : l->sum[i];
-	return r;
-}
-
-static void put_window(struct load *l, struct sq_sv word, size_t off)
-{
-	for (size_t i = 0; i < SQ_SPOT_WIDTH; i++) {
-		unsigned char c = i < word.n ? (unsigned char)word.p[off + i] : 0;
-
-		if (i >= word.n)
-			l->sum[i] = 1;
-		else if (!l->has[i][c])
-			l->sum[i] += often(c);
-		l->has[i][c] = true;
-	}
-}
-
-/* Where the window of each word lies: bucket and offset by which fewest places are added.
- * @return how many of all places are found */
-static double place_windows(struct sq_words *w, const uint8_t *way, unsigned bucket,
-                            uint8_t *ret_bucket)
-{
-	struct load loads[SQ_SPOT_BUCKETS] = { 0 };
-	double all = 0;
-
-	for (uint32_t k = 0; k < w->n; k++) {
-		struct sq_sv word = w->list[k];
-		double best = 1e9;
-		unsigned best_bucket = bucket;
-
-		if (way[k])
-			continue;
-		for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++) {
-			double before = found_now(&loads[b]);
-
-			for (size_t off = 0; off + width_of(word) <= word.n; off++) {
-				double more = found_with(&loads[b], word, off) - before;
-
-				if (more < best) {
-					best = more;
-					best_bucket = b;
-					w->window[k] = (uint8_t)off;
-				}
-			}
-		}
-		ret_bucket[k] = (uint8_t)best_bucket;
-		put_window(&loads[best_bucket], word, w->window[k]);
-	}
-	for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++)
-		all += found_now(&loads[b]);
-	return all;
-}
 
 static void allow(struct sq_spot *spot, unsigned bucket, unsigned at, unsigned char c)
 {
@@ -246,7 +146,7 @@ static uint8_t rarest_of(struct sq_sv word)
 		double r = 1;
 
 		for (size_t i = 0; i < GRAM; i++)
-			r *= often((unsigned char)word.p[off + i]);
+			r *= sq_window_often((unsigned char)word.p[off + i]);
 		if (r < least) {
 			least = r;
 			best = (uint8_t)off;
@@ -328,7 +228,8 @@ static bool choose_ways(struct sq_words *w, unsigned bucket, uint8_t *way, uint8
 	uint32_t tiny = 0, shorts = 0, windows = 0;
 	bool all_by_gram, short_by_gram;
 
-	if (w->n <= FEW && place_windows(w, way, bucket, bucket_of) <= places_max)
+	if (w->n <= FEW &&
+	    sq_windows_place(w->list, w->n, way, bucket, bucket_of, w->window) <= places_max)
 		return true;
 	for (uint32_t k = 0; k < w->n; k++) {
 		tiny += w->list[k].n < GRAM;
@@ -341,7 +242,7 @@ static bool choose_ways(struct sq_words *w, unsigned bucket, uint8_t *way, uint8
 		windows += way[k] == WAY_WINDOW;
 	}
 	if (windows <= SHORT)
-		(void)place_windows(w, way, bucket, bucket_of);
+		(void)sq_windows_place(w->list, w->n, way, bucket, bucket_of, w->window);
 	return windows <= SHORT;
 }
 
