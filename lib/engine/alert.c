@@ -303,6 +303,8 @@ void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2])
 	ret[1] = 0x13198a2e03707344u;
 	mix(ret, al->rule->id.n ? al->rule->id : al->rule->title, false);
 	mix(ret, sq_event_get(al->event, SQ_F_COMPUTER), true);
+	mix(ret, sq_sv_of(al->identity ? al->identity->user : ""), false);
+	mix(ret, sq_sv_of(al->identity ? al->identity->subject : ""), false);
 	mix(ret, command_line, false);
 	if (command_line.n)
 		return;

@@ -63,8 +63,9 @@ struct sq_alert_repeats {
 void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
                             const struct sq_alert_repeats *what);
 
-/** 128 bits over rule id, host and command line: what folding compares. Case of the host does not
- *  count. An event without a command line is told from others by the values that matched. */
+/** 128 bits over rule id, host, who sent it as far as that was proved, and command line: what
+ * folding compares; hosts of two tenants may have one name. Case of the host does not count. An
+ * event without a command line is told from others by the values that matched. */
 void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2]);
 
 /** ECS event.severity: 1, 21, 47, 73, 99. */

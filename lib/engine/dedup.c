@@ -100,8 +100,49 @@ bool sq_dedup_seen(struct sq_dedup *d, const uint64_t key[2])
 	return false;
 }
 
+static void put_sender(struct sq_siphash *h, const struct sq_identity *sender)
+{
+	sq_siphash_put_text(h, sq_sv_of(sender ? sender->user : ""));
+	sq_siphash_put_text(h, sq_sv_of(sender ? sender->subject : ""));
+	sq_siphash_put_text(h, sq_sv_of(sender ? sender->names : ""));
+}
+
+/* Derived fields follow from the others. */
+static void put_fields(struct sq_siphash *h, const struct sq_event *ev)
+{
+	for (uint32_t f = 0; f < sq_fields_count(ev->fields); f++) {
+		const struct sq_value *v = &ev->values[f];
+
+		if (v->kind == SQ_VALUE_ABSENT || sq_field_is_derived(f))
+			continue;
+		sq_siphash_put_number(h, f);
+		for (; v; v = sq_event_next(ev, v)) {
+			sq_siphash_put_number(h, v->kind);
+			sq_siphash_put_text(h, sq_value_sv(v));
+		}
+	}
+	sq_siphash_put_number(h, ev->raw.n);
+}
+
+static void put_hits(struct sq_siphash *h, const struct sq_hits *hits,
+                     const struct sq_ruleset *rules)
+{
+	for (uint32_t i = 0; i < hits->n; i++) {
+		const struct sq_hit *hit = &hits->list[i];
+		const struct sq_rule *rule = sq_ruleset_rule(rules, hit->rule);
+
+		sq_siphash_put_text(h, rule->id.n ? rule->id : rule->title);
+		sq_siphash_put_number(h, hit->n_matched);
+		for (uint32_t k = 0; k < hit->n_matched; k++) {
+			sq_siphash_put_text(h, sq_sv_of(hit->matched[k].field));
+			sq_siphash_put_text(h, hit->matched[k].value);
+		}
+	}
+}
+
 bool sq_dedup_key(const struct sq_siphash_key *secret, const struct sq_event *ev,
-                  const struct sq_hits *hits, const struct sq_ruleset *rules, uint64_t ret[2])
+                  const struct sq_identity *sender, const struct sq_hits *hits,
+                  const struct sq_ruleset *rules, uint64_t ret[2])
 {
 	static const enum sq_field names[] = { SQ_F_COMPUTER, SQ_F_CHANNEL, SQ_F_RECORD_ID,
 		                               SQ_F_PROVIDER };
@@ -109,27 +150,13 @@ bool sq_dedup_key(const struct sq_siphash_key *secret, const struct sq_event *ev
 
 	if (hits->capped)
 		return false;
-	sq_siphash_begin(&h, secret);
-	for (size_t i = 0; i < SQ_LEN(names); i++) {
-		struct sq_sv v = sq_event_get(ev, names[i]);
-
-		if (!v.n)
+	for (size_t i = 0; i < SQ_LEN(names); i++)
+		if (!sq_event_get(ev, names[i]).n)
 			return false;
-		sq_siphash_put_text(&h, v);
-	}
-	if (hits->n)
-		sq_siphash_put_text(&h, sq_event_get(ev, SQ_F_COMMAND_LINE));
-	for (uint32_t i = 0; i < hits->n; i++) {
-		const struct sq_hit *hit = &hits->list[i];
-		const struct sq_rule *rule = sq_ruleset_rule(rules, hit->rule);
-
-		sq_siphash_put_text(&h, rule->id.n ? rule->id : rule->title);
-		sq_siphash_put_number(&h, hit->n_matched);
-		for (uint32_t k = 0; k < hit->n_matched; k++) {
-			sq_siphash_put_text(&h, sq_sv_of(hit->matched[k].field));
-			sq_siphash_put_text(&h, hit->matched[k].value);
-		}
-	}
+	sq_siphash_begin(&h, secret);
+	put_sender(&h, sender);
+	put_fields(&h, ev);
+	put_hits(&h, hits, rules);
 	sq_siphash_end(&h, ret);
 	return true;
 }

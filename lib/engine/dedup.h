@@ -1,19 +1,24 @@
 /* The same event once more: senders that were not answered send again what may have arrived.
  *
  * An event is known by computer, channel, record id and provider. But whoever may send events may
- * also claim another's record id, to have a real alert left out; so an event is a repeat only if
- * the same rules matched too, and found the same values. Keys are keyed hashes, so that nobody can
- * make two events meet who could not send them alike. Bounded: the oldest is forgotten.
+ * also claim another's record id, to have a real event left out; so an event is a repeat only if
+ * the same sender (as far as one is proved) sent it, all fields that are known have the same
+ * values, it is as long, and the same rules matched. Bytes are not compared: a sender may write its
+ * keys in another order. Keys are keyed hashes, so that nobody can make two events meet who could
+ * not send them alike. Bounded: the oldest is forgotten.
  */
 #pragma once
 
 #include "lib/base/siphash.h"
+#include "lib/model/batch.h"
 #include "lib/rules/matcher.h"
 
-/** Key of an event and of what rules found in it. @return false: it has none, since the event does
- *  not say who it is, or more rules matched than are told of */
+/** Key of an event, of who sent it (NULL: nothing was proved) and of what rules found in it.
+ * @return false: it has none, since the event does not say who it is, or more rules matched than
+ * are told of */
 bool sq_dedup_key(const struct sq_siphash_key *secret, const struct sq_event *ev,
-                  const struct sq_hits *hits, const struct sq_ruleset *rules, uint64_t ret[2]);
+                  const struct sq_identity *sender, const struct sq_hits *hits,
+                  const struct sq_ruleset *rules, uint64_t ret[2]);
 
 struct sq_dedup;
 

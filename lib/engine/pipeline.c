@@ -256,7 +256,8 @@ static bool leave_event(const struct run *r, struct mark before, uint32_t alerts
 		                      .end_alert = b->n_alerts,
 		                      .alerts = alerts,
 		                      .alerted = pl->hits.n > 0 };
-	if (!sq_dedup_key(&pl->opts.secret, &pl->event, &pl->hits, pl->rules, ref->key))
+	if (!sq_dedup_key(&pl->opts.secret, &pl->event, r->origin->identity, &pl->hits, pl->rules,
+	                  ref->key))
 		return false;
 	b->n_events++;
 	return true;

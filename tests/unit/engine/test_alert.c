@@ -398,7 +398,7 @@ static bool same_key(struct sample *a, struct sample *b)
 	return x[0] == y[0] && x[1] == y[1];
 }
 
-static void a_fold_key_is_of_rule_host_and_command_line(void **state)
+static void a_fold_key_is_of_rule_host_sender_and_command_line(void **state)
 {
 	struct sample a, b;
 
@@ -419,6 +419,18 @@ static void a_fold_key_is_of_rule_host_and_command_line(void **state)
 	sample_attack(&b);
 	b.rule.id = SQ_SV("6a1b0b0c-1111-4222-8333-444455556667");
 	assert_false(same_key(&a, &b));
+
+	/* Two senders may have hosts of one name, and neither hides the other's. */
+	sample_attack(&a);
+	sample_attack(&b);
+	a.alert.identity = &(struct sq_identity){ .user = "north" };
+	assert_false(same_key(&a, &b));
+	b.alert.identity = &(struct sq_identity){ .user = "south" };
+	assert_false(same_key(&a, &b));
+	b.alert.identity = &(struct sq_identity){ .subject = "north" };
+	assert_false(same_key(&a, &b));
+	b.alert.identity = &(struct sq_identity){ .user = "north", .proxy = "192.0.2.1" };
+	assert_true(same_key(&a, &b));
 
 	/* The end of one part cannot stand for the beginning of the next. */
 	sample_attack(&a);
@@ -491,7 +503,7 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_no_alert_is_repeated_as_it_is),
 		cmocka_unit_test(the_record_can_be_left_out),
 		cmocka_unit_test(long_values_are_cut_between_characters),
-		cmocka_unit_test(a_fold_key_is_of_rule_host_and_command_line),
+		cmocka_unit_test(a_fold_key_is_of_rule_host_sender_and_command_line),
 		cmocka_unit_test(without_a_command_line_the_values_that_matched_count),
 		cmocka_unit_test(a_full_buffer_fails_and_nothing_is_written_past_it),
 		cmocka_unit_test(severities_and_names),

@@ -8,10 +8,14 @@
 #define WHO_WITH(host, channel, id, provider)                                                      \
 	"\"SourceName\":\"" provider "\",\"Channel\":\"" channel "\",\"Hostname\":\"" host         \
 	"\",\"RecordNumber\":" id ","
-#define SYSMON   "Microsoft-Windows-Sysmon"
-#define LOG      SYSMON "/Operational"
-#define WHO      WHO_WITH("WS5", LOG, "4711", SYSMON)
-#define CLEAN    EVENT_OF(WHO, "notepad.exe", "notepad a.txt")
+#define SYSMON "Microsoft-Windows-Sysmon"
+#define LOG    SYSMON "/Operational"
+#define WHO    WHO_WITH("WS5", LOG, "4711", SYSMON)
+#define CLEAN  EVENT_OF(WHO, "notepad.exe", "notepad a.txt")
+#define CLEAN_WITH(id, command)                                                                             \
+	"{\"EventID\":" id "," WHO                                                                          \
+	"\"SourceModuleType\":\"im\",\"Image\":\"C:\\\\Windows\\\\notepad.exe\",\"CommandLine\":\"" command \
+	"\"}"
 #define TOOL     EVENT_OF(WHO, "regsvr32.exe", "regsvr32 a.dll")
 #define BOTH     EVENT_OF(WHO, "regsvr32.exe", "regsvr32 /i:http://x scrobj.dll")
 #define NAMELESS EVENT_OF("", "notepad.exe", "notepad a.txt")
@@ -99,6 +103,14 @@ static struct key_case key_cases[] = {
 	{ "names that run into each other",
 	  EVENT_OF(WHO_WITH("AB", "C", "4711", SYSMON), "notepad.exe", "x"),
 	  EVENT_OF(WHO_WITH("A", "BC", "4711", SYSMON), "notepad.exe", "x"), false },
+	{ "another event id", CLEAN, CLEAN_WITH("2", "notepad a.txt"), false },
+	{ "another command line of one that nothing matches", CLEAN,
+	  CLEAN_WITH("1", "notepad b.txt"), false },
+	{ "more than what is known of events", CLEAN, CLEAN_WITH("1", "notepad a.txt\",\"x\":\"y"),
+	  false },
+	{ "the keys in another order",
+	  "{" WHO "\"SourceModuleType\":\"im\",\"EventID\":4625,\"Image\":\"a\"}",
+	  "{\"Image\":\"a\"," WHO "\"EventID\":4625,\"SourceModuleType\":\"im\"}", true },
 	{ "a clean one does not hide one that matches", CLEAN, TOOL, false },
 	{ "nor does one rule hide another", TOOL, BOTH, false },
 	{ "nor one command line another", TOOL, EVENT_OF(WHO, "regsvr32.exe", "regsvr32 b.dll"),
@@ -108,7 +120,8 @@ static struct key_case key_cases[] = {
 };
 
 /* Run one record of one event. @return false: it has no key */
-static bool key_of(const char *record, uint64_t secret, uint64_t ret[2])
+static bool key_from(const struct sq_identity *sender, const char *record, uint64_t secret,
+                     uint64_t ret[2])
 {
 	struct rig g;
 	bool has;
@@ -119,6 +132,7 @@ static bool key_of(const char *record, uint64_t secret, uint64_t ret[2])
 	                                    .secret = { { secret, 1 } } },
 	         1 << 20);
 	rig_add(&g, sq_sv_of(record));
+	g.batch->origins[0].identity = sender;
 	sq_pipeline_run(g.pipeline, g.batch, rig_now);
 	assert_int_equal(g.batch->done, 1);
 	assert_true(g.batch->n_events <= 1);
@@ -128,6 +142,35 @@ static bool key_of(const char *record, uint64_t secret, uint64_t ret[2])
 	assert_int_equal(g.batch->counts.alerted + g.batch->counts.clean, !has);
 	rig_close(&g);
 	return has;
+}
+
+static bool key_of(const char *record, uint64_t secret, uint64_t ret[2])
+{
+	return key_from(NULL, record, secret, ret);
+}
+
+/* What one sender sends cannot have another's left out. */
+static void senders_are_told_apart(void **state)
+{
+	static const struct sq_identity senders[] = {
+		{ .user = "" }, /* nothing was proved */
+		{ .user = "north" },    { .user = "south" },
+		{ .subject = "north" }, { .names = "north" },
+	};
+	uint64_t keys[SQ_LEN(senders)][2], again[2];
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(senders); i++) {
+		assert_true(key_from(&senders[i], CLEAN, 1, keys[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(keys[i], keys[k], sizeof(keys[i]));
+	}
+	/* By which proxy it came does not count. */
+	assert_true(key_from(&(struct sq_identity){ .user = "north", .proxy = "192.0.2.1" }, CLEAN,
+	                     1, again));
+	assert_memory_equal(again, keys[1], sizeof(again));
+	assert_true(key_of(CLEAN, 1, again));
+	assert_memory_equal(again, keys[0], sizeof(again));
 }
 
 static void check_keys(void **state)
@@ -228,6 +271,7 @@ int main(void)
 		cmocka_unit_test(it_answers_as_a_plain_list_would),
 		cmocka_unit_test(without_memory_there_is_none),
 		cmocka_unit_test(an_event_that_does_not_say_who_it_is_has_none),
+		cmocka_unit_test(senders_are_told_apart),
 		cmocka_unit_test(events_of_one_record_are_told_apart),
 		cmocka_unit_test(without_the_option_nothing_is_left_to_be_counted),
 	};
