@@ -92,7 +92,7 @@ static int list(const char *dir)
 	if (sq_spool_read(s, sq_spool_state(s)->cursor, count_one, tell_damaged, &w, &err) < 0)
 		status = cli_fail("%s", err.text);
 	else
-		printf("%s: %llu waiting, %llu of %llu bytes used, from number %llu on\n", dir,
+		printf("%s: %llu waiting, %llu of %llu bytes used, cursor at number %llu\n", dir,
 		       (unsigned long long)w.n, (unsigned long long)sq_spool_state(s)->used,
 		       (unsigned long long)file_size(dir),
 		       (unsigned long long)sq_spool_state(s)->cursor);

@@ -102,7 +102,7 @@ static void count_order(struct sqd_spooler *s, const struct sqd_spool_order *o)
 	s->counts.commits += o->commits;
 	s->counts.damaged += o->damaged;
 	s->counts.spooled += o->spooled;
-	s->counts.dropped += o->dropped;
+	s->counts.dropped += o->dropped - o->twice;
 	if (o->dropped)
 		s->dropped_to = o->dropped_to;
 	if (o->aside.code) {

@@ -72,13 +72,47 @@ static int put_group(struct sqd_spooler *s)
 	return e;
 }
 
+/* ---- what was counted as damaged and not passed yet may be dropped as the oldest ---- */
+
+struct told {
+	uint64_t to, n;
+};
+
+static int until_told(void *ctx, const struct sq_spool_record *r)
+{
+	const struct told *t = ctx;
+
+	return r->seq >= t->to;
+}
+
+static void add_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes SQ_UNUSED)
+{
+	struct told *t = ctx;
+
+	if (seq < t->to)
+		t->n += seq + n < t->to ? n : t->to - seq;
+}
+
+/* How many there are from `from` on that are counted as damaged. */
+static uint64_t told_from(struct sqd_spooler *s, uint64_t from)
+{
+	struct told t = { .to = s->damaged_to };
+
+	if (from < t.to)
+		(void)!sq_spool_read(s->spool, from, until_told, add_damaged, &t,
+		                     NULL); /* or none */
+	return t.n;
+}
+
 /* Without messages there is room for this even in a file that is full. */
 static int commit(struct sqd_spooler *s, bool messages)
 {
 	struct sqd_spool_order *o = &s->order;
+	bool dropping = o->drop_bytes && !o->dropped;
+	uint64_t told = dropping ? told_from(s, o->drop_from) : 0;
 	int e = sq_spool_begin(s->spool, &o->err), more = 0;
 
-	if (!e && o->drop_bytes && !o->dropped)
+	if (!e && dropping)
 		e = sq_spool_drop(s->spool, o->drop_from, o->drop_bytes, &o->dropped_to,
 		                  &o->dropped, &o->err);
 	if (!e && messages)
@@ -94,6 +128,8 @@ static int commit(struct sqd_spooler *s, bool messages)
 	} else {
 		o->more = more > 0;
 		o->commits++;
+		if (told)
+			o->twice = told - told_from(s, o->dropped_to);
 	}
 	return failed(s, e);
 }

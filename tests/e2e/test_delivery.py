@@ -1,5 +1,6 @@
 """What was acknowledged is not lost, and what is sent again is known again."""
 import contextlib
+import collections
 import http.client
 import json
 import os
@@ -185,6 +186,7 @@ class Http:
 
 class Sender(threading.Thread):
     """Sends one window after another, the same again until it is acknowledged."""
+    WINDOW = 40  # records at most
 
     def __init__(self, kind, port, first, make):
         super().__init__(daemon=True)
@@ -202,7 +204,7 @@ class Sender(threading.Thread):
     def _run(self):
         self.connection = None
         while self.running:
-            numbers = list(range(self.next, self.next + self.dice.randint(1, 40)))
+            numbers = list(range(self.next, self.next + self.dice.randint(1, self.WINDOW)))
             self.next = numbers[-1] + 1
             self._deliver(numbers)
         self.connection.close()
@@ -222,6 +224,20 @@ class Sender(threading.Thread):
                     self.connection.close()
                 self.connection = None
                 time.sleep(0.02)
+
+
+class Repeated:
+    """What came to `up` more than once. Each time it had the id that it had first."""
+
+    def __init__(self, case, up, number):
+        times, ids = collections.Counter(), {}
+        for a in up.whole_alerts():
+            what = number(a), a.get("rule", {}).get("id")
+            times[what] += 1
+            ids.setdefault(what, set()).add(a["event"]["id"] if "event" in a else a.get("squibly", {}).get("event_id"))
+        case.assertEqual({len(of) for of in ids.values()}, {1})
+        self.n = sum(times.values()) - len(times)
+        self.of_a_record = max(collections.Counter(n for n, _ in times).values())  # messages
 
 
 class Kill(Case):
@@ -285,6 +301,8 @@ class Kill(Case):
         self.assertGreater(len(events), 100)
         self.assertEqual(events - self.numbers_in("alerts.ndjson", self.number), set())
         eventually("all alerts", lambda: not events - {self.number(a) for a in up.whole_alerts()})
+        again = Repeated(self, up, self.number)
+        self.assertLessEqual(again.n, self.ROUNDS * len(senders) * Sender.WINDOW * again.of_a_record)
         self.assertEqual(broken - self.numbers_in("dead.ndjson", lambda a: int(a["record"].split()[1])), set())
 
     def test_what_was_acknowledged_to_a_beat_survives_kill_9(self):

@@ -6,7 +6,7 @@ import random
 import time
 
 from harness import BUILD, DEADLINE, LONG, eventually, main, squibly
-from test_delivery import Beats, Http, Sender, event
+from test_delivery import Beats, Http, Repeated, Sender, event
 from test_spool import SpoolCase, numbers
 
 LIMIT = 20  # alerts, spool_repeats of those who count what comes twice
@@ -209,7 +209,8 @@ class Tool(SpoolCase):
         d = self.start(up)
         self.assertTrue(self.post(d, 0, 20))
         dir_ = f"{self.folder}/spool"
-        self.assertIn("20 waiting", squibly("spool", "list", dir_)[0].decode())  # while squiblyd runs
+        listed = squibly("spool", "list", dir_)[0].decode()  # while squiblyd runs
+        self.assertRegex(listed, "20 waiting, .*, cursor at number 1$")
         shown = squibly("spool", "show", "-n", "3", dir_)[0].splitlines()
         self.assertEqual([json.loads(line)["host"]["name"] for line in shown],
                          [f"ws-{n}.corp.example" for n in range(3)])
@@ -243,7 +244,8 @@ class Chance(SpoolCase):
             sender.start()
         text = (f"inputs:\n  - type: {kind}\n    listen: 127.0.0.1:{port}\n"
                 f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n    retry_min: 10ms\n"
-                f"    retry_max: 50ms\n    durability: spool\n    spool: {folder}/spool\n")
+                f"    retry_max: 50ms\n    durability: spool\n    spool: {folder}/spool\n"
+                f"    spool_repeats: {LIMIT}\n")
         for _ in range(self.ROUNDS):
             d = self.daemon(text, inputs=False, folder=folder)
             d.port(kind)
@@ -264,8 +266,15 @@ class Chance(SpoolCase):
             self.assertIsNone(sender.error)
         sent = {n for s in senders for n in s.acknowledged if n % 10 != 9}
         self.assertGreater(len(sent), 50)
-        eventually("all alerts", lambda: not sent - {int(a["winlog"]["record_id"]) for a in up.whole_alerts()})
+        eventually("all alerts", lambda: not sent - {self.number(a) for a in up.whole_alerts()})
         self.assert_stops(d)
+        again = Repeated(self, up, self.number)
+        window = len(senders) * Sender.WINDOW * again.of_a_record
+        self.assertLessEqual(again.n, self.ROUNDS * (window + LIMIT))
+
+    @staticmethod
+    def number(a):
+        return int(a["winlog"]["record_id"])
 
     @staticmethod
     def record(n):
