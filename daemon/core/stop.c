@@ -1,6 +1,7 @@
 /* The way down, in the order of the bytes: inputs, batches, queues; then all handles.
  *
- *   stop        inputs take no more; what was read goes into batches
+ *   stop        inputs take no more; what was read goes into batches; outputs that wait before
+ *               they try again, try now
  *   drained     every batch is delivered: what was folded is given too
  *   flushed     every queue is empty: close
  *   grace       answers to what a spool has are not waited for any longer: it is sent again
@@ -71,6 +72,12 @@ static void on_grace(uv_timer_t *t)
 	sqd_daemon_progress(d); /* last: it may begin to close */
 }
 
+/* A receiver that is back is not to be missed since nobody has looked for half a minute. */
+static void insist(struct sqd_output *out)
+{
+	out->ops->insist(out);
+}
+
 void sqd_daemon_stop(struct sqd_daemon *d)
 {
 	if (d->phase == SQD_CLOSING)
@@ -85,6 +92,8 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 	sqd_log(SQD_LOG_INFO, "stopping");
 	for (size_t i = 0; i < d->n_inputs; i++)
 		d->inputs[i].in->ops->stop(d->inputs[i].in);
+	for (size_t i = 0; i < d->n_queues; i++)
+		insist(sqd_outqueue_output(d->queues[i]));
 	(void)uv_timer_start(&d->deadline, on_grace, grace_ms(d), 0);
 	sqd_dispatch_drain(d->dispatch);
 	sqd_ioloops_drain(d->ioloops);

@@ -110,6 +110,9 @@ struct sqd_output_ops {
 	int (*send)(struct sqd_output *out, struct sq_sv bytes);
 	/** SIGHUP: files are opened anew. */
 	void (*reopen)(struct sqd_output *out);
+	/** The end is near: an attempt that waits for its time is made now, and those that fail
+	 *  from here on are made again after the shortest wait. Once. */
+	void (*insist)(struct sqd_output *out);
 	/** Close; sends that are not answered are told first. `closed` is called once, later. */
 	void (*close)(struct sqd_output *out);
 };
@@ -119,6 +122,11 @@ static inline int sqd_output_no_check(const void *cfg SQ_UNUSED, bool files SQ_U
                                       struct sq_err *err SQ_UNUSED)
 {
 	return 0;
+}
+
+/** Of those who never wait long for an attempt. */
+static inline void sqd_output_no_insist(struct sqd_output *out SQ_UNUSED)
+{
 }
 
 /** Whether the other side can be reached, as far as the output knows; for a person to read. */

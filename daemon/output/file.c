@@ -557,6 +557,7 @@ const struct sqd_output_ops sqd_output_file = {
 	.start = file_start,
 	.send = file_send,
 	.reopen = file_reopen,
+	.insist = sqd_output_no_insist,
 	.close = file_close,
 };
 
@@ -569,5 +570,6 @@ const struct sqd_output_ops sqd_output_stdout = {
 	.start = stdout_start,
 	.send = file_send,
 	.reopen = stdout_reopen,
+	.insist = sqd_output_no_insist,
 	.close = file_close,
 };

@@ -178,7 +178,8 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 		o->failing_since_ms = uv_now(o->base.loop);
 	o->failing = true;
 	o->failing_as = status;
-	o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
+	if (!o->insists)
+		o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
 	wait_for(o, wait);
 }
 
@@ -485,6 +486,17 @@ void sqd_http_out_reopen(struct sqd_output *out)
 	o->limit_bytes = SIZE_MAX;
 	if (!o->busy && o->started && !o->closing)
 		read_files_anew(o);
+}
+
+/* Also when the receiver has asked for a longer wait: there will be no later. */
+void sqd_http_out_insist(struct sqd_output *out)
+{
+	struct sqd_http_out *o = sqd_http_out_of(out);
+
+	o->insists = true;
+	o->retry_ms = cfg_of(o)->retry_min;
+	if (o->started && !o->closing && uv_is_active((uv_handle_t *)&o->timer))
+		wait_for(o, 0);
 }
 
 static void release(struct sqd_http_out *o)

@@ -113,6 +113,7 @@ struct sqd_http_out {
 	bool client_open, busy; /* `busy`: a request is under way */
 	bool stale;             /* files are to be read before the next request */
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
+	bool insists;           /* waits do not become longer */
 	bool mended;            /* for encode() to set: it replaced bytes of the message */
 	bool failing, worked;   /* an outage has been logged; a request was answered well */
 	unsigned failing_as;    /* the status that was logged */
@@ -171,4 +172,5 @@ void sqd_http_place_works(struct sqd_http_out *o);
 /** The operations that are the same for all kinds. */
 int sqd_http_out_send(struct sqd_output *out, struct sq_sv bytes) SQ_MUST_CHECK;
 void sqd_http_out_reopen(struct sqd_output *out);
+void sqd_http_out_insist(struct sqd_output *out);
 void sqd_http_out_close(struct sqd_output *out);

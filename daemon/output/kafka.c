@@ -248,6 +248,17 @@ static void kafka_reopen(struct sqd_output *out)
 	sqd_kafka_again(&o->client);
 }
 
+/* What librdkafka waits for by itself, it goes on to wait for. */
+static void kafka_insist(struct sqd_output *out)
+{
+	struct sqd_kafka_output *o = self(out);
+
+	o->insists = true;
+	o->retry_ms = sqd_kafka_out_cfg(o)->kafka.retry_min;
+	if (o->started && !o->closing && uv_is_active((uv_handle_t *)&o->timer))
+		(void)uv_timer_start(&o->timer, sqd_kafka_out_on_timer, 0, 0);
+}
+
 static void on_timer_closed(uv_handle_t *h)
 {
 	release(h->data);
@@ -283,5 +294,6 @@ const struct sqd_output_ops sqd_output_kafka = {
 	.start = kafka_start,
 	.send = kafka_send,
 	.reopen = kafka_reopen,
+	.insist = kafka_insist,
 	.close = kafka_close,
 };

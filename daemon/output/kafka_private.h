@@ -38,6 +38,7 @@ struct sqd_kafka_output {
 	const char *alone;              /* the message that is tried by itself */
 	uv_timer_t timer;               /* until the next attempt */
 	uint64_t retry_ms, random;
+	bool insists; /* waits do not become longer */
 	struct sqd_log_limit limit;
 };
 

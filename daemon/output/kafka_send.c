@@ -58,7 +58,8 @@ void sqd_kafka_out_later(struct sqd_kafka_output *o)
 	if (uv_is_active((uv_handle_t *)&o->timer))
 		return;
 	(void)uv_timer_start(&o->timer, sqd_kafka_out_on_timer, wait, 0);
-	o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
+	if (!o->insists)
+		o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
 }
 
 static void hold_up(struct sqd_kafka_output *o, rd_kafka_resp_err_t why)

@@ -81,7 +81,8 @@ static void wait_for_next(struct sqd_link *l)
 	        l->out->name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
 	l->failing = true;
 	sqd_output_failed(l->out, words);
-	l->retry_ms = l->retry_ms * 2 < max ? l->retry_ms * 2 : max;
+	if (!l->insists)
+		l->retry_ms = l->retry_ms * 2 < max ? l->retry_ms * 2 : max;
 	(void)uv_timer_start(&l->timer, on_retry, wait, 0);
 }
 
@@ -282,6 +283,14 @@ void sqd_link_reopen(struct sqd_link *l)
 	if (use_tls(l, &err) < 0)
 		sqd_log(SQD_LOG_ERROR, "%s: %s; keeping what was read before", l->out->name,
 		        err.text);
+}
+
+void sqd_link_insist(struct sqd_link *l)
+{
+	l->insists = true;
+	l->retry_ms = l->cfg->retry_min;
+	if (l->started && !l->closing && l->state == SQD_LINK_WAITING)
+		(void)uv_timer_start(&l->timer, on_retry, 0, 0);
 }
 
 static void on_timer_closed(uv_handle_t *h)

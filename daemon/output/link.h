@@ -91,6 +91,7 @@ struct sqd_link {
 	struct sqd_output *out; /* the owner: its name is for the log, its outage is told here */
 	enum sqd_link_state state;
 	bool started, closing;
+	bool insists; /* waits do not become longer */
 	bool up_once; /* a connection was made before */
 	bool was_up;  /* the one being closed was */
 	bool failing; /* an outage has been logged: say when it is over */
@@ -141,6 +142,9 @@ void sqd_link_fail(struct sqd_link *l, int why, const char *words);
 
 /** Certificates and keys are read anew, for connections to come. What fails is logged. */
 void sqd_link_reopen(struct sqd_link *l);
+
+/** Do not wait any longer for the next round, and from now on retry_min between rounds. */
+void sqd_link_insist(struct sqd_link *l);
 
 /** For good. `down` comes first if it was up. */
 void sqd_link_close(struct sqd_link *l);

@@ -383,6 +383,11 @@ static void lumber_reopen(struct sqd_output *out)
 	sqd_link_reopen(&self(out)->link);
 }
 
+static void lumber_insist(struct sqd_output *out)
+{
+	sqd_link_insist(&self(out)->link);
+}
+
 static void lumber_close(struct sqd_output *out)
 {
 	struct lumber_output *o = self(out);
@@ -405,5 +410,6 @@ const struct sqd_output_ops sqd_output_lumberjack = {
 	.start = lumber_start,
 	.send = lumber_send,
 	.reopen = lumber_reopen,
+	.insist = lumber_insist,
 	.close = lumber_close,
 };

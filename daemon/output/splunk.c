@@ -280,5 +280,6 @@ const struct sqd_output_ops sqd_output_splunk = {
 	.start = splunk_start,
 	.send = sqd_http_out_send,
 	.reopen = sqd_http_out_reopen,
+	.insist = sqd_http_out_insist,
 	.close = sqd_http_out_close,
 };

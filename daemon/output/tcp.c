@@ -272,6 +272,11 @@ static void tcp_reopen(struct sqd_output *out)
 	sqd_link_reopen(&self(out)->link);
 }
 
+static void tcp_insist(struct sqd_output *out)
+{
+	sqd_link_insist(&self(out)->link);
+}
+
 static void tcp_close(struct sqd_output *out)
 {
 	struct tcp_output *o = self(out);
@@ -293,5 +298,6 @@ const struct sqd_output_ops sqd_output_tcp = {
 	.start = tcp_start,
 	.send = tcp_send,
 	.reopen = tcp_reopen,
+	.insist = tcp_insist,
 	.close = tcp_close,
 };

@@ -240,5 +240,6 @@ const struct sqd_output_ops sqd_output_udp = {
 	.start = udp_start,
 	.send = udp_send,
 	.reopen = udp_reopen,
+	.insist = sqd_output_no_insist,
 	.close = udp_close,
 };

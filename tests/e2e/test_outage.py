@@ -12,6 +12,7 @@ import threading
 import time
 
 from harness import LONG, Case, attack, eventually, main
+from http_receiver import Receiver as HttpReceiver
 
 EVENTS = 3000  # alerts about them are more than what the kernels on both sides buffer for a deaf receiver here
 QUEUE_MIB = 16
@@ -190,6 +191,30 @@ class Outage(Case):
 
     def test_accepts_then_resets(self):
         self.both("rude")
+
+
+class ToldToStop(Case):
+    """Outputs wait for an hour before they try again, and the receivers are back."""
+
+    def test_who_is_back_gets_what_waits(self):
+        lines, windows = Receiver(False, "refused"), Receiver(True, "refused")
+        posts = HttpReceiver()
+        posts.stop()
+        d = self.daemon("outputs:\n" + "".join(
+            f"  - {to}\n    retry_min: 1h\n    retry_max: 1h\n" for to in (
+                f"type: tcp\n    address: 127.0.0.1:{lines.port}", f"type: lumberjack\n    address: 127.0.0.1:{windows.port}",
+                f"type: webhook\n    url: http://127.0.0.1:{posts.port}/")))
+        d.send(attack(1))
+        for kind in ("tcp", "lumberjack", "webhook"):
+            d.wait_said(f"^{kind} .*; retrying in [0-9]{{4}}")
+        for receiver in (lines, windows, posts):
+            self.addCleanup(receiver.stop)
+        lines.recover()
+        windows.recover()
+        posts.start()
+        c = self.assert_stops(d, 1)
+        self.assertEqual((lines.numbers, windows.numbers, len(posts.requests)), ([1], [1], 1))
+        self.assertEqual(c["dropped"], 0)
 
 
 class Sink:

@@ -56,6 +56,7 @@ static const struct sqd_output_ops fake_ops = {
 	.start = fake_start,
 	.send = fake_send,
 	.reopen = fake_reopen,
+	.insist = sqd_output_no_insist,
 	.close = fake_close,
 };
 
