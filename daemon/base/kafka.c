@@ -306,7 +306,8 @@ void sqd_kafka_mended(struct sqd_kafka *k)
 		return;
 	k->failing = false;
 	k->broker_told_ms = 0;
-	sqd_log(SQD_LOG_INFO, "%s: works again", k->name);
+	if (!k->on_outage)
+		sqd_log(SQD_LOG_INFO, "%s: works again", k->name);
 }
 
 static bool of_broker(rd_kafka_resp_err_t why)
@@ -339,7 +340,9 @@ static void tell_error(struct sqd_kafka *k, rd_kafka_event_t *ev)
 		        "%s: %s; retrying", k->name, words);
 		return;
 	}
-	if (why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+	if (k->on_outage)
+		; /* who owns us tells */
+	else if (why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		sqd_log(known ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying", k->name,
 		        words);
 	else

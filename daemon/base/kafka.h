@@ -81,8 +81,8 @@ struct sqd_kafka {
 	/** After sqd_kafka_end(): nothing of librdkafka is left, and no thread of it holds what it
 	 *  was given to send. May begin anew, or free what embeds us. */
 	void (*on_ended)(struct sqd_kafka *k);
-	/** The brokers cannot be reached or refuse, for this reason; NULL: they can again. Beside
-	 * the log, for who keeps an account of it. NULL when nobody does. */
+	/** The brokers cannot be reached or refuse, for this reason; NULL: they can again. Who is
+	 *  told that tells the log. NULL: we do. */
 	void (*on_outage)(struct sqd_kafka *k, const char *why);
 
 	/* Private. */

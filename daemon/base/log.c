@@ -199,10 +199,11 @@ void sqd_log(enum sqd_log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A bucket of `burst` tokens, one second of time each. */
+/* A bucket of `burst` tokens, each worth `each_s` seconds of time. */
 static bool limit_pass(struct sqd_log_limit *l, uint64_t now)
 {
-	uint64_t full = (l->burst ? l->burst : DEFAULT_BURST) * second_ns;
+	uint64_t token = (l->each_s ? l->each_s : 1) * second_ns;
+	uint64_t full = (l->burst ? l->burst : DEFAULT_BURST) * token;
 
 	if (!l->last_ns)
 		l->tokens_ns = full;
@@ -211,21 +212,21 @@ static bool limit_pass(struct sqd_log_limit *l, uint64_t now)
 	else
 		l->tokens_ns = full;
 	l->last_ns = now;
-	if (l->tokens_ns < second_ns)
+	if (l->tokens_ns < token)
 		return false;
-	l->tokens_ns -= second_ns;
+	l->tokens_ns -= token;
 	return true;
 }
 
-void sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
+bool sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
 	if ((int)level > atomic_load_explicit(&log_level, memory_order_relaxed))
-		return;
+		return false;
 	if (!limit_pass(limit, mono_ns())) {
 		limit->swallowed++;
-		return;
+		return false;
 	}
 	if (limit->swallowed) {
 		sqd_log(level, "%llu lines like the next were left out",
@@ -235,6 +236,7 @@ void sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, cons
 	va_start(ap, fmt);
 	log_va(level, fmt, ap);
 	va_end(ap);
+	return true;
 }
 
 const char *sqd_log_text(struct sq_sv v, char to[512])

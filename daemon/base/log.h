@@ -34,16 +34,19 @@ void sqd_log_write(struct sq_sv text);
 /** Lines that were lost so. Any thread. */
 uint64_t sqd_log_lost(void);
 
-/** A rate limit: `burst` lines at once, then one each second. Static or embedded; zero is 10. */
+/** A rate limit: `burst` lines at once, then one each `each_s` seconds. Static or embedded; zero is
+ *  10, and 1. */
 struct sqd_log_limit {
 	uint32_t burst;
+	uint32_t each_s;
 	uint64_t tokens_ns; /* private */
 	uint64_t last_ns;
 	uint64_t swallowed;
 };
 
-/** As sqd_log(), unless over the limit; not for use by two threads at once. */
-void sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
+/** As sqd_log(), unless over the limit; not for use by two threads at once. @return whether it was
+ *  written */
+bool sqd_log_limited(struct sqd_log_limit *limit, enum sqd_log_level level, const char *fmt, ...)
 	SQ_PRINTF(3, 4);
 
 /** At most 120 bytes of `v`, everything but printable ASCII escaped as \xNN, "..." when cut.

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <uv.h>
 
+#include "daemon/base/log.h"
 #include "lib/base/time.h"
 #include "lib/text/opt.h"
 
@@ -136,6 +137,21 @@ struct sqd_outage {
 	uint64_t failures;   /* of the outage under way, or of the last one */
 	bool worked;         /* it has been reached at least once */
 	char why[256];       /* of the last failure, printable; "": it has never failed */
+	/* Private: whether the log has this outage, as which cause, and how often it may. */
+	bool told;
+	uint64_t told_as;
+	struct sqd_log_limit limit;
+};
+
+/** What has gone wrong with an attempt that will be made again. */
+struct sqd_failure {
+	enum sqd_log_level level; /* SQD_LOG_ERROR: somebody has to mend it */
+	const char *why;          /* printable or not; borrowed, as all texts here */
+	const char *then;         /* "retrying in 0.2 s" */
+	/** What else makes it another cause than the last: a status of HTTP. With `strange`, `why`
+	 *  has words of the receiver, which may be new ones each time, and it is this alone. */
+	unsigned code;
+	bool strange;
 };
 
 struct sqd_output {
@@ -156,9 +172,12 @@ struct sqd_output {
 	struct sqd_outage outage;
 };
 
-/** An attempt to reach the other side, or to write, has failed and will be made again. `why` is
- *  borrowed. Called by outputs wherever they log that, also when the log leaves it out. */
-void sqd_output_failed(struct sqd_output *out, const char *why);
+/** An attempt to reach the other side, or to write, has failed and will be made again. The log has
+ *  one line for an outage, and one more when its cause becomes another, however many attempts there
+ *  are: this writes it, also who calls it each time. Numbers in `why` make no other cause. Outages
+ *  and causes that come and go are a line each half a minute at most, after the first ten. */
+void sqd_output_failed(struct sqd_output *out, const struct sqd_failure *f);
 
-/** The other side takes messages. */
-void sqd_output_works(struct sqd_output *out);
+/** The other side can be reached, or takes messages. `again` is for the log: "connected", when the
+ *  outage that it had a line about is over. @return false: there was none */
+bool sqd_output_works(struct sqd_output *out, const char *again);

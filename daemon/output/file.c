@@ -235,9 +235,10 @@ static void on_retry(uv_timer_t *t)
 		next_step(o);
 }
 
-static void failed(struct file_output *o, const char *why)
+static void failed(struct file_output *o, const char *why, const char *then)
 {
-	sqd_output_failed(&o->base, why);
+	sqd_output_failed(&o->base, &(struct sqd_failure){
+					    .level = SQD_LOG_ERROR, .why = why, .then = then });
 	if (o->base.failing)
 		return;
 	o->base.failing = true;
@@ -254,11 +255,9 @@ static void write_failed(struct file_output *o, int code)
 		finish(o, SQD_OUTPUT_GONE);
 		return;
 	}
-	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
-	                sq_strerror(code));
 	o->state = FILE_RESTING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
-	failed(o, sq_strerror(code)); /* last */
+	failed(o, sq_strerror(code), "retrying"); /* last */
 }
 
 /* Twice half of the time: who was stopped itself finds the first half over, and the answer too. */
@@ -269,9 +268,7 @@ static void on_long(uv_timer_t *t)
 	o->long_already = !o->long_already;
 	if (o->long_already)
 		return;
-	sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: it takes nothing (stall_timeout); waiting",
-	                o->base.name);
-	failed(o, "it takes nothing"); /* last */
+	failed(o, "it takes nothing", "waiting (stall_timeout)"); /* last */
 }
 
 /* A thread is about to write or to open. Goes on from before when that came to nothing. */
@@ -329,12 +326,10 @@ static void on_written(uv_work_t *w, int status)
 		write_failed(o, o->job_result);
 		return;
 	}
-	if (o->base.failing && o->job_written) {
-		sqd_log(SQD_LOG_NOTICE, "%s: writing works again", o->base.name);
+	if (o->job_written) {
 		o->base.failing = false;
+		(void)sqd_output_works(&o->base, "writing works again");
 	}
-	if (o->job_written)
-		sqd_output_works(&o->base);
 	if (o->done < o->piece.n) {
 		next_step(o);
 		return;

@@ -150,15 +150,15 @@ static void wait_for(struct sqd_http_out *o, uint64_t ms)
 		(void)uv_timer_start(&o->timer, on_timer, ms, 0);
 }
 
-/* Again, later. One line for an outage, and one more when its reason becomes another. */
+/* Again, later. Statuses are causes, not what a receiver says about them. */
 static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, const char *why,
                           uint64_t least_ms)
 {
 	const struct sqd_http_cfg *cfg = cfg_of(o);
 	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
 	uint64_t wait = o->retry_ms / 2 + any(o) % (o->retry_ms / 2 + 1);
-	bool known = o->failing && o->failing_as == status, several = cfg->alternates.n;
-	char text[512];
+	bool several = cfg->alternates.n;
+	char text[512], then[48];
 
 	if (least_ms > RETRY_AFTER_MAX_MS)
 		least_ms = RETRY_AFTER_MAX_MS;
@@ -166,18 +166,14 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 		wait = least_ms + any(o) % (o->retry_ms / 2 + 1);
 	snprintf(text, sizeof(text), "%s%s%s%s", several ? o->place_shown : "", several ? ": " : "",
 	         why, mend ? "; somebody has to mend that" : "");
-	sqd_output_failed(&o->base, text);
-	if (known)
-		sqd_log(SQD_LOG_DEBUG, "%s: %s; retrying in %u.%u s", o->base.name, why,
-		        (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
-	else
-		sqd_log_limited(&o->log_limit, mend ? SQD_LOG_ERROR : SQD_LOG_WARNING,
-		                "%s: %s; retrying in %u.%u s", o->base.name, text,
-		                (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
-	if (!o->failing)
-		o->failing_since_ms = uv_now(o->base.loop);
-	o->failing = true;
-	o->failing_as = status;
+	snprintf(then, sizeof(then), "retrying in %u.%u s", (unsigned)(wait / 1000),
+	         (unsigned)(wait / 100 % 10));
+	sqd_output_failed(&o->base,
+	                  &(struct sqd_failure){ .level = mend ? SQD_LOG_ERROR : SQD_LOG_WARNING,
+	                                         .why = text,
+	                                         .then = then,
+	                                         .code = status,
+	                                         .strange = status >= 300 });
 	if (!o->insists)
 		o->retry_ms = o->retry_ms * 2 < max ? o->retry_ms * 2 : max;
 	wait_for(o, wait);
@@ -186,19 +182,11 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 /* The receiver takes messages. */
 static void note_success(struct sqd_http_out *o)
 {
-	uint64_t ms = uv_now(o->base.loop) - o->failing_since_ms;
-
 	o->retry_ms = cfg_of(o)->retry_min;
-	if (o->failing)
-		sqd_log_limited(&o->log_limit, SQD_LOG_NOTICE,
-		                "%s: takes messages again, after %u.%u s", o->base.name,
-		                (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
-	else if (!o->worked)
+	if (!sqd_output_works(&o->base, "takes messages again") && !o->worked)
 		sqd_log(SQD_LOG_NOTICE, "%s: takes messages", o->base.name);
 	sqd_http_place_works(o);
-	o->failing = false;
 	o->worked = true;
-	sqd_output_works(&o->base);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -254,10 +242,12 @@ static void halve(struct sqd_http_out *o, bool bytes, const char *why)
 {
 	size_t n = o->flying, sent = o->packed.len ? o->packed.len : o->body.len;
 
-	if (n == 1)
+	if (n == 1) {
 		sqd_http_out_refuse(o, 0, why);
-	else
+		(void)sqd_output_works(&o->base, "answers again");
+	} else {
 		o->limit = n / 2;
+	}
 	if (n > 1 && bytes)
 		o->limit_bytes = sent / 2 > LEAST_BYTES ? sent / 2 : LEAST_BYTES;
 	(void)land(o, WAITS, n > 1);

@@ -115,9 +115,8 @@ struct sqd_http_out {
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
 	bool insists;           /* waits do not become longer */
 	bool mended;            /* for encode() to set: it replaced bytes of the message */
-	bool failing, worked;   /* an outage has been logged; a request was answered well */
-	unsigned failing_as;    /* the status that was logged */
-	uint64_t failing_since_ms, retry_ms, random;
+	bool worked;            /* a request was answered well */
+	uint64_t retry_ms, random;
 	size_t place, tried; /* which of the URLs; how many failed in this round */
 	size_t aimed_at;     /* the one that the client has */
 	size_t place_worked; /* the last one that took messages */

@@ -71,9 +71,11 @@ static void on_outage(struct sqd_kafka *k, const char *why)
 	struct sqd_kafka_output *o = SQ_CONTAINER(k, struct sqd_kafka_output, client);
 
 	if (why)
-		sqd_output_failed(&o->base, why);
+		sqd_output_failed(&o->base, &(struct sqd_failure){ .level = SQD_LOG_WARNING,
+		                                                   .why = why,
+		                                                   .then = "retrying" });
 	else
-		sqd_output_works(&o->base);
+		(void)sqd_output_works(&o->base, "works again");
 }
 
 static void release(struct sqd_kafka_output *o)
@@ -169,9 +171,9 @@ void sqd_kafka_out_on_timer(uv_timer_t *t)
 	if (o->state == KAFKA_IDLE) {
 		o->base.reconnects++;
 		if (begin(o, &err) < 0) {
-			sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: %s; retrying", o->base.name,
-			                err.text);
-			sqd_output_failed(&o->base, err.text);
+			sqd_output_failed(&o->base, &(struct sqd_failure){ .level = SQD_LOG_ERROR,
+			                                                   .why = err.text,
+			                                                   .then = "retrying" });
 			sqd_kafka_out_later(o);
 			return;
 		}

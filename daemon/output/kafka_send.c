@@ -68,9 +68,7 @@ static void hold_up(struct sqd_kafka_output *o, rd_kafka_resp_err_t why)
 		o->broken = true;
 		return;
 	}
-	sqd_log_limited(&o->limit, SQD_LOG_WARNING, "%s: %s; retrying", o->base.name,
-	                rd_kafka_err2str(why));
-	sqd_kafka_failed(&o->client, rd_kafka_err2str(why)); /* so that the end of it is told */
+	sqd_kafka_failed(&o->client, rd_kafka_err2str(why));
 	sqd_kafka_out_later(o);
 }
 

@@ -71,16 +71,16 @@ static void wait_for_next(struct sqd_link *l)
 	uint64_t max = cfg->retry_max > cfg->retry_min ? cfg->retry_max : cfg->retry_min;
 	uint64_t wait = l->retry_ms / 2 + any(l) % (l->retry_ms / 2 + 1);
 	const char *words = l->words;
+	char then[48];
 
 	forget_addrs(l);
 	l->state = SQD_LINK_WAITING;
 	if (!*words)
 		words = l->why == UV_EOF ? "closed by the peer" : uv_strerror(l->why);
-	/* One line for an outage, not one for each attempt. */
-	sqd_log(l->failing ? SQD_LOG_DEBUG : SQD_LOG_WARNING, "%s: %s; retrying in %u.%u s",
-	        l->out->name, words, (unsigned)(wait / 1000), (unsigned)(wait / 100 % 10));
-	l->failing = true;
-	sqd_output_failed(l->out, words);
+	snprintf(then, sizeof(then), "retrying in %u.%u s", (unsigned)(wait / 1000),
+	         (unsigned)(wait / 100 % 10));
+	sqd_output_failed(l->out, &(struct sqd_failure){
+					  .level = SQD_LOG_WARNING, .why = words, .then = then });
 	if (!l->insists)
 		l->retry_ms = l->retry_ms * 2 < max ? l->retry_ms * 2 : max;
 	(void)uv_timer_start(&l->timer, on_retry, wait, 0);

@@ -94,7 +94,6 @@ struct sqd_link {
 	bool insists; /* waits do not become longer */
 	bool up_once; /* a connection was made before */
 	bool was_up;  /* the one being closed was */
-	bool failing; /* an outage has been logged: say when it is over */
 	bool trusted; /* this connection is older than SQD_LINK_TRUST_MS */
 	unsigned open_handles;
 	uint64_t reconnects; /* connections made after the first */

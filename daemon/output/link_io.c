@@ -132,15 +132,13 @@ uint64_t sqd_link_arrived(const struct sqd_link *l)
 static void on_trusted(uv_timer_t *t)
 {
 	struct sqd_link *l = t->data;
+	const char *to = l->peer ? l->cfg->alternates.list[l->peer - 1] : "";
+	char words[320];
 
 	l->trusted = true;
-	l->failing = false;
-	if (l->peer)
-		sqd_log(SQD_LOG_NOTICE, "%s: connected to %s", l->out->name,
-		        l->cfg->alternates.list[l->peer - 1]);
-	else
-		sqd_log(SQD_LOG_NOTICE, "%s: connected", l->out->name);
-	sqd_output_works(l->out);
+	snprintf(words, sizeof(words), "connected%s%s", l->peer ? " to " : "", to);
+	if (!sqd_output_works(l->out, words))
+		sqd_log(SQD_LOG_NOTICE, "%s: %s", l->out->name, words);
 }
 
 static void up(struct sqd_link *l)

@@ -30,7 +30,6 @@ struct udp_output {
 	uv_timer_t retry;
 	uv_udp_send_t request;
 	struct sq_sv sending; /* p != NULL while `request` is in flight */
-	struct sqd_log_limit limit;
 };
 
 #define AT(member) .offset = offsetof(struct sqd_output_udp_cfg, member)
@@ -64,9 +63,9 @@ static void on_retry(uv_timer_t *t)
 
 static void rest(struct udp_output *o, int why)
 {
-	sqd_log_limited(&o->limit, SQD_LOG_WARNING, "%s: %s; retrying", o->base.name,
-	                uv_strerror(why));
-	sqd_output_failed(&o->base, uv_strerror(why));
+	sqd_output_failed(&o->base, &(struct sqd_failure){ .level = SQD_LOG_WARNING,
+	                                                   .why = uv_strerror(why),
+	                                                   .then = "retrying" });
 	o->state = UDP_OUT_WAITING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);
 }
@@ -149,7 +148,7 @@ static void on_sent(uv_udp_send_t *req, int status)
 	else if (o->reopen_due && !o->closing)
 		begin_resolve(o);
 	if (!status)
-		sqd_output_works(&o->base);
+		(void)sqd_output_works(&o->base, "sends again");
 	o->base.sent(&o->base, status); /* last: it may call send() or close() */
 }
 

@@ -70,6 +70,24 @@ static void an_answer_with_too_few_items_settles_nothing(void **state SQ_UNUSED)
 	sq_outbuf_fini(&b);
 }
 
+/* It is nobody's outage any more when it refuses a message: that was read. */
+static void a_receiver_that_refuses_again_is_there(void **state SQ_UNUSED)
+{
+	static const char *const answers[] = { "401 who are you", "400 not that", NULL };
+	struct sq_outbuf b = records(1);
+	struct world w;
+
+	make(&w, &sqd_output_elasticsearch, "index: x\n", answers);
+	start(&w);
+	assert_int_equal(w.out->ops->send(w.out, sq_outbuf_view(&b)), 0);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.refused, 1);
+	assert_int_equal(w.out->outage.failures, 1);
+	assert_int_equal(w.out->outage.since.wall_us, 0);
+	end(&w);
+	sq_outbuf_fini(&b);
+}
+
 /* It says so while we still send, and hears no more of it. */
 static void a_receiver_that_will_not_take_so_much_is_heard_while_we_send(void **state SQ_UNUSED)
 {
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test(one_send_at_a_time_then_ready),
 		cmocka_unit_test(what_is_refused_is_told_once_before_the_answer),
 		cmocka_unit_test(an_answer_with_too_few_items_settles_nothing),
+		cmocka_unit_test(a_receiver_that_refuses_again_is_there),
 		cmocka_unit_test(a_receiver_that_will_not_take_so_much_is_heard_while_we_send),
 		cmocka_unit_test(closed_in_the_middle_nothing_is_refused),
 		cmocka_unit_test(files_are_read_anew_between_requests),

@@ -412,7 +412,7 @@ class Unanswered(Case):
         d, port = self.start("beats", f"dead_letter:\n  path: {path}\n  stall_timeout: 1s\n")
         self.records = [event(1).strip(), b"broken", event(2).strip()]
         connection = self.send(Beats, port)
-        d.wait_said("dead.fifo: it takes nothing .*waiting")
+        d.wait_said("dead.fifo: it takes nothing; waiting")
         eventually("the answer", lambda: self.answers == ["acknowledged"])
         connection.close()
         while filled:

@@ -235,7 +235,8 @@ class FullFile(Case):
         c = d.wait_received(400)
         self.assertGreater(c["unanswered"], 0)  # the sender keeps what is not written
         self.disk.empty()
-        d.wait_said("alerts.json: writing works again")
+        d.wait_said("alerts.json: writing works again, after")
+        self.assertEqual(sum("alerts.json: No space left" in line for line in d.err), 1, "one line for one outage")
         self.assertEqual(self.answered(waiting), 200)
         self.assert_stops(d, 400)
         alerts = [json.loads(line) for line in lines_of(f"{self.disk.path}/alerts.json")]
