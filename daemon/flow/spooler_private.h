@@ -24,7 +24,7 @@ struct sqd_spool_order {
 	bool more;    /* to be trimmed; asked and answered */
 	uint64_t spooled, commits, damaged;
 	uint64_t dropped, dropped_to;
-	uint64_t twice; /* of those dropped: they had been counted as damaged */
+	uint64_t twice;       /* of those dropped: they had been counted as damaged */
 	uint64_t loaded_next; /* the number behind what was loaded */
 	bool loaded, loaded_all;
 	bool no_memory; /* for the first that was to be loaded */
