@@ -4,6 +4,9 @@
  *                                                              │
  *   brokers ◀──commit── offset behind all that is settled ◀────┘
  *
+ * When half of what librdkafka's queue can hold has been taken, its threads are woken: they may
+ * have found it full, and would sleep while we empty it.
+ *
  * While no batch is free nothing is taken out of librdkafka's queue, which is bounded (prefetch)
  * and then fetches nothing. When that lasts, partitions are paused, so that we hear when the group
  * changes; what had been fetched is fetched again.
@@ -34,6 +37,7 @@ enum {
 	LEAVE_MS = 5000,   /* for saying goodbye */
 	LAG_MS = 1000,     /* between two looks at the lag */
 	SESSION_PARTS = 3, /* heartbeats in a session */
+	PREFETCH_MESSAGES = 100000,
 };
 
 #define AT(member) .offset = offsetof(struct sqd_input_kafka_cfg, member)
@@ -97,7 +101,19 @@ static void on_message(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 		in->broken |= !in->left;
 		return;
 	}
+	in->woken_n++;
+	in->woken_bytes += m->len;
 	sqd_kafka_part_take(in, m);
+}
+
+/* In time: before all of a full queue has been taken. */
+static void wake_fetchers(struct sqd_kafka_input *in)
+{
+	if (in->woken_bytes < sqd_kafka_in_cfg(in)->prefetch / 2 &&
+	    in->woken_n < PREFETCH_MESSAGES / 2)
+		return;
+	in->woken_bytes = in->woken_n = 0;
+	sqd_kafka_parts_wake(in);
 }
 
 static void on_event(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
@@ -150,6 +166,7 @@ static void take_events(struct sqd_kafka_input *in)
 		on_event(in, ev);
 		if (n % SIFT_EACH == SIFT_EACH - 1)
 			sqd_dispatch_sift(in->base.dispatch);
+		wake_fetchers(in);
 	}
 }
 
@@ -258,7 +275,7 @@ static void on_ended(struct sqd_kafka *k)
 static struct rd_kafka_conf_s *configure(const struct sqd_kafka_input *in, struct sq_err *err)
 {
 	const struct sqd_input_kafka_cfg *cfg = sqd_kafka_in_cfg(in);
-	char session[24], beat[24], commit[24], prefetch[24];
+	char session[24], beat[24], commit[24], prefetch[24], messages[24], why[128];
 	const struct sqd_kafka_setting rows[] = {
 		{ "group.id", cfg->group },
 		{ "group.instance.id", cfg->instance },
@@ -272,6 +289,7 @@ static struct rd_kafka_conf_s *configure(const struct sqd_kafka_input *in, struc
 		{ "heartbeat.interval.ms", beat },
 		{ "max.poll.interval.ms", "300000" },
 		{ "queued.max.messages.kbytes", prefetch },
+		{ "queued.min.messages", messages }, /* a bound as well, by its effect */
 		{ "check.crcs", "true" },
 		{ "allow.auto.create.topics", "false" },
 		{ "topic.metadata.refresh.interval.ms", "30000" },
@@ -284,7 +302,12 @@ static struct rd_kafka_conf_s *configure(const struct sqd_kafka_input *in, struc
 	         cfg->session > 9000 ? 3000 : cfg->session / SESSION_PARTS);
 	snprintf(commit, sizeof(commit), "%" PRIu64, cfg->commit_interval);
 	snprintf(prefetch, sizeof(prefetch), "%" PRIu64, cfg->prefetch / 1024);
+	snprintf(messages, sizeof(messages), "%d", PREFETCH_MESSAGES);
 	conf = sqd_kafka_conf(&cfg->kafka, err);
+	/* librdkafka 2.2 and later sleep for so long, not until they are woken; older ones do not
+	 * know it. */
+	if (conf)
+		(void)rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", why, sizeof(why));
 	if (!conf || sqd_kafka_set(conf, rows, err) == 0)
 		return conf;
 	rd_kafka_conf_destroy(conf);

@@ -203,6 +203,20 @@ rd_kafka_topic_partition_list_t *sqd_kafka_parts_list(const struct sqd_kafka_inp
 	return list;
 }
 
+/* A thread of librdkafka that has found its queue full sleeps for up to a second, whoever empties
+ * it meanwhile, unless it has something to send. So it gets something to send: the smallest
+ * question there is. Nobody waits for the answer; without it all goes on as it would have. */
+void sqd_kafka_parts_wake(const struct sqd_kafka_input *in)
+{
+	rd_kafka_topic_partition_list_t *list = sqd_kafka_parts_list(in);
+
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = RD_KAFKA_OFFSET_END;
+	if (list->cnt)
+		(void)rd_kafka_offsets_for_times(in->client.rk, list, 0);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 uint64_t sqd_kafka_parts_lag(const struct sqd_kafka_input *in)
 {
 	uint64_t lag = 0;

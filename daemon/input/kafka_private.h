@@ -52,6 +52,7 @@ struct sqd_kafka_input {
 	rd_kafka_topic_partition_list_t *revoking; /* they wait for their receipts */
 	uint64_t revoke_ms, leave_ms, starve_ms;   /* loop time until, until, since */
 	uint64_t lag_ms;                           /* loop time when it was last looked at */
+	uint64_t woken_bytes, woken_n;             /* taken since the fetching threads were woken */
 	uv_timer_t tick;
 	struct sqd_log_limit limit, long_limit;
 };
@@ -106,6 +107,9 @@ uint64_t sqd_kafka_parts_leave(struct sqd_kafka_input *in);
 
 /** All that are ours, to be freed by the caller. */
 rd_kafka_topic_partition_list_t *sqd_kafka_parts_list(const struct sqd_kafka_input *in);
+
+/** Wake the threads that fetch for our partitions, if they sleep. Does not wait. */
+void sqd_kafka_parts_wake(const struct sqd_kafka_input *in);
 
 /** Messages in our partitions that are not settled, as far as librdkafka knows of them. */
 uint64_t sqd_kafka_parts_lag(const struct sqd_kafka_input *in);

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import time
+import unittest
 
 from harness import LONG, Case, attack, eventually, main
 from kafka import FETCH, NOT_ENOUGH_REPLICAS, PRODUCE, TOO_LARGE, GONE, TOPIC_NOT_ALLOWED, Cluster, Reader, kcat_or_skip
@@ -245,6 +246,24 @@ class Input(KafkaCase):
         eventually("no lag", lambda: not d.counters().get("kafka_lag"))
         self.assert_stops(d, 6000)
         self.assertEqual(set(self.seen().values()), {1})
+
+    @unittest.skipUnless(LONG, "SQUIBLY_LONG=1: it takes its time")
+    def test_a_backlog_larger_than_prefetch_is_read_without_a_rest_after_each_of_it(self):
+        """librdkafka's threads sleep for up to a second when its queue is full: here some 30 times."""
+        self.cluster.tell("topic", "events", 8)
+        harmless = [attack(n).strip().replace(b"scrobj.dll", 8000 * b"x") for n in range(500)]
+        for partition in range(8):  # the mock keeps 5 MiB of each
+            self.cluster.produce("events", harmless, "-p", str(partition), "-X", "batch.size=140000")
+
+        def took(prefetch):
+            d = self.start(f"    prefetch: {prefetch}\n    group: with{prefetch}\n")
+            d.wait_said("8 partitions more")
+            begin = time.monotonic()
+            d.wait_received(4000)
+            seconds = time.monotonic() - begin
+            self.assert_stops(d, 4000)
+            return seconds
+        self.assertLess(took("1MiB"), 3 * took("64MiB") + 3)
 
     def test_kill_9_loses_nothing(self):
         self.cluster.tell("topic", "events", 4)
