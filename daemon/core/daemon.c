@@ -68,6 +68,8 @@ static void on_pulse(uv_timer_t *t)
 
 	sqd_settling_look(d->settling); /* an output that begins to fail does not say so */
 	sqd_ioloops_passed(d->ioloops);
+	for (size_t i = 0; i < d->n_queues; i++)
+		sqd_outqueue_look(d->queues[i]);
 	sqd_daemon_beat(d);
 }
 

@@ -5,7 +5,10 @@
 #include "daemon/base/loop.h"
 #include "daemon/core/human.h"
 
-enum { SLOW_MS = 60000 }; /* an output that works and lets alerts wait for so long */
+enum {
+	SLOW_MS = 60000,   /* an output that works and lets alerts wait for so long */
+	LATELY_MS = 600000 /* who looks wants to know what was lost so long ago, and not for ever */
+};
 
 struct state {
 	struct sqd_outqueue_health h;
@@ -50,7 +53,8 @@ static struct state look(const struct sqd_daemon *d, size_t i)
 
 	sqd_outqueue_health(q, &s.h);
 	s.name = name_of(&s.h);
-	s.attention = s.name[0] == 'g' || s.name[0] == 'a' || s.name[0] == 's';
+	s.attention = s.name[0] == 'g' || s.name[0] == 'a' || s.name[0] == 's' || s.h.full ||
+	              s.h.lost_ms < LATELY_MS;
 	s.waiting = s.h.waiting + sqd_router_held(d->router, q);
 	if (s.h.outage->since.wall_us)
 		s.away_ms = since_ms(&s.h.outage->since);
@@ -82,6 +86,10 @@ static void put_outage(struct sq_jsonw *w, const struct state *s)
 		sq_jsonw_member_count(w, "away_ms", s->away_ms);
 		sq_jsonw_member_count(w, "failures", o->failures);
 	}
+	sq_jsonw_key(w, "full");
+	sq_jsonw_bool(w, s->h.full);
+	if (s->h.lost_ms != UINT64_MAX)
+		sq_jsonw_member_count(w, "lost_ms", s->h.lost_ms);
 	sq_jsonw_member(w, "last_error", sq_sv_of(o->why));
 	put_date(w, "last_error_at", o->last.wall_us);
 }
@@ -153,6 +161,26 @@ static void put_state(struct sq_outbuf *out, const struct state *s)
 	sq_outbuf_putc(out, '\n');
 }
 
+static void put_losses(struct sq_outbuf *out, const struct state *s)
+{
+	const struct sqd_outqueue_health *h = &s->h;
+
+	if (h->full) {
+		sq_outbuf_put(out, SQ_SV("  !! its queue is full since "));
+		sqd_put_date(out, h->full_since.wall_us);
+		sq_outbuf_put(out, h->waits ? SQ_SV(": inputs wait\n")
+		                            : SQ_SV(": what comes is dropped\n"));
+	}
+	if (h->lost_ms >= LATELY_MS)
+		return;
+	sq_outbuf_printf(out,
+	                 "  !! %llu dropped for want of room, %llu refused by the receiver; the "
+	                 "last ",
+	                 (unsigned long long)h->dropped, (unsigned long long)h->refused);
+	sqd_put_span(out, h->lost_ms);
+	sq_outbuf_put(out, SQ_SV(" ago\n"));
+}
+
 static void put_waiting(struct sq_outbuf *out, const struct state *s)
 {
 	const struct sqd_outqueue_health *h = &s->h;
@@ -194,6 +222,7 @@ void sqd_status_output_text(const struct sqd_daemon *d, size_t i, struct sq_outb
 	struct state s = look(d, i);
 
 	put_state(out, &s);
+	put_losses(out, &s);
 	if (!s.waiting)
 		return;
 	put_waiting(out, &s);
@@ -208,7 +237,7 @@ void sqd_status_outputs_verdict(const struct sqd_daemon *d, struct sq_outbuf *ou
 		n += look(d, i).attention;
 	if (n)
 		sq_outbuf_printf(out,
-		                 "!! %u of %zu outputs cannot be reached, or take nothing; see !! "
-		                 "there.\n",
+		                 "!! %u of %zu outputs cannot be reached, take nothing, or lose "
+		                 "alerts; see !! there.\n",
 		                 n, d->n_queues);
 }

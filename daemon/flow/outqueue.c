@@ -173,7 +173,7 @@ bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m)
 
 	q->counts.raised++;
 	if (r == -ENOSPC || r == -ENOMEM)
-		q->counts.dropped_full++;
+		sqd_outqueue_dropped(q);
 	return r == 0;
 }
 
@@ -315,6 +315,7 @@ void sqd_outqueue_close(struct sqd_outqueue *q, void (*closed)(void *ctx), void 
 {
 	sq_assert(!q->closing);
 	q->closing = true;
+	sqd_outqueue_end_full(q);
 	q->on_closed = closed;
 	q->closed_ctx = ctx;
 	q->open = 1;
@@ -351,6 +352,12 @@ void sqd_outqueue_health(const struct sqd_outqueue *q, struct sqd_outqueue_healt
 		.bytes = q->bytes,
 		.max = q->max,
 		.before_us = waiting > q->counts.queued,
+		.full = q->full.on,
+		.waits = q->full.waits,
+		.full_since = q->full.since,
+		.dropped = q->counts.dropped_full,
+		.refused = q->counts.dropped_refused,
+		.lost_ms = q->lost_ms ? now - q->lost_ms : UINT64_MAX,
 		.ever_sent = q->counts.sent != 0,
 		.quiet_ms = now - q->sent_ms,
 	};

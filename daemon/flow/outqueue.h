@@ -95,6 +95,13 @@ int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MU
  *  there was no room for it, as dropped. @return false: there was none */
 bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m);
 
+/** A push was refused for want of room, and the message is dropped: counted here, as dropped; or it
+ *  waits, with who gives to the queue. The log is told when that begins, and when it is over. */
+void sqd_outqueue_dropped(struct sqd_outqueue *q);
+void sqd_outqueue_waited(struct sqd_outqueue *q);
+/** Every few seconds: whether it is over. */
+void sqd_outqueue_look(struct sqd_outqueue *q);
+
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);
 /** It is time to end: what the spool has is not waited for any longer, even if it is on its way, by
@@ -133,6 +140,11 @@ struct sqd_outqueue_health {
 	uint64_t oldest_ms; /* for how long the oldest of them has waited; see daemon/flow/ages.h */
 	bool before_us; /* it was in the spool when we started: it has waited for longer than that
 	                 */
+	bool full;  /* something is dropped, or has to wait, for want of room, or was just now */
+	bool waits; /* it has to wait */
+	struct sq_now full_since;
+	uint64_t dropped, refused; /* since the beginning: for want of room, and by the receiver */
+	uint64_t lost_ms;          /* since one of either was dropped last; UINT64_MAX: never */
 	bool ever_sent;
 	uint64_t quiet_ms; /* since something was sent last */
 };

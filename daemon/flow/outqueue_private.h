@@ -48,6 +48,17 @@ struct sqd_hold {
 	uint64_t n; /* letters that it waits for */
 };
 
+/** See outqueue_full.c. */
+struct sqd_fullness {
+	bool on;
+	bool waits; /* inputs do; else what comes is dropped */
+	bool told;  /* the log has it */
+	struct sq_now since;
+	uint64_t last_ms;        /* when something was dropped or had to wait last; of the loop */
+	uint64_t dropped_before; /* counts.dropped_full, when it began */
+	struct sqd_log_limit limit;
+};
+
 struct sqd_outqueue {
 	struct sqd_output *out;
 	uint64_t max, bytes;
@@ -72,6 +83,8 @@ struct sqd_outqueue {
 	bool closing, closed;
 	unsigned open; /* the output, and the timer if there is one: not closed yet */
 	struct sqd_outqueue_counts counts;
+	struct sqd_fullness full;
+	uint64_t lost_ms; /* when something was dropped or refused last; of the loop. 0: never */
 	struct sqd_ages ages; /* of what waits, numbered by counts.queued */
 	uint64_t began_ms,
 		sent_ms; /* when we were made, and something was sent last; of the loop */
@@ -90,6 +103,9 @@ void sqd_outqueue_drop_piece(struct sqd_outqueue *q);
 
 /** Give the output what it can take. Calls nobody but send(). */
 void sqd_outqueue_pump(struct sqd_outqueue *q);
+
+/** It is about to end: what began is over. */
+void sqd_outqueue_end_full(struct sqd_outqueue *q);
 
 /** Become the callbacks of the output. */
 void sqd_outqueue_connect(struct sqd_outqueue *q);

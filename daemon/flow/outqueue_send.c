@@ -233,6 +233,8 @@ static void count_sent(struct sqd_outqueue *q, const struct sqd_flight *f)
 	q->sent_ms = uv_now(q->out->loop);
 	q->counts.sent += f->messages - f->refused;
 	q->counts.dropped_refused += f->refused;
+	if (f->refused)
+		q->lost_ms = q->sent_ms;
 	q->counts.bytes_sent += f->bytes;
 	if (q->out->framing == SQD_FRAMING_MESSAGE)
 		q->counts.bytes_sent -= sizeof(uint32_t);

@@ -69,12 +69,14 @@ static bool give(const struct sqd_router *r, const struct sqd_route *to,
 
 	if (e != -ENOSPC && e != -ENOMEM)
 		return true; /* taken; or never to be, and counted */
-	if (to->when_full == SQD_FULL_DROP_NEWEST)
-		sqd_outqueue_counts(to->queue)->dropped_full++;
-	else if (r->yielding)
+	if (to->when_full == SQD_FULL_DROP_NEWEST) {
+		sqd_outqueue_dropped(to->queue);
+	} else if (r->yielding) {
 		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
-	else
+	} else {
+		sqd_outqueue_waited(to->queue);
 		return false;
+	}
 	return true;
 }
 
@@ -248,7 +250,7 @@ static bool emit_folded(void *ctx, const struct sq_folded *what)
 			continue;
 		sqd_outqueue_counts(to->queue)->summaries++;
 		if (!give(r, to, &m))
-			sqd_outqueue_counts(to->queue)->dropped_full++;
+			sqd_outqueue_dropped(to->queue);
 	}
 	return roomy(r);
 }

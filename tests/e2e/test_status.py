@@ -45,6 +45,41 @@ class Status(Case):
     def output(status, i=0):
         return status["accounts"][2 + i]
 
+    def test_alerts_that_are_dropped_for_want_of_room_are_told(self):
+        d = self.start("outputs:\n  - {type: file, path: /dev/null, when_full: drop_newest, queue: 64KiB, rate_limit: 1}\n")
+        d.send(b"".join(attack(n) for n in range(200)))
+        self.settled(200)
+        o = self.status()["outputs"][0]
+        dropped = self.output(self.status())["dropped"]["dropped_full"]
+        self.assertGreater(dropped, 0)
+        self.assertTrue(o["full"])
+        self.assertLess(o["lost_ms"], 60000)
+        text = squibly("status", "-s", self.path)[0].decode()
+        self.assertRegex(text, r"(?m)^!! 1 of 1 outputs cannot be reached, take nothing, or lose alerts")
+        self.assertRegex(text, r"(?m)^  !! its queue is full since 20\d\d-.* UTC: what comes is dropped$")
+        self.assertRegex(text, rf"(?m)^  !! {dropped} dropped for want of room, 0 refused by the receiver; the last 00:")
+        d.send(b"".join(attack(n) for n in range(200)))
+        self.settled(400)
+        d.stop()
+        lines = [line for line in d.err if "its queue" in line]
+        dropped = int(re.search("(\\d+) dropped meanwhile", lines[-1]).group(1))
+        self.assertGreater(dropped, 200)
+        self.assertEqual([re.sub("for .*", "for", line) for line in lines],
+                         ["file /dev/null: its queue is full; what comes is dropped and counted",
+                          "file /dev/null: its queue was full for"])
+
+    def test_inputs_that_wait_for_an_output_are_told(self):
+        up = self.upstream(stalled=True)
+        d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', queue: 64KiB, rate_limit: 1}}\n"
+                       "shutdown_deadline: 1s\n")
+        with d.connect() as s:
+            s.sendall(b"".join(attack(n) for n in range(200)))
+            d.wait_said("its queue is full; inputs wait$")
+            self.assertRegex(squibly("status", "-s", self.path)[0].decode(),
+                             r"(?m)^  !! its queue is full since 20\d\d-.* UTC: inputs wait$")
+        d.stop()
+        self.assertTrue(d.said("its queue was full for .*; 0 dropped meanwhile"))
+
     def test_everything_has_its_place(self):
         up = self.upstream()
         d = self.start(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
