@@ -14,6 +14,7 @@ struct state {
 	struct sqd_outqueue_health h;
 	const char *name;      /* in JSON */
 	bool attention;        /* somebody should look at it */
+	bool unsafe;           /* it has a spool that cannot be written */
 	uint64_t waiting;      /* in its queue and before it */
 	uint64_t away_ms;      /* how long the outage has lasted */
 	uint64_t full_in_ms;   /* as fast as it fills now; UINT64_MAX: nobody knows */
@@ -53,12 +54,13 @@ static struct state look(const struct sqd_daemon *d, size_t i)
 
 	sqd_outqueue_health(q, &s.h);
 	s.name = name_of(&s.h);
-	s.attention = s.name[0] == 'g' || s.name[0] == 'a' || s.name[0] == 's' || s.h.full ||
-	              s.h.lost_ms < LATELY_MS;
+	s.unsafe = *s.h.spool_why && s.h.unsafe;
+	s.attention = s.unsafe || s.name[0] == 'g' || s.name[0] == 'a' || s.name[0] == 's' ||
+	              s.h.full || s.h.lost_ms < LATELY_MS;
 	s.waiting = s.h.waiting + sqd_router_held(d->router, q);
 	if (s.h.outage->since.wall_us)
 		s.away_ms = since_ms(&s.h.outage->since);
-	s.full_in_ms = full_in(&s.h);
+	s.full_in_ms = s.unsafe ? UINT64_MAX : full_in(&s.h); /* the disk is, before the file is */
 	if (i < d->n_outputs)
 		when = (enum sqd_when_full)d->cfg->outputs.items[i].output->when_full;
 	s.block = when == SQD_FULL_BLOCK;
@@ -123,7 +125,14 @@ void sqd_status_outputs_json(const struct sqd_daemon *d, struct sq_jsonw *w)
 		put_outage(w, &s);
 		put_backlog(w, &s);
 		sq_jsonw_member(w, "when_full", sq_sv_of(s.when_full));
-		sq_jsonw_member(w, "kept_on", s.h.spool ? SQ_SV("disk") : SQ_SV("memory"));
+		sq_jsonw_member(w, "kept_on",
+		                s.unsafe    ? SQ_SV("both")
+		                : s.h.spool ? SQ_SV("disk")
+		                            : SQ_SV("memory"));
+		if (s.unsafe) {
+			sq_jsonw_member(w, "spool_error", sq_sv_of(s.h.spool_why));
+			sq_jsonw_member_count(w, "memory_only", s.h.unsafe);
+		}
 		sq_jsonw_end_object(w);
 	}
 	sq_jsonw_end_array(w);
@@ -202,6 +211,16 @@ static void put_waiting(struct sq_outbuf *out, const struct state *s)
 	sq_outbuf_putc(out, '\n');
 }
 
+static void put_unsafe(struct sq_outbuf *out, const struct state *s)
+{
+	if (s->unsafe)
+		sq_outbuf_printf(out,
+		                 "  !! the spool cannot be written: %s; %llu of %llu are in memory "
+		                 "only\n",
+		                 s->h.spool_why, (unsigned long long)s->h.unsafe,
+		                 (unsigned long long)s->waiting);
+}
+
 static void put_what_comes(struct sq_outbuf *out, const struct state *s)
 {
 	sq_outbuf_put(out, SQ_SV("     when full"));
@@ -214,7 +233,9 @@ static void put_what_comes(struct sq_outbuf *out, const struct state *s)
 	                 s->block    ? "inputs wait, and datagrams are lost"
 	                 : s->oldest ? "the oldest are dropped"
 	                             : "the newest are dropped",
-	                 s->h.spool ? "what waits stays on disk" : "what waits then is lost");
+	                 s->unsafe    ? "what is in memory only is lost"
+	                 : s->h.spool ? "what waits stays on disk"
+	                              : "what waits then is lost");
 }
 
 void sqd_status_output_text(const struct sqd_daemon *d, size_t i, struct sq_outbuf *out)
@@ -226,6 +247,7 @@ void sqd_status_output_text(const struct sqd_daemon *d, size_t i, struct sq_outb
 	if (!s.waiting)
 		return;
 	put_waiting(out, &s);
+	put_unsafe(out, &s);
 	put_what_comes(out, &s);
 }
 

@@ -361,8 +361,12 @@ void sqd_outqueue_health(const struct sqd_outqueue *q, struct sqd_outqueue_healt
 		.ever_sent = q->counts.sent != 0,
 		.quiet_ms = now - q->sent_ms,
 	};
-	if (q->spool)
+	ret->spool_why = "";
+	if (q->spool) {
 		ret->bytes = sqd_outspool_used(q, &ret->max);
+		ret->spool_why = sqd_outspool_why(q);
+		ret->unsafe = sqd_outspool_unsafe(q);
+	}
 	if (ret->before_us)
 		ret->oldest_ms = now - q->began_ms;
 	else if (waiting)

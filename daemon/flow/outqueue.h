@@ -134,7 +134,9 @@ struct sqd_outqueue_health {
 	const struct sqd_outage *outage; /* of the output; lives as long as that */
 	bool gone;                       /* nobody will ever read what is given */
 	bool spool;
-	uint64_t waiting; /* messages here, in the spool too */
+	const char *spool_why; /* its last commit failed for this; "": it did not. Lives as long */
+	uint64_t unsafe;       /* of those waiting, what it does not have yet */
+	uint64_t waiting;      /* messages here, in the spool too */
 	uint64_t bytes,
 		max; /* of the memory they take, or of the spool: used, and how many may be */
 	uint64_t oldest_ms; /* for how long the oldest of them has waited; see daemon/flow/ages.h */

@@ -144,6 +144,9 @@ uint64_t sqd_outspool_answered(const struct sqd_outqueue *q);
 void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx));
 void sqd_outspool_free(struct sqd_outqueue *q);
 uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q);
+/** Why it cannot be written just now; "": it can. And messages that wait and are not in it. */
+const char *sqd_outspool_why(const struct sqd_outqueue *q);
+uint64_t sqd_outspool_unsafe(const struct sqd_outqueue *q);
 /** Bytes that the spool takes, and how many it may. */
 uint64_t sqd_outspool_used(const struct sqd_outqueue *q, uint64_t *ret_max);
 void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m);

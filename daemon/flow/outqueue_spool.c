@@ -303,6 +303,20 @@ uint64_t sqd_outspool_used(const struct sqd_outqueue *q, uint64_t *ret_max)
 	return sqd_spooler_used(q->spool->spooler);
 }
 
+const char *sqd_outspool_why(const struct sqd_outqueue *q)
+{
+	return sqd_spooler_why(q->spool->spooler);
+}
+
+uint64_t sqd_outspool_unsafe(const struct sqd_outqueue *q)
+{
+	const struct sqd_spooler *s = q->spool->spooler;
+	uint64_t n = sqd_spooler_next(s) - sqd_spooler_durable(s), waiting;
+
+	waiting = sqd_outspool_waiting(q);
+	return n < waiting ? n : waiting;
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *opts,

@@ -59,6 +59,7 @@ static void on_failure(struct sqd_spooler *s)
 	uint64_t now_ms = uv_now(s->opts.loop);
 
 	s->counts.failures++;
+	s->why = o->err;
 	if (!s->told && (!s->told_ms || now_ms - s->told_ms >= TOLD_MS)) {
 		sqd_log(SQD_LOG_ERROR, "%s: spool: %s; what is not committed is not safe, retrying",
 		        s->opts.name, o->err.text);
@@ -77,6 +78,7 @@ static void on_success(struct sqd_spooler *s)
 	if (s->told)
 		sqd_log(SQD_LOG_NOTICE, "%s: spool %s: commits again", s->opts.name, s->dir);
 	s->told = false;
+	s->why.text[0] = '\0';
 	s->retry_ms = 0;
 }
 
@@ -266,6 +268,11 @@ uint64_t sqd_spooler_used(const struct sqd_spooler *s)
 uint64_t sqd_spooler_max(const struct sqd_spooler *s)
 {
 	return s->state.max;
+}
+
+const char *sqd_spooler_why(const struct sqd_spooler *s)
+{
+	return s->why.text;
 }
 
 uint64_t sqd_spooler_found(const struct sqd_spooler *s)

@@ -61,6 +61,8 @@ uint64_t sqd_spooler_cursor(const struct sqd_spooler *s);
 /** Bytes used, those that wait here among them, and how many may be. */
 uint64_t sqd_spooler_used(const struct sqd_spooler *s);
 uint64_t sqd_spooler_max(const struct sqd_spooler *s);
+/** Why the last commit failed, as a text of ours; "": it did not. */
+const char *sqd_spooler_why(const struct sqd_spooler *s);
 /** Messages that were there at the start. */
 uint64_t sqd_spooler_found(const struct sqd_spooler *s);
 const struct sqd_spooler_counts *sqd_spooler_counts(const struct sqd_spooler *s);

@@ -51,6 +51,7 @@ struct sqd_spooler {
 	uint64_t next, durable, found, dropped_to, loaded_next, gone_to;
 	uint64_t retry_ms; /* 0: the file is open */
 	bool told;         /* that commits fail */
+	struct sq_err why; /* the last one did; "": it did not */
 	uint64_t told_ms;  /* when that was */
 	struct sqd_spooler_counts counts;
 	void (*closed)(void *ctx);

@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BUILD, DEADLINE, Case, attack, eventually, lines_of, main, ordinary
+from harness import BUILD, DEADLINE, Case, attack, eventually, lines_of, main, ordinary, squibly
 from test_spool import SpoolCase, numbers
 
 MORTAL = os.path.join(BUILD, "tests", "e2e", "squiblyd_mortal")
@@ -109,6 +109,27 @@ class FullSpool(SpoolCase):
         self.assert_missing_none(up, range(sent))
         self.assertTrue(self.post(d, sent, sent + 10))
         self.assert_missing_none(up, range(sent + 10))
+        self.assert_stops(d)
+
+    def test_the_status_promises_no_safety_that_is_not_there(self):
+        self.disk_of("1m")
+        up = self.upstream()
+        up.stop()
+        path = f"{self.folder}/control.sock"
+        d = self.start(up, more=f"control:\n  path: {path}\n")
+        d.port("http")
+        self.fill(d)
+        o = json.loads(squibly("status", "-j", "-s", path)[0])["outputs"][0]
+        self.assertEqual(o["kept_on"], "both")
+        self.assertIn("No space left on device", o["spool_error"])
+        self.assertTrue(0 < o["memory_only"] <= o["waiting"], o)
+        self.assertNotIn("full_in_ms", o)
+        text = squibly("status", "-s", path)[0].decode()
+        self.assertRegex(text, r"(?m)^  !! the spool cannot be written: .*No space left on device; \d+ of \d+ are in memory only$")
+        self.assertIn("when squiblyd ends, what is in memory only is lost", text)
+        up.start()
+        d.wait_said("commits again")
+        eventually("nothing waits", lambda: json.loads(squibly("status", "-j", "-s", path)[0])["outputs"][0]["kept_on"] == "disk")
         self.assert_stops(d)
 
     def test_what_was_answered_survives_kill_9_on_a_full_disk(self):

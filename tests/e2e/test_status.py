@@ -46,7 +46,10 @@ class Status(Case):
         return status["accounts"][2 + i]
 
     def test_alerts_that_are_dropped_for_want_of_room_are_told(self):
-        d = self.start("outputs:\n  - {type: file, path: /dev/null, when_full: drop_newest, queue: 64KiB, rate_limit: 1}\n")
+        up = self.upstream()
+        up.stop()
+        d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', when_full: drop_newest, queue: 64KiB}}\n"
+                       "shutdown_deadline: 100ms\n")
         d.send(b"".join(attack(n) for n in range(200)))
         self.settled(200)
         o = self.status()["outputs"][0]
@@ -61,17 +64,18 @@ class Status(Case):
         d.send(b"".join(attack(n) for n in range(200)))
         self.settled(400)
         d.stop()
-        lines = [line for line in d.err if "its queue" in line]
+        lines = [line for line in d.err if ": its queue" in line]
         dropped = int(re.search("(\\d+) dropped meanwhile", lines[-1]).group(1))
         self.assertGreater(dropped, 200)
         self.assertEqual([re.sub("for .*", "for", line) for line in lines],
-                         ["file /dev/null: its queue is full; what comes is dropped and counted",
-                          "file /dev/null: its queue was full for"])
+                         [f"tcp 127.0.0.1:{up.port}: its queue is full; what comes is dropped and counted",
+                          f"tcp 127.0.0.1:{up.port}: its queue was full for"])
 
     def test_inputs_that_wait_for_an_output_are_told(self):
-        up = self.upstream(stalled=True)
-        d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', queue: 64KiB, rate_limit: 1}}\n"
-                       "shutdown_deadline: 1s\n")
+        up = self.upstream()
+        up.stop()
+        d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', queue: 64KiB}}\n"
+                       "shutdown_deadline: 100ms\n")
         with d.connect() as s:
             s.sendall(b"".join(attack(n) for n in range(200)))
             d.wait_said("its queue is full; inputs wait$")
