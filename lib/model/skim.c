@@ -42,10 +42,9 @@ struct sq_skim {
 	uint32_t n; /* tokens */
 	uint32_t n_keys;
 	bool arrays[SQ_WALK_DEPTH_MAX + 1];
-	uint16_t slots[SLOTS];            /* number of a key; 0: empty */
-	uint16_t filter_of[SQ_NODES_MAX]; /* by place */
-	uint32_t at[AHEAD + SQ_BITS_ROOM];
-	char kind[AHEAD + SQ_BITS_ROOM + 64];
+	uint16_t slots[SLOTS];                  /* number of a key; 0: empty */
+	uint16_t filter_of[SQ_NODES_MAX];       /* by place */
+	uint32_t at[AHEAD + SQ_BITS_ROOM];      /* where each token begins */
 	_Alignas(64) struct key keys[KEYS + 1]; /* the first is for those not to be remembered */
 	char value[SQ_SKIM_VALUE_MAX];
 	struct sq_skim_filter filters[]; /* the first lets nothing through */
@@ -303,6 +302,12 @@ static inline uint64_t no_short_number(const char *p, size_t n)
 	return other | ((n > 1) & (*p == '0'));
 }
 
+/* Of `left` bytes that may be read the first `n`. */
+static inline bool no_number(const char *p, size_t n, size_t left)
+{
+	return left < 8 || no_short_number(p, n);
+}
+
 static inline struct sq_sv without_blanks(const char *p, const char *end)
 {
 	while (sq_is_space(end[-1]))
@@ -316,7 +321,7 @@ static bool scalar(struct sq_skim *s, const char *p, const char *next, size_t le
 	struct sq_sv text = without_blanks(p, next);
 	int kind = SQ_JSON_NUMBER;
 
-	if (left < 8 || no_short_number(p, text.n))
+	if (no_number(p, text.n, left))
 		kind = kind_of(&text);
 	return kind >= 0 &&
 	       (!put || sq_walk_sink.scalar(s->walk, (enum sq_json_kind)kind, text, true));
@@ -347,11 +352,10 @@ static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 	uint32_t have = s->n - i;
 
 	memmove(s->at, s->at + i, have * sizeof(*s->at));
-	memmove(s->kind, s->kind + i, have);
 	while (have < n) {
 		if (s->bits.at == s->bits.n || s->bits.bad)
 			return false;
-		have += s->bits_next(&s->bits, (struct sq_tokens){ s->at + have, s->kind + have });
+		have += s->bits_next(&s->bits, s->at + have);
 	}
 	s->n = have;
 	return true;
@@ -365,6 +369,19 @@ static bool more(struct sq_skim *s, uint32_t i, uint32_t n)
 			i = 0;                                                                     \
 		}                                                                                  \
 	} while (0)
+
+/* Are the colon and comma of the member whose tokens are `at` next to what they separate? */
+static inline bool are_together(const char *text, const uint32_t *at)
+{
+	return memcmp(text + at[1] - 1, "\":", 2) == 0 && memcmp(text + at[3], ",\"", 2) == 0;
+}
+
+/* Is it a member at all, with another one behind it, and no blank behind its key? */
+static inline bool is_member(const char *text, const uint32_t *at)
+{
+	return text[at[1]] == ':' && text[at[1] - 1] == '"' && text[at[3]] == ',' &&
+	       text[at[4]] == '"';
+}
 
 /* What ends a run of members or elements. */
 enum found {
@@ -394,13 +411,14 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 }
 
 #define BODY
-#define RUN      run_plain
-#define FIND     find_plain
-#define PASS     pass_plain
-#define MEMBERS  members_plain
-#define ELEMENTS elements_plain
-#define VALUE    value_plain
-#define IS_KEY   is_key
+#define RUN       run_plain
+#define FIND      find_plain
+#define PASS      pass_plain
+#define MEMBERS   members_plain
+#define ELEMENTS  elements_plain
+#define VALUE     value_plain
+#define IS_KEY    is_key
+#define NO_NUMBER no_number
 #include "lib/model/skim_run.inc"
 
 #if defined(__x86_64__)
@@ -413,14 +431,16 @@ static inline bool is_key(const struct key *k, const char *p, size_t n)
 #undef ELEMENTS
 #undef VALUE
 #undef IS_KEY
-#define BODY     __attribute__((target("avx2,bmi,bmi2")))
-#define RUN      run_avx2
-#define FIND     find_avx2
-#define PASS     pass_avx2
-#define MEMBERS  members_avx2
-#define ELEMENTS elements_avx2
-#define VALUE    value_avx2
-#define IS_KEY   is_key_avx2
+#undef NO_NUMBER
+#define BODY      __attribute__((target("avx2,bmi,bmi2")))
+#define RUN       run_avx2
+#define FIND      find_avx2
+#define PASS      pass_avx2
+#define MEMBERS   members_avx2
+#define ELEMENTS  elements_avx2
+#define VALUE     value_avx2
+#define IS_KEY    is_key_avx2
+#define NO_NUMBER no_number_avx2
 
 static inline BODY __m256i load32(const void *p)
 {
@@ -431,6 +451,22 @@ static inline BODY bool is_key_avx2(const struct key *k, const char *p, size_t n
 {
 	return _mm256_testz_si256(_mm256_xor_si256(load32(p), load32(k->text)),
 	                          load32(ones + KEY_QUICK - n));
+}
+
+/* Up to 32 bytes at once, with or without a sign. */
+static inline BODY bool no_number_avx2(const char *p, size_t n, size_t left)
+{
+	size_t sign = *p == '-';
+	__m256i v;
+	uint32_t other;
+
+	if (SQ_UNLIKELY(left < 32))
+		return no_number(p, n, left);
+	v = _mm256_sub_epi8(load32(p), _mm256_set1_epi8('0'));
+	v = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(9)), v);
+	other = ~(uint32_t)_mm256_movemask_epi8(v);
+	return (_bzhi_u32(other, (uint32_t)n) ^ sign) | (n > 32) | (n <= sign) |
+	       ((p[sign] == '0') & (n > sign + 1));
 }
 
 #include "lib/model/skim_run.inc"

@@ -39,19 +39,13 @@ static inline void sq_bits_begin(struct sq_bits *b, struct sq_sv text)
 	*b = (struct sq_bits){ .text = text.p, .n = (uint32_t)text.n };
 }
 
-/** Tokens of a window: where each begins, and its first byte. */
-struct sq_tokens {
-	uint32_t *at;
-	char *kind;
-};
-
 /**
  * Look at the next window.
  *
- * @param to  room for SQ_BITS_ROOM tokens; more than are found may be written over
+ * @param to  room for where SQ_BITS_ROOM tokens begin; more than are found may be written over
  * @return how many were found
  */
-typedef uint32_t sq_bits_fn(struct sq_bits *b, struct sq_tokens to);
+typedef uint32_t sq_bits_fn(struct sq_bits *b, uint32_t *to);
 
 struct sq_bits_body {
 	const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */

@@ -77,7 +77,7 @@ static inline BODY __m512i wide(__m128i numbers, __m512i base)
 	return _mm512_add_epi32(_mm512_cvtepu8_epi32(numbers), base);
 }
 
-static inline BODY uint32_t put(struct sq_tokens to, uint64_t bits, uint32_t at, block_t b)
+static inline BODY uint32_t put(uint32_t *to, uint64_t bits, uint32_t at)
 {
 	const __m512i numbers =
 		_mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
@@ -85,17 +85,14 @@ static inline BODY uint32_t put(struct sq_tokens to, uint64_t bits, uint32_t at,
 	                        29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13,
 	                        12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 	__m512i set = _mm512_maskz_compress_epi8(bits, numbers);
-	__m512i kinds = _mm512_maskz_compress_epi8(bits, b);
 	__m512i base = _mm512_set1_epi32((int)at);
 	uint32_t n = (uint32_t)_mm_popcnt_u64(bits);
 
-	_mm512_storeu_si512(to.at, wide(_mm512_castsi512_si128(set), base));
-	_mm_storeu_si128((__m128i *)(void *)to.kind, _mm512_castsi512_si128(kinds));
+	_mm512_storeu_si512(to, wide(_mm512_castsi512_si128(set), base));
 	if (SQ_UNLIKELY(n > 16)) {
-		_mm512_storeu_si512(to.kind, kinds);
-		_mm512_storeu_si512(to.at + 16, wide(_mm512_extracti32x4_epi32(set, 1), base));
-		_mm512_storeu_si512(to.at + 32, wide(_mm512_extracti32x4_epi32(set, 2), base));
-		_mm512_storeu_si512(to.at + 48, wide(_mm512_extracti32x4_epi32(set, 3), base));
+		_mm512_storeu_si512(to + 16, wide(_mm512_extracti32x4_epi32(set, 1), base));
+		_mm512_storeu_si512(to + 32, wide(_mm512_extracti32x4_epi32(set, 2), base));
+		_mm512_storeu_si512(to + 48, wide(_mm512_extracti32x4_epi32(set, 3), base));
 	}
 	return n;
 }

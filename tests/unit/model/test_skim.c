@@ -238,9 +238,8 @@ static const char *const places[] = {
 	"{\"UserData\":{\"zz\":1,%s,\"yy\":2},\"process\":{\"zz\":1,%s,\"yy\":2}}",
 };
 
-static const char *const values[] = {
-	"\"v\"", "7", "-7.5", "null", "[\"v\",7]", "{\"name\":\"v\"}"
-};
+static const char *const values[] = { "\"v\"", "-1234567890", "-7.5",
+	                              "null",  "[\"v\",7]",   "{\"name\":\"v\"}" };
 
 static void put_member(char *to, size_t room, struct sq_sv key, const char *between,
                        const char *value)

@@ -7,7 +7,6 @@ enum { TEXT_MAX = 3 * SQ_BITS_WINDOW };
 
 struct found {
 	uint32_t at[TEXT_MAX];
-	char kind[TEXT_MAX];
 	uint32_t n;
 	bool bad;
 };
@@ -51,10 +50,8 @@ static void slowly(struct sq_sv text, struct found *f)
 		token = mark || (c > ' ' && !(in_scalar && c != ' '));
 		in_scalar = c > ' ' && !mark && !quote;
 		in_string = quote;
-		if (token) {
-			f->at[f->n] = (uint32_t)i;
-			f->kind[f->n++] = (char)c;
-		}
+		if (token)
+			f->at[f->n++] = (uint32_t)i;
 	}
 	f->bad = f->bad || in_string;
 }
@@ -62,17 +59,15 @@ static void slowly(struct sq_sv text, struct found *f)
 static void by_body(const struct sq_bits_body *body, struct sq_sv text, struct found *f)
 {
 	uint32_t at[SQ_BITS_ROOM];
-	char kind[SQ_BITS_ROOM];
 	struct sq_bits b;
 
 	f->n = 0;
 	sq_bits_begin(&b, text);
 	while (b.at < b.n) {
-		uint32_t n = body->next(&b, (struct sq_tokens){ at, kind });
+		uint32_t n = body->next(&b, at);
 
 		assert_true(n <= SQ_BITS_WINDOW);
 		memcpy(f->at + f->n, at, n * sizeof(*at));
-		memcpy(f->kind + f->n, kind, n);
 		f->n += n;
 	}
 	f->bad = b.bad != 0;
@@ -98,8 +93,7 @@ static void compare(struct sq_sv text)
 		if (want.bad) /* what follows may be anything */
 			continue;
 		good++;
-		if (got.n != want.n || memcmp(got.at, want.at, want.n * sizeof(*want.at)) != 0 ||
-		    memcmp(got.kind, want.kind, want.n) != 0)
+		if (got.n != want.n || memcmp(got.at, want.at, want.n * sizeof(*want.at)) != 0)
 			fail_msg("%s: other tokens: \"%.*s\"", body->name, SQ_SV_ARG(text));
 	}
 	free(copy);
