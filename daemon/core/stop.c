@@ -38,11 +38,28 @@ static void give_up(struct sqd_daemon *d)
 	sqd_daemon_close(d);
 }
 
+/* Whose they are, and how many. */
+static void tell_left(const struct sqd_daemon *d)
+{
+	for (size_t i = 0; i < d->n_queues; i++) {
+		struct sqd_outqueue_health h;
+		uint64_t held = sqd_router_held(d->router, d->queues[i]);
+
+		sqd_outqueue_health(d->queues[i], &h);
+		if (h.waiting + held)
+			sqd_log(SQD_LOG_WARNING, "%s: %llu left; %s",
+			        sqd_outqueue_output(d->queues[i])->name,
+			        (unsigned long long)(h.waiting + held),
+			        h.spool ? "what its spool has stays there" : "dropped");
+	}
+}
+
 static void on_deadline(uv_timer_t *t)
 {
 	struct sqd_daemon *d = t->data;
 
 	sqd_log(SQD_LOG_WARNING, "the deadline for stopping has passed; dropped what is left");
+	tell_left(d);
 	give_up(d);
 }
 
@@ -84,6 +101,7 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 		return;
 	if (d->phase != SQD_RUNNING) {
 		sqd_log(SQD_LOG_WARNING, "told again to stop; dropped what is left");
+		tell_left(d);
 		give_up(d);
 		return;
 	}

@@ -400,7 +400,7 @@ void sqd_outqueue_metrics(const struct sqd_outqueue *q, uint64_t held, struct sq
 		  "Alerts still in the queue when the deadline for stopping passed", false,
 		  SQD_DROPPED },
 		{ "queued", c->queued, "Alerts taken into the queue", true },
-		{ "waiting_bytes", q->bytes, "Bytes in the queue now" },
+		{ "waiting_bytes", q->closed ? 0 : q->bytes, "Bytes in the queue now" },
 		{ "high_water_bytes", c->high_water, "Most bytes in the queue at one time" },
 		{ "bytes_sent", c->bytes_sent, "Bytes written" },
 		{ "refused_kept", c->refused_kept, "Refused alerts written to the dead letters" },

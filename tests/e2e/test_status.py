@@ -64,6 +64,8 @@ class Status(Case):
         d.send(b"".join(attack(n) for n in range(200)))
         self.settled(400)
         d.stop()
+        d.wait_said(f"^tcp 127.0.0.1:{up.port}: [1-9][0-9]* left; dropped$")
+        self.assertFalse(d.said("waiting_bytes +[1-9]"), "what is dropped does not wait")
         lines = [line for line in d.err if ": its queue" in line]
         dropped = int(re.search("(\\d+) dropped meanwhile", lines[-1]).group(1))
         self.assertGreater(dropped, 200)
