@@ -185,18 +185,21 @@ static void what_is_damaged_is_counted_once_in_whatever_load_it_is(void **state)
 /* Who cannot be reached fills the disk alone, and gets all of it in order when that is over. */
 static void an_output_that_fails_does_not_fill_the_memory(void **state)
 {
+	const struct sqd_failure refused = { .level = SQD_LOG_WARNING,
+		                             .why = "refused",
+		                             .then = "retrying" };
 	const struct queue_opts o = { .max = 8 << 20, .size = 64 << 20 };
 	struct world w;
 
 	open_queue(&w, *state, o);
 	push_all(&w, 0, 10, 4000);
-	sqd_output_failed(&w.f->base, "refused");
+	sqd_output_failed(&w.f->base, &refused);
 	push_all(&w, 10, 1500, 4000);
 	until_passed(&w);
 	until_idle(&w);
 	assert_in_range(sqd_outqueue_bytes(w.q), 1 << 20, (1 << 20) + 8192);
 	assert_int_equal(sqd_outqueue_waiting(w.q), 1500);
-	sqd_output_works(&w.f->base);
+	(void)sqd_output_works(&w.f->base, "connected");
 	deliver(&w, 1500);
 	assert_arrived(&w, 1500, 4000);
 	assert_int_equal(push(&w, 1500, 4000), 0); /* and straight again */
