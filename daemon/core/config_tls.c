@@ -83,6 +83,8 @@ static void check_tls(const struct sqd_config_item *item, const struct sqd_confi
 /* What an input reads besides. */
 static void check_input(const struct sqd_config_item *item, const struct sqd_config_place *at)
 {
+	size_t errors = at->diags->errors;
+
 	for (const struct sq_opt *o = item->table; o->key; o++) {
 		struct sq_outbuf text = sq_outbuf_of(INPUT_FILE_MAX);
 		const char *path = sqd_config_text(item, o->key);
@@ -99,6 +101,8 @@ static void check_input(const struct sqd_config_item *item, const struct sqd_con
 			explicit_bzero(text.p, text.cap);
 		sq_outbuf_fini(&text);
 	}
+	if (item->input_ops->check && at->diags->errors == errors)
+		item->input_ops->check(item->cfg, at->diags);
 }
 
 /* What an output reads and writes. */

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "daemon/flow/dispatch.h"
+#include "lib/base/err.h"
 #include "lib/text/opt.h"
 
 struct sqd_input;
@@ -20,13 +21,17 @@ enum { SQD_INPUT_SLACK = 128 * 1024 };
 /** Called once, as the last thing an input ever does; only then may its memory be freed. */
 typedef void sqd_input_closed_fn(struct sqd_input *in);
 
-/** Operations of one kind of input. All are required but the last. */
+/** Operations of one kind of input. All are required but check and alone. */
 struct sqd_input_ops {
 	const char *kind;          /* as written in the configuration: "tcp" */
 	size_t size;               /* of the struct that begins with struct sqd_input */
 	size_t cfg_size;           /* of the struct that `opts` fills */
 	const struct sq_opt *opts; /* its configuration keys */
 
+	/** Look at what is in the files that start() would read; they were all readable just now.
+	 *  Findings go to `diags`, under the file's own name. Any thread. NULL: there is nothing to
+	 *  look at. */
+	void (*check)(const void *cfg, struct sq_diags *diags);
 	/** Open and bind; begin to read. On failure the caller still calls close(). */
 	int (*start)(struct sqd_input *in, struct sq_err *err);
 	/** No batch is free: stop reading from sockets. May be called again while paused. */

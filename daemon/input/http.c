@@ -23,7 +23,7 @@ static const struct sq_opt http_opts[] = {
 	  .doc = "Channels that are remembered for hec_acks; the one that was used longest ago makes room." },
 	{ "tokens_file", SQ_OPT_STR, AT(tokens_file),
 	  .doc = "File of lines NAME:TOKEN: only who shows one of the tokens may send (Bearer, Splunk, ApiKey). The name is "
-		 "told with its events. Read again on SIGHUP." },
+		 "told with its events; it may have several tokens, a token one name. Read again on SIGHUP." },
 	{ "users_file", SQ_OPT_STR, AT(users_file),
 	  .doc = "File of lines NAME:PASSWORD for basic authentication, in the same way." },
 	{ "max_record", SQ_OPT_BYTES, AT(max_record), .min = 1024, .max = 16 << 20, .def = "1MiB",
@@ -144,6 +144,7 @@ const struct sqd_input_ops sqd_input_http = {
 	.size = sizeof(struct sqd_http_input),
 	.cfg_size = sizeof(struct sqd_input_http_cfg),
 	.opts = http_opts,
+	.check = sqd_http_auth_check,
 	.start = http_start,
 	.pause = sqd_server_pause,
 	.resume = http_resume,

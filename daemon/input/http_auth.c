@@ -7,49 +7,77 @@
 enum { FILE_MAX = 512 * 1024 };
 
 /* Others than its owner and its group may read it. */
-static void check_mode(const struct sqd_http_input *in, const char *path)
+static void check_mode(const char *path, struct sq_diags *diags)
 {
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
-		sqd_log(SQD_LOG_WARNING,
-		        "%s: %s holds secrets and can be read by everybody; chmod 640 it",
-		        in->server.base.name, path);
+		sq_diag_add(diags, SQ_DIAG_WARNING, path, 0, 0,
+		            "it holds secrets and can be read by everybody; chmod 640 it");
 }
 
-static int load(struct sqd_http_input *in, const char *path, bool users, struct sq_credentials *to,
-                struct sq_err *err)
+static int read_file(const char *path, bool users, struct sq_credentials *to,
+                     struct sq_diags *diags, struct sq_err *err)
 {
 	struct sq_outbuf text = sq_outbuf_of(FILE_MAX);
-	struct sq_diags diags = { 0 };
 	int r;
 
 	if (!path)
 		return 0;
 	r = sq_file_read(path, &text, err);
 	if (r == 0) {
-		check_mode(in, path);
-		r = sq_credentials_read(to, sq_outbuf_view(&text), users, path, &diags);
+		check_mode(path, diags);
+		r = sq_credentials_read(to, sq_outbuf_view(&text), users, path, diags);
 		if (r == -ENOMEM)
 			sq_err_set(err, r, "%s: out of memory", path);
 		else if (r < 0)
-			(void)sq_diags_to_err(&diags, err);
+			(void)sq_diags_to_err(diags, err);
 	}
 	if (text.p)
 		explicit_bzero(text.p, text.cap);
 	sq_outbuf_fini(&text);
-	sq_diags_fini(&diags);
 	return r;
+}
+
+/* Both files. What is to be said of them goes to `diags`, the first reason for a failure to `err`
+ * as well. */
+static int read_both(const struct sqd_input_http_cfg *cfg, struct sq_credentials *to,
+                     struct sq_diags *diags, struct sq_err *err)
+{
+	const char *any = cfg->tokens_file ? cfg->tokens_file : cfg->users_file;
+	int r = read_file(cfg->tokens_file, false, to, diags, err);
+
+	if (r == 0)
+		r = read_file(cfg->users_file, true, to, diags, err);
+	if (r == 0 && any && !to->n)
+		sq_diag_add(diags, SQ_DIAG_WARNING, any, 0, 0,
+		            "there is nobody in tokens_file or users_file: nobody may send");
+	return r;
+}
+
+void sqd_http_auth_check(const void *cfg, struct sq_diags *diags)
+{
+	struct sq_credentials found = { 0 };
+	size_t errors = diags->errors;
+	struct sq_err err = { 0 };
+
+	if (read_both(cfg, &found, diags, &err) < 0 && diags->errors == errors)
+		sq_diag_add(diags, SQ_DIAG_ERROR, "inputs", 0, 0, "%s", err.text);
+	sq_credentials_fini(&found);
 }
 
 int sqd_http_auth_load(struct sqd_http_input *in, struct sq_err *err)
 {
 	const struct sqd_input_http_cfg *cfg = in->server.base.cfg;
 	struct sq_credentials anew = { 0 };
-	int r = load(in, cfg->tokens_file, false, &anew, err);
+	struct sq_diags diags = { 0 };
+	int r = read_both(cfg, &anew, &diags, err);
 
-	if (r == 0)
-		r = load(in, cfg->users_file, true, &anew, err);
+	for (size_t i = 0; i < diags.n; i++)
+		if (diags.list[i].severity == SQ_DIAG_WARNING)
+			sqd_log(SQD_LOG_WARNING, "%s: %s: %s", in->server.base.name,
+			        diags.list[i].file, diags.list[i].text);
+	sq_diags_fini(&diags);
 	if (r < 0) {
 		sq_credentials_fini(&anew);
 		return r;
@@ -57,9 +85,5 @@ int sqd_http_auth_load(struct sqd_http_input *in, struct sq_err *err)
 	sq_credentials_fini(&in->credentials);
 	in->credentials = anew;
 	in->guarded = cfg->tokens_file || cfg->users_file;
-	if (in->guarded && !anew.n)
-		sqd_log(SQD_LOG_WARNING,
-		        "%s: there is nobody in tokens_file or users_file: nobody may send",
-		        in->server.base.name);
 	return 0;
 }

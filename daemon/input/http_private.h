@@ -223,5 +223,7 @@ void sqd_http_answer_settled(struct sqd_http_conn *c, struct sqd_http_request *q
 void sqd_http_note(struct sqd_http_conn *c, const struct sqd_refusal *why);
 
 /* http_auth.c */
+/** As sqd_input_ops.check: what is in the files of names and secrets. */
+void sqd_http_auth_check(const void *cfg, struct sq_diags *diags);
 /** @return 0, or a negative errno with `err` */
 int sqd_http_auth_load(struct sqd_http_input *in, struct sq_err *err) SQ_MUST_CHECK;

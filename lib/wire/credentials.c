@@ -47,16 +47,36 @@ static const char *what_is_wrong(const struct sq_credentials *c, struct sq_sv na
 	return NULL;
 }
 
+/* Who else has this token, or NULL. A token alone says who sends: under two names it would say the
+ * one that happens to stand last. A name may have several, for the time in which one is changed. */
+static const char *other_of(const struct sq_credentials *c, struct sq_sv name, struct sq_sv token)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct sq_credential *row = &c->list[i];
+
+		if (!row->user && sq_sv_eq(sq_sv_of(row->secret), token) &&
+		    !sq_sv_eq(sq_sv_of(row->name), name))
+			return row->name;
+	}
+	return NULL;
+}
+
 static int add_line(struct sq_credentials *c, struct sq_sv line, bool user, const char *file,
                     unsigned number, struct sq_diags *diags)
 {
 	bool colon = sq_sv_chr(line, ':') != SIZE_MAX;
 	struct sq_sv name = sq_sv_trim(sq_sv_cut(&line, ':')), secret = sq_sv_trim(line);
 	const char *wrong = what_is_wrong(c, name, secret, colon);
+	const char *other = wrong || user ? NULL : other_of(c, name, secret);
 	struct sq_credential *row;
 
 	if (wrong) {
 		sq_diag_add(diags, SQ_DIAG_ERROR, file, number, 0, "%s", wrong);
+		return 0;
+	}
+	if (other) {
+		sq_diag_add(diags, SQ_DIAG_ERROR, file, number, 0, "%.*s has the same token as %s",
+		            SQ_SV_ARG(name), other);
 		return 0;
 	}
 	if (c->n == c->cap && grow(c) < 0)

@@ -33,8 +33,8 @@ struct sq_credentials {
 void sq_credentials_fini(struct sq_credentials *c);
 
 /** Add the lines "NAME:SECRET" of a file; empty lines and those that begin with '#' are skipped.
- * What is wrong goes into `diags` under `file`, without any secret. @return 0, -EINVAL (see diags),
- * -ENOMEM */
+ * A name may stand there more than once, a token under one name alone. What is wrong goes into
+ * `diags` under `file`, without any secret. @return 0, -EINVAL (see diags), -ENOMEM */
 int sq_credentials_read(struct sq_credentials *c, struct sq_sv text, bool users, const char *file,
                         struct sq_diags *diags) SQ_MUST_CHECK;
 

@@ -426,6 +426,56 @@ static void check_files(void **state)
 	sqd_config_fini(&cfg);
 }
 
+/* Files of names and secrets are read as the start reads them; what is wrong stands in them. */
+static void senders_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		mode_t mode;
+		enum sq_severity severity;
+		unsigned line;
+		const char *want;
+	} rows[] = {
+		{ "a:x\nb:y\na:z\n", 0600, SQ_DIAG_WARNING, 0, NULL },
+		{ "a:x\n\nnocolon\n", 0600, SQ_DIAG_ERROR, 3,
+		  "not a line of the form NAME:SECRET" },
+		{ "a:x\nb:x\n", 0600, SQ_DIAG_ERROR, 2, "b has the same token as a" },
+		{ "a:x\n", 0644, SQ_DIAG_WARNING, 0,
+		  "it holds secrets and can be read by everybody; chmod 640 it" },
+		{ "# nobody\n", 0600, SQ_DIAG_WARNING, 0,
+		  "there is nobody in tokens_file or users_file: nobody may send" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char path[] = "/tmp/squibly-config-XXXXXX.yaml", text[256];
+		char tokens[] = "/tmp/squibly-config-XXXXXX.yaml";
+		bool error = rows[i].want && rows[i].severity == SQ_DIAG_ERROR;
+		struct sq_diags diags = { 0 };
+		struct sqd_config cfg;
+
+		write_temp(tokens, rows[i].text);
+		assert_int_equal(chmod(tokens, rows[i].mode), 0);
+		snprintf(text, sizeof(text),
+		         "inputs:\n  - {type: http, listen: '127.0.0.1:1', tokens_file: %s}\n",
+		         tokens);
+		write_temp(path, text);
+		load_good(path, &cfg);
+		assert_int_equal(sqd_config_check_files(&cfg, &diags), error ? -EINVAL : 0);
+		assert_int_equal(diags.n, rows[i].want != NULL);
+		if (rows[i].want) {
+			assert_string_equal(diags.list[0].text, rows[i].want);
+			assert_string_equal(diags.list[0].file, tokens);
+			assert_int_equal(diags.list[0].line, rows[i].line);
+			assert_int_equal(diags.list[0].severity, rows[i].severity);
+		}
+		remove(tokens);
+		remove(path);
+		sq_diags_fini(&diags);
+		sqd_config_fini(&cfg);
+	}
+}
+
 /* `line` cut at its blanks. */
 static int parse(struct sqd_args *a, const char *line, struct sq_err *err)
 {
@@ -469,6 +519,7 @@ int main(void)
 		cmocka_unit_test(a_batch_has_room_for_the_longest_record),
 		cmocka_unit_test(the_shipped_file_is_the_manual),
 		cmocka_unit_test(the_examples_are_good),
+		cmocka_unit_test(senders_are_read),
 		cmocka_unit_test(arguments_are_read),
 	};
 	/* The shipped patterns are not looked for: rules are not loaded here. */

@@ -102,14 +102,31 @@ static void wrong_lines_are_told_without_their_secrets(void **state SQ_UNUSED)
 	sq_credentials_fini(&c);
 }
 
+static void a_token_has_one_name(void **state SQ_UNUSED)
+{
+	struct sq_credentials c = { 0 };
+	struct sq_diags d = { 0 };
+
+	assert_int_equal(sq_credentials_read(&c, SQ_SV("a:x\na:y\na:x\n"), false, "f", &d), 0);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(sq_credentials_read(&c, SQ_SV("u:p\nv:p\nw:x\n"), true, "f", &d), 0);
+	assert_int_equal(d.n, 0);
+	assert_int_equal(sq_credentials_read(&c, SQ_SV("z:p\nb:x\n"), false, "f", &d), -EINVAL);
+	assert_int_equal(d.n, 1);
+	assert_int_equal(d.list[0].line, 2);
+	assert_string_equal(d.list[0].text, "b has the same token as a");
+	sq_diags_fini(&d);
+	sq_credentials_fini(&c);
+}
+
 static void there_is_an_end_to_them(void **state SQ_UNUSED)
 {
-	static char text[(SQ_CREDENTIALS_MAX + 1) * 8 + 1];
+	static char text[(SQ_CREDENTIALS_MAX + 1) * 11 + 1];
 	struct sq_credentials c = { 0 };
 	struct sq_diags d = { 0 };
 
 	for (size_t i = 0; i <= SQ_CREDENTIALS_MAX; i++)
-		snprintf(text + i * 8, 9, "n%04zu:x\n", i);
+		snprintf(text + i * 11, 12, "n%04zu:%04zu\n", i, i);
 	assert_int_equal(sq_credentials_read(&c, sq_sv_of(text), false, "f", &d), -EINVAL);
 	assert_int_equal(c.n, SQ_CREDENTIALS_MAX);
 	assert_int_equal(d.errors, 1);
@@ -141,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(long_secrets_are_refused),
 		cmocka_unit_test(wrong_lines_are_told_without_their_secrets),
+		cmocka_unit_test(a_token_has_one_name),
 		cmocka_unit_test(there_is_an_end_to_them),
 		cmocka_unit_test(no_memory_is_told),
 	};
