@@ -75,20 +75,26 @@ void sq_hec_answer(struct sq_outbuf *out, enum sq_hec_code code, int64_t number)
 	sq_outbuf_putc(out, '}');
 }
 
-/* Members before "event" are few and short; what comes behind it is not looked at. */
+/* Is there anything in it? */
+static bool is_blank(struct sq_sv value)
+{
+	return sq_sv_eq(value, SQ_SV("\"\"")) || sq_sv_eq(value, SQ_SV("null"));
+}
+
+/* Looked at to the end: of what is cut off the answer says so, whatever a rule found in it. */
 static enum sq_hec_code judge(struct sq_sv rec)
 {
+	enum sq_hec_code code = SQ_HEC_EVENT_REQUIRED;
 	struct sq_sv key, value;
 	struct sq_peek p;
 	int r;
 
 	if (!sq_peek_begin(&p, rec))
 		return SQ_HEC_INVALID_FORMAT;
-	while ((r = sq_peek_next(&p, &key, &value)) == 1) {
+	while ((r = sq_peek_next(&p, &key, &value)) == 1)
 		if (sq_sv_eq(key, SQ_SV("event")))
-			return sq_sv_eq(value, SQ_SV("\"\"")) ? SQ_HEC_EVENT_BLANK : SQ_HEC_SUCCESS;
-	}
-	return r < 0 ? SQ_HEC_INVALID_FORMAT : SQ_HEC_EVENT_REQUIRED;
+			code = is_blank(value) ? SQ_HEC_EVENT_BLANK : SQ_HEC_SUCCESS;
+	return r < 0 ? SQ_HEC_INVALID_FORMAT : code;
 }
 
 int sq_hec_next(void *hec, struct sq_sv in, bool eof, size_t *ret_used, struct sq_sv *ret_rec)
