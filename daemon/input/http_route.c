@@ -128,9 +128,21 @@ static bool find_channel(struct sqd_http_conn *c, struct sq_sv *ret)
 	return false;
 }
 
-/* @return false: refused */
+/* What follows a head that does not say how long its body is would be taken for the next request,
+ * so the connection ends with the answer. @return false: refused */
 static bool check_size(struct sqd_http_conn *c)
 {
+	const struct sqd_refusal unsized = {
+		.status = 411,
+		.why = "the request has neither Content-Length nor chunks: its body cannot be told",
+		.hec = SQ_HEC_INVALID_FORMAT,
+		.counter = &sqd_conn_counts(&c->base)->http_bad
+	};
+
+	if (!c->http.head.sized) {
+		sqd_http_refuse(c, &unsized, true);
+		return false;
+	}
 	if (c->http.head.length <= sqd_http_cfg(c)->max_body)
 		return true;
 	refuse(c, 413, "the body is longer than max_body", SQ_HEC_INVALID_FORMAT,

@@ -70,9 +70,9 @@ static bool is_chunked(const parser_t *p)
 	return p->flags & F_CHUNKED;
 }
 
-static uint64_t length_of(const parser_t *p)
+static bool has_length(const parser_t *p)
 {
-	return p->flags & F_CONTENT_LENGTH ? p->content_length : 0;
+	return p->flags & F_CONTENT_LENGTH;
 }
 
 static bool keeps_alive(const parser_t *p)
@@ -123,9 +123,9 @@ static bool is_chunked(const parser_t *p)
 	return p->flags & F_CHUNKED;
 }
 
-static uint64_t length_of(const parser_t *p)
+static bool has_length(const parser_t *p)
 {
-	return p->flags & F_CONTENTLENGTH ? p->content_length : 0;
+	return p->flags & F_CONTENTLENGTH;
 }
 
 static bool keeps_alive(const parser_t *p)
@@ -449,7 +449,8 @@ static int take_head(struct sq_http *h)
 	head->method = method_of(p);
 	head->method_name = method_name(p);
 	head->chunked = is_chunked(p);
-	head->length = head->chunked ? 0 : length_of(p);
+	head->sized = head->chunked || has_length(p);
+	head->length = !head->chunked && head->sized ? p->content_length : 0;
 	head->minor_0 = p->http_minor == 0;
 	head->keep_alive = keeps_alive(p);
 	h->phase = PHASE_BODY;
@@ -542,6 +543,7 @@ const char *sq_http_reason(int status)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
+		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 429, "Too Many Requests" },

@@ -63,6 +63,7 @@ struct sq_http_head {
 	 */
 	struct sq_sv headers[SQ_HTTP_HEADERS];
 	uint64_t length; /* of the body as it is sent; 0 when it is chunked or there is none */
+	bool sized;      /* it says how long its body is, or where that ends */
 	bool chunked;
 	bool minor_0;    /* HTTP/1.0 */
 	bool keep_alive; /* the client wants to go on after this request */

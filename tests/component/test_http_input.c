@@ -313,6 +313,36 @@ static void a_peer_that_ends_its_stream_is_answered(void **state SQ_UNUSED)
 	free(h);
 }
 
+/* What is behind such a head is no request: the answer ends the connection. */
+static void a_body_without_a_length_is_refused(void **state SQ_UNUSED)
+{
+	static const char *const heads[] = {
+		"POST /events HTTP/1.1\r\n\r\n{\"a\":1}\n",
+		"PUT /_bulk HTTP/1.1\r\n\r\n{\"create\":{}}\n{\"a\":1}\n",
+		"POST /services/collector HTTP/1.0\r\nConnection: keep-alive\r\n\r\n{\"event\":1}\n",
+	};
+	struct http_world *h = calloc(1, sizeof(*h));
+
+	http_make(h);
+	world_start(&h->w);
+	for (size_t i = 0; i < SQ_LEN(heads); i++) {
+		int fd = http_dial(h);
+		const char *answer;
+
+		http_say(h, fd, sq_sv_of(heads[i]));
+		answer = http_hear(h, fd);
+		assert_starts(answer, "HTTP/1.1 411 Length Required\r\n");
+		assert_non_null(strstr(answer, "Connection: close\r\n"));
+		assert_string_equal(http_hear(h, fd), "");
+		close(fd);
+		assert_int_equal(h->w.counts.http_bad, i + 1);
+	}
+	assert_int_equal(h->w.counts.received, 0);
+	assert_starts(http_ask(h, POST("/events", 0)), "HTTP/1.1 200 ");
+	world_end(&h->w);
+	free(h);
+}
+
 static void who_asks_to_close_is_closed(void **state SQ_UNUSED)
 {
 	struct http_world *h = calloc(1, sizeof(*h));
@@ -477,6 +507,7 @@ int main(void)
 		cmocka_unit_test(requests_after_each_other_are_answered_in_order),
 		cmocka_unit_test(a_long_body_fills_many_batches),
 		cmocka_unit_test(a_peer_that_ends_its_stream_is_answered),
+		cmocka_unit_test(a_body_without_a_length_is_refused),
 		cmocka_unit_test(who_asks_to_close_is_closed),
 		cmocka_unit_test(leave_to_send_is_given),
 		cmocka_unit_test(only_who_is_known_may_send),
