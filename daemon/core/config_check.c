@@ -149,16 +149,6 @@ void sqd_config_check_item(const struct sqd_config_place *at, const struct sq_ya
 	check_rotation(at, map, item);
 }
 
-/* Can both be there? UDP and TCP have ports of their own; the file of a unix socket is one. */
-static bool share_address(const struct sqd_config_item *a, const struct sqd_config_item *b,
-                          const char *listen)
-{
-	bool udp_a = strcmp(a->input_ops->kind, "udp") == 0;
-	bool udp_b = strcmp(b->input_ops->kind, "udp") == 0;
-
-	return udp_a != udp_b && !sq_sv_starts(sq_sv_of(listen), SQ_SV("unix:/"));
-}
-
 void sqd_config_check_control(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_config *cfg)
 {
@@ -178,30 +168,4 @@ void sqd_config_check_control(const struct sqd_config_place *at, const struct sq
 		         "control: path: a path begins with /: ", sq_sv_of(cfg->control_path));
 	else if (sqd_addr_parse(where, &addr, &err) < 0)
 		complain(at, path, "control: path: ", sq_sv_of(err.text));
-}
-
-void sqd_config_check_twice(const struct sqd_config_place *at, const struct sq_yaml *map,
-                            const struct sqd_config_list *inputs,
-                            const struct sqd_config_item *item)
-{
-	const char *listen = sqd_config_text(item, "listen");
-	size_t len = listen ? strlen(listen) : 0;
-
-	if (!listen || (len > 2 && strcmp(listen + len - 2, ":0") == 0))
-		return;
-	for (const struct sqd_config_item *k = inputs->items; k < item; k++) {
-		const char *other = sqd_config_text(k, "listen");
-
-		if (!k->input_ops || !other || strcmp(other, listen) != 0 ||
-		    share_address(k, item, listen))
-			continue;
-		if (k->input_ops == item->input_ops)
-			sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, map->line, map->col,
-			            "two inputs of type %s listen on %s", item->input_ops->kind,
-			            listen);
-		else
-			sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, map->line, map->col,
-			            "two inputs, of type %s and %s, listen on %s",
-			            k->input_ops->kind, item->input_ops->kind, listen);
-	}
 }

@@ -52,13 +52,18 @@ void sqd_config_check_item(const struct sqd_config_place *at, const struct sq_ya
 /** about its file, if it has one; */
 void sqd_config_check_path(const struct sqd_config_place *at, const struct sq_yaml *map,
                            const struct sqd_config_item *item);
-/** about an input whose address another before it in `inputs` has; */
+/** about an input whose address is one of another before it in `inputs`; */
 void sqd_config_check_twice(const struct sqd_config_place *at, const struct sq_yaml *map,
                             const struct sqd_config_list *inputs,
                             const struct sqd_config_item *item);
 /** about the file of the control socket. */
 void sqd_config_check_control(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_config *cfg);
+/** Findings about outputs that have one file, or send to an input of ours; once all is read, and
+ *  without an error. */
+void sqd_config_check_overlap(const struct sqd_config *cfg, const struct sqd_config_place *at);
+/** Do both lead to one place? What is not there yet may be named as well. */
+bool sqd_config_same_place(const char *a, const char *b) SQ_MUST_CHECK;
 /** What an output, read from `map`, says of where its requests go: findings go to `at`. */
 void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,
                           const struct sqd_config_item *item);

@@ -13,7 +13,8 @@ static const char *finding(const struct sqd_config_list *outputs,
 	if (!spool && c->when_full == SQD_FULL_DROP_OLDEST)
 		return "when_full: drop_oldest is for durability: spool";
 	for (const struct sqd_config_item *k = outputs->items; c->spool && k < item; k++)
-		if (k->output && k->output->spool && strcmp(k->output->spool, c->spool) == 0)
+		if (k->output && k->output->spool &&
+		    sqd_config_same_place(k->output->spool, c->spool))
 			return "spool: another output has this folder";
 	return NULL;
 }

@@ -65,6 +65,39 @@ static struct config_case cases[] = {
 	{ "two kinds of streams on one address",
 	  "inputs:\n  - {type: tcp, listen: 127.0.0.1:1}\n  - {type: beats, listen: 127.0.0.1:1}\n",
 	  "two inputs, of type tcp and beats, listen on 127.0.0.1:1", 3 },
+	{ "an address and every address",
+	  "inputs:\n  - {type: tcp, listen: 127.0.0.21:1}\n  - {type: beats, listen: \"*:1\"}\n",
+	  "two inputs, of type tcp and beats, listen on 127.0.0.21:1 and *:1, which overlap", 3 },
+	{ "every address of IPv4, and one",
+	  "inputs:\n  - {type: udp, listen: 0.0.0.0:1}\n  - {type: udp, listen: 127.0.0.1:1}\n",
+	  "two inputs of type udp listen on 0.0.0.0:1 and 127.0.0.1:1", 3 },
+	{ "one address in two spellings",
+	  "inputs:\n  - {type: tcp, listen: \"[::1]:1\"}\n  - {type: tcp, listen: \"[0::1]:1\"}\n",
+	  "which overlap", 3 },
+	{ "addresses that do not overlap",
+	  "inputs:\n  - {type: tcp, listen: 0.0.0.0:1}\n  - {type: tcp, listen: \"[::]:1\"}\n"
+	  "  - {type: udp, listen: \"*:1\"}\n  - {type: tcp, listen: \"*:2\"}\n"
+	  "  - {type: tcp, listen: 127.0.0.1:3}\n  - {type: tcp, listen: 127.0.0.2:3}\n"
+	  "  - {type: tcp, listen: \"*:0\"}\n  - {type: tcp, listen: 127.0.0.1:0}\n",
+	  NULL, 0 },
+	{ "sockets that systemd has bound",
+	  "inputs:\n  - {type: tcp, listen: 0.0.0.0:1, socket: a}\n"
+	  "  - {type: tcp, listen: 127.0.0.1:1, socket: b}\n",
+	  NULL, 0 },
+	{ "one file of two outputs",
+	  "outputs:\n  - {type: file, path: /tmp/a.json}\n  - type: file\n    path: /tmp/../tmp//a.json\n",
+	  "path: another output has this file", 4 },
+	{ "alerts among the dead letters",
+	  "outputs:\n  - {type: file, path: a.json}\ndead_letter:\n  path: ./a.json\n",
+	  "path: another output has this file", 4 },
+	{ "files of one name, and what many may write",
+	  "outputs:\n  - {type: file, path: /tmp/a.json}\n  - {type: file, path: /var/a.json}\n"
+	  "  - {type: file, path: /dev/null}\n  - {type: file, path: /dev/null}\n",
+	  NULL, 0 },
+	{ "one spool in two spellings",
+	  "outputs:\n  - {type: tcp, address: a:1, durability: spool, spool: /tmp/no-such}\n"
+	  "  - {type: tcp, address: a:1, durability: spool, spool: /tmp/../tmp/no-such/}\n",
+	  "spool: another output has this folder", 3 },
 	{ "one unix socket for streams and datagrams",
 	  "inputs:\n  - {type: tcp, listen: unix:/run/s}\n  - {type: udp, listen: unix:/run/s}\n",
 	  "two inputs, of type tcp and udp, listen on unix:/run/s", 3 },
@@ -426,6 +459,49 @@ static void check_files(void **state)
 	sqd_config_fini(&cfg);
 }
 
+/* What would come in again is warned of. */
+static void loops_are_warned_of(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		unsigned line; /* of the warning; 0: there is none */
+	} rows[] = {
+		{ "tcp, listen: 127.0.0.1:1", "tcp, address: 127.0.0.1:1", 4 },
+		{ "tcp, listen: \"*:1\"", "tcp, address: localhost:1", 4 },
+		{ "tcp, listen: \"[::]:1\"", "tcp, address: \"[::1]:1\"", 4 },
+		{ "udp, listen: 0.0.0.0:1", "udp, address: 127.0.0.1:1", 4 },
+		{ "beats, listen: 127.0.0.1:1",
+		  "lumberjack, address: a:1, alternates: [127.0.0.1:1]", 4 },
+		{ "tcp, listen: 127.0.0.1:1", "tcp, address: 127.0.0.1:2", 0 },
+		{ "tcp, listen: 127.0.0.1:1", "tcp, address: 127.0.0.2:1", 0 },
+		{ "udp, listen: 127.0.0.1:1", "tcp, address: 127.0.0.1:1", 0 },
+		{ "tcp, listen: \"*:1\"", "tcp, address: 192.0.2.1:1", 0 },
+		{ "tcp, listen: \"*:1\"", "tcp, address: siem.example.org:1", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char path[] = "/tmp/squibly-config-XXXXXX.yaml", text[256];
+		struct sq_diags diags = { 0 };
+		struct sq_err err = { 0 };
+		struct sqd_config cfg;
+
+		snprintf(text, sizeof(text), "inputs:\n  - {type: %s}\noutputs:\n  - {type: %s}\n",
+		         rows[i].in, rows[i].out);
+		write_temp(path, text);
+		assert_int_equal(sqd_config_load(path, NULL, &cfg, &diags, &err), 0);
+		remove(path);
+		assert_int_equal(diags.n, rows[i].line > 0);
+		if (rows[i].line) {
+			assert_int_equal(diags.list[0].severity, SQ_DIAG_WARNING);
+			assert_int_equal(diags.list[0].line, rows[i].line);
+			assert_non_null(strstr(diags.list[0].text, "what is sent comes in again"));
+		}
+		sq_diags_fini(&diags);
+		sqd_config_fini(&cfg);
+	}
+}
+
 /* Files of names and secrets are read as the start reads them; what is wrong stands in them. */
 static void senders_are_read(void **state)
 {
@@ -519,6 +595,7 @@ int main(void)
 		cmocka_unit_test(a_batch_has_room_for_the_longest_record),
 		cmocka_unit_test(the_shipped_file_is_the_manual),
 		cmocka_unit_test(the_examples_are_good),
+		cmocka_unit_test(loops_are_warned_of),
 		cmocka_unit_test(senders_are_read),
 		cmocka_unit_test(arguments_are_read),
 	};
