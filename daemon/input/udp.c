@@ -78,6 +78,8 @@ void sqd_udp_pause(struct sqd_input *base)
 	u->paused = true;
 	(void)uv_poll_stop(&u->poll);
 	(void)uv_timer_stop(&u->nap);
+	if (!u->stopped) /* a buffer that nobody empties loses most */
+		sqd_udp_watch(u);
 }
 
 static int allocate(struct sqd_udp *u)
@@ -157,6 +159,7 @@ static void udp_resume(struct sqd_input *base)
 	if (!u->paused)
 		return;
 	u->paused = false;
+	(void)uv_timer_stop(&u->nap);
 	if (!sqd_udp_empty_slots(u))
 		return;
 	if (u->stopped)
@@ -190,10 +193,28 @@ static void udp_stop(struct sqd_input *base)
 	sqd_udp_count_drops(u);
 }
 
+/* What lies in the kernel's buffer yet, because no batch came free for it: it goes with the socket.
+ * @return datagrams */
+static uint64_t drain(struct sqd_udp *u)
+{
+	uint64_t n = 0;
+	ssize_t got;
+	char byte;
+
+	while (u->last_bytes && (got = recv(u->fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC)) >= 0) {
+		size_t took = (size_t)got + 1; /* an empty one takes room too */
+
+		u->last_bytes = took < u->last_bytes ? u->last_bytes - took : 0;
+		n += got > 0;
+	}
+	u->last_bytes = 0;
+	return n;
+}
+
 /* What found no batch before the end, and the messages that were never whole. */
 static void count_lost(struct sqd_udp *u)
 {
-	uint64_t n = u->n - u->at + (u->n_unpacked ? 1 : 0);
+	uint64_t n = u->n - u->at + (u->n_unpacked ? 1 : 0) + (u->started ? drain(u) : 0);
 	struct sq_now end = { .mono_ns = UINT64_MAX };
 	unsigned parts = u->gelf ? sq_gelf_expire(u->gelf, end) : 0;
 

@@ -72,6 +72,9 @@ void sqd_udp_ask(struct sqd_udp *u);
 /** Note what the kernel lost since it was last asked. */
 void sqd_udp_count_drops(struct sqd_udp *u);
 
+/** Nothing is read for now: note what the kernel loses meanwhile, until `nap` is stopped. */
+void sqd_udp_watch(struct sqd_udp *u);
+
 /** The socket can be read, or has an error. */
 void sqd_udp_on_poll(uv_poll_t *h, int status, int events);
 

@@ -206,6 +206,16 @@ static void on_nap(uv_timer_t *t)
 	read_all(u);
 }
 
+static void on_watch(uv_timer_t *t)
+{
+	sqd_udp_count_drops(t->data);
+}
+
+void sqd_udp_watch(struct sqd_udp *u)
+{
+	(void)uv_timer_start(&u->nap, on_watch, ASK_MS, ASK_MS);
+}
+
 void sqd_udp_read_last(struct sqd_udp *u)
 {
 	while (u->last_bytes && !u->paused) {

@@ -305,6 +305,61 @@ static void what_was_lost_before_a_silence_is_counted(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* A pause is when most is lost: the count does not wait for its end. */
+static void what_is_lost_in_a_pause_is_counted(void **state SQ_UNUSED)
+{
+	enum { N = 500 };
+	char text[1000];
+	struct world w;
+	uint64_t in_pause;
+
+	memset(text, 'x', sizeof(text));
+	make(&w);
+	w.cfg.udp.receive_buffer = 8 * 1024;
+	start(&w);
+	sqd_input_udp.pause(w.in);
+	for (int i = 0; i < N; i++)
+		say_n(&w, text, sizeof(text));
+	for (int ms = 0; !w.counts.kernel_dropped && ms < 10000; ms++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	in_pause = w.counts.kernel_dropped;
+	assert_true(in_pause > 0);
+	assert_int_equal(w.counts.received, 0);
+	sqd_input_udp.resume(w.in);
+	for (int ms = 0; w.counts.received + in_pause < N && ms < 10000; ms++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+		(void)world_has_records(&w);
+		fake_dispatch_settle(&w.d);
+		usleep(1000);
+	}
+	assert_int_equal(w.counts.received + w.counts.kernel_dropped, N);
+	assert_int_equal(w.counts.kernel_dropped, in_pause);
+	world_end(&w);
+}
+
+/* Told to end before a batch is free: what the kernel holds goes with the socket, but not unseen.
+ */
+static void what_is_left_in_the_socket_is_counted(void **state SQ_UNUSED)
+{
+	enum { N = 20 };
+	struct world w;
+
+	make(&w);
+	start(&w);
+	sqd_input_udp.pause(w.in);
+	for (int i = 0; i < N; i++)
+		say(&w, "x");
+	sqd_input_udp.stop(w.in);
+	assert_int_equal(w.counts.received, 0);
+	sqd_dispatch_seal(&w.d);
+	sqd_input_udp.close(w.in);
+	assert_int_equal(w.counts.received, N);
+	assert_int_equal(w.counts.dropped_shutdown, N);
+	world_end(&w);
+}
+
 /* Send until it is `n` in all, and let the input read them in one turn of the loop. @return it
  * looks at the socket */
 static bool looks_after(struct world *w, unsigned n)
@@ -443,6 +498,8 @@ int main(void)
 		cmocka_unit_test(without_batches_datagrams_wait_and_none_is_lost),
 		cmocka_unit_test(what_the_kernel_dropped_is_counted),
 		cmocka_unit_test(what_was_lost_before_a_silence_is_counted),
+		cmocka_unit_test(what_is_lost_in_a_pause_is_counted),
+		cmocka_unit_test(what_is_left_in_the_socket_is_counted),
 		cmocka_unit_test(a_flood_is_gathered_where_the_buffer_is_large),
 		cmocka_unit_test(after_a_flood_it_looks_again),
 		cmocka_unit_test(a_small_buffer_is_not_trusted_with_a_flood),
