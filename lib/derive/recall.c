@@ -5,7 +5,10 @@
 enum {
 	SLOTS = 512,
 	SLOT_BYTES = 2048 - 32,
-	ALIGNED = 64, /* bytes that the arena may leave out to align what it gives */
+	/* Reading takes more of the arena for a while than it keeps: up to forty bytes for one of
+	 * the line. With so much room left neither it nor a copy can fail, so both give the same.
+	 */
+	ROOM = 128 * 1024,
 };
 
 /* All that is read of the event. */
@@ -20,7 +23,6 @@ struct made {
 };
 
 struct slot {
-	uint32_t need;      /* bytes of the arena that reading took */
 	uint16_t n[INPUTS]; /* bytes of each; they begin `bytes` */
 	uint16_t n_made;    /* behind them: struct made, this many; 0: the slot is empty */
 	uint16_t n_text;    /* and their bytes */
@@ -31,7 +33,6 @@ struct slot {
 struct sq_recall {
 	struct sq_sv key[INPUTS]; /* of the event being read */
 	struct slot *learning;    /* NULL: what it says is not kept */
-	size_t used;              /* of the arena, before */
 	struct slot slots[SLOTS];
 };
 
@@ -107,7 +108,7 @@ static bool tell(const struct slot *s, struct sq_event *ev, struct sq_arena *a)
 	const char *at = s->bytes + key_bytes(s);
 	struct sq_sv text = { at + s->n_made * sizeof(struct made), s->n_text };
 
-	if (a->cap - a->used < s->need + ALIGNED || SQ_EVENT_MORE_MAX - ev->n_more < s->n_made)
+	if (SQ_EVENT_MORE_MAX - ev->n_more < s->n_made)
 		return false;
 	text = sq_arena_dup(a, text);
 	for (uint32_t i = 0; i < s->n_made; i++) {
@@ -126,7 +127,7 @@ bool sq_recall_find(struct sq_recall *r, struct sq_event *ev, struct sq_arena *a
 	uint64_t hash;
 
 	r->learning = NULL;
-	if (!take_key(r, ev, &hash))
+	if (a->cap - a->used < ROOM || !take_key(r, ev, &hash))
 		return false;
 	pair = &r->slots[(hash >> 20) % (SLOTS / 2) * 2];
 	for (uint8_t i = 0; i < 2; i++) {
@@ -137,7 +138,6 @@ bool sq_recall_find(struct sq_recall *r, struct sq_event *ev, struct sq_arena *a
 	}
 	/* What comes once does not drive out what was asked for again. */
 	r->learning = &pair[pair->n_made ? !pair->last : 0];
-	r->used = sq_arena_mark(a);
 	return false;
 }
 
@@ -187,6 +187,5 @@ void sq_recall_learn(struct sq_recall *r, const struct sq_event *ev, const struc
 			memcpy(to, r->key[i].p, r->key[i].n);
 		to += r->key[i].n;
 	}
-	s->need = (uint32_t)(a->used - r->used);
 	s->n_made = put_made(ev, to, (size_t)(s->bytes + SLOT_BYTES - to), &s->n_text);
 }

