@@ -1,21 +1,7 @@
 #include "daemon/core/args.h"
 #include "daemon/core/config.h"
 #include "lib/host/files.h"
-#include "tests/support/test.h"
-
-struct config_case {
-	const char *name;
-	const char *text;
-	const char *finding; /* part of the first error; NULL: it is good */
-	unsigned line;       /* of it; 0: none */
-};
-
-#define SQD_IN  "inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
-#define SQD_OUT "outputs:\n  - type: stdout\n"
-
-#define HOOK "outputs:\n  - type: webhook\n    url: http://h/\n"
-#define ELASTIC(index)                                                                             \
-	"outputs:\n  - type: elasticsearch\n    url: http://h/\n    index: " index "\n"
+#include "tests/component/config_text.h"
 
 static struct config_case cases[] = {
 	{ "an empty file is the built-in default", "", NULL, 0 },
@@ -193,17 +179,6 @@ static struct config_case cases[] = {
 	{ "a broken text", "workers: [\n", "", 0 },
 };
 
-/* A file of that text; the path is given back in `path`. */
-static void write_temp(char path[], const char *text)
-{
-	int fd = mkstemps(path, 5);
-	FILE *f = fdopen(fd, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
 static void check_case(void **state)
 {
 	const struct config_case *tc = *state;
@@ -230,17 +205,6 @@ static void check_case(void **state)
 	}
 	sq_diags_fini(&diags);
 	sqd_config_fini(&cfg);
-}
-
-static void load_good(const char *path, struct sqd_config *cfg)
-{
-	struct sq_diags diags = { 0 };
-	struct sq_err err = { 0 };
-
-	if (sqd_config_load(path, NULL, cfg, &diags, &err) < 0)
-		fail_msg("%s: %s", path, err.text);
-	assert_int_equal(diags.n, 0);
-	sq_diags_fini(&diags);
 }
 
 static void every_option_is_read_once(void **state)
@@ -391,74 +355,6 @@ static void the_examples_are_good(void **state)
 	}
 }
 
-/* What is named is looked at, and the finding stands where it is named. */
-static struct config_case files[] = {
-	{ "nothing is named", SQD_IN SQD_OUT, NULL, 0 },
-	{ "a secret that is not there", HOOK "    secret_file: /nonexistent/s\n",
-	  "secret_file: /nonexistent/s: No such file", 4 },
-	{ "a token that is a folder", HOOK "    token_file: /\n", "token_file: /: a folder", 4 },
-	{ "a token of no text", HOOK "    token_file: /dev/null\n", "token_file: /dev/null: ", 4 },
-	{ "a password that is not there",
-	  ELASTIC("a") "    user: u\n    password_file: /nonexistent/s\n",
-	  "password_file: /nonexistent/s: No such file", 6 },
-	{ "a key that is not there", ELASTIC("a") "    api_key_file: /nonexistent/s\n",
-	  "api_key_file: /nonexistent/s: No such file", 5 },
-	{ "a collector's token that is not there",
-	  "outputs:\n  - type: splunk\n    url: http://h/\n    token_file: /nonexistent/s\n",
-	  "token_file: /nonexistent/s: No such file", 4 },
-	{ "an authority that is not there",
-	  "outputs:\n  - type: tcp\n    address: h:1\n    tls: true\n    tls_ca: /nonexistent/ca\n",
-	  "tls_ca: /nonexistent/ca: No such file", 5 },
-	{ "a certificate that is not there", SQD_IN "    tls_certificate: /nonexistent/c\n",
-	  "tls_certificate: /nonexistent/c: No such file", 4 },
-	{ "tokens of senders that are not there",
-	  "inputs:\n  - type: http\n    listen: 127.0.0.1:1\n    tokens_file: /nonexistent/t\n",
-	  "tokens_file: /nonexistent/t: No such file", 4 },
-	{ "a file in a folder that is not there",
-	  "outputs:\n  - type: file\n    path: /nonexistent/a.json\n",
-	  "path: /nonexistent: No such file", 3 },
-	{ "a file that is a folder", "outputs:\n  - type: file\n    path: /tmp\n",
-	  "path: /tmp: a folder, where a file is wanted", 3 },
-	{ "a file in the folder where we are", "outputs:\n  - type: file\n    path: a.json\n", NULL,
-	  0 },
-	{ "a file below a file", "outputs:\n  - type: file\n    path: /dev/null/a.json\n",
-	  "path: /dev/null/a.json: Not a directory", 3 },
-	{ "dead letters in a folder that is not there", "dead_letter:\n  path: /nonexistent/a//\n",
-	  "path: /nonexistent: No such file", 2 },
-	{ "a spool whose folder cannot be made",
-	  SQD_OUT "    durability: spool\n    spool: /nonexistent/a/b/\n",
-	  "spool: /nonexistent/a: No such file", 4 },
-	{ "a spool that is a file", SQD_OUT "    durability: spool\n    spool: /dev/null\n",
-	  "spool: /dev/null: not a folder", 4 },
-	{ "a spool that can be made",
-	  SQD_OUT "    durability: spool\n    spool: /tmp/no-such-spool\n", NULL, 0 },
-	{ "a table that is not there", "lookups:\n  - name: a\n    path: /nonexistent/a.csv\n",
-	  "path: /nonexistent/a.csv: No such file", 3 },
-};
-
-static void check_files(void **state)
-{
-	const struct config_case *tc = *state;
-	char path[] = "/tmp/squibly-config-XXXXXX.yaml";
-	struct sq_diags diags = { 0 };
-	struct sqd_config cfg;
-
-	write_temp(path, tc->text);
-	load_good(path, &cfg);
-	remove(path);
-	assert_int_equal(sqd_config_check_files(&cfg, &diags), tc->finding ? -EINVAL : 0);
-	assert_int_equal(diags.n, tc->finding != NULL);
-	if (tc->finding) {
-		if (!sq_sv_starts(sq_sv_of(diags.list[0].text), sq_sv_of(tc->finding)))
-			fail_msg("\"%s\" is not \"%s\"", diags.list[0].text, tc->finding);
-		assert_string_equal(diags.list[0].file, path);
-		assert_int_equal(diags.list[0].line, tc->line);
-		assert_true(diags.list[0].col > 4);
-	}
-	sq_diags_fini(&diags);
-	sqd_config_fini(&cfg);
-}
-
 /* What would come in again is warned of. */
 static void loops_are_warned_of(void **state)
 {
@@ -497,56 +393,6 @@ static void loops_are_warned_of(void **state)
 			assert_int_equal(diags.list[0].line, rows[i].line);
 			assert_non_null(strstr(diags.list[0].text, "what is sent comes in again"));
 		}
-		sq_diags_fini(&diags);
-		sqd_config_fini(&cfg);
-	}
-}
-
-/* Files of names and secrets are read as the start reads them; what is wrong stands in them. */
-static void senders_are_read(void **state)
-{
-	static const struct {
-		const char *text;
-		mode_t mode;
-		enum sq_severity severity;
-		unsigned line;
-		const char *want;
-	} rows[] = {
-		{ "a:x\nb:y\na:z\n", 0600, SQ_DIAG_WARNING, 0, NULL },
-		{ "a:x\n\nnocolon\n", 0600, SQ_DIAG_ERROR, 3,
-		  "not a line of the form NAME:SECRET" },
-		{ "a:x\nb:x\n", 0600, SQ_DIAG_ERROR, 2, "b has the same token as a" },
-		{ "a:x\n", 0644, SQ_DIAG_WARNING, 0,
-		  "it holds secrets and can be read by everybody; chmod 640 it" },
-		{ "# nobody\n", 0600, SQ_DIAG_WARNING, 0,
-		  "there is nobody in tokens_file or users_file: nobody may send" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < SQ_LEN(rows); i++) {
-		char path[] = "/tmp/squibly-config-XXXXXX.yaml", text[256];
-		char tokens[] = "/tmp/squibly-config-XXXXXX.yaml";
-		bool error = rows[i].want && rows[i].severity == SQ_DIAG_ERROR;
-		struct sq_diags diags = { 0 };
-		struct sqd_config cfg;
-
-		write_temp(tokens, rows[i].text);
-		assert_int_equal(chmod(tokens, rows[i].mode), 0);
-		snprintf(text, sizeof(text),
-		         "inputs:\n  - {type: http, listen: '127.0.0.1:1', tokens_file: %s}\n",
-		         tokens);
-		write_temp(path, text);
-		load_good(path, &cfg);
-		assert_int_equal(sqd_config_check_files(&cfg, &diags), error ? -EINVAL : 0);
-		assert_int_equal(diags.n, rows[i].want != NULL);
-		if (rows[i].want) {
-			assert_string_equal(diags.list[0].text, rows[i].want);
-			assert_string_equal(diags.list[0].file, tokens);
-			assert_int_equal(diags.list[0].line, rows[i].line);
-			assert_int_equal(diags.list[0].severity, rows[i].severity);
-		}
-		remove(tokens);
-		remove(path);
 		sq_diags_fini(&diags);
 		sqd_config_fini(&cfg);
 	}
@@ -596,12 +442,10 @@ int main(void)
 		cmocka_unit_test(the_shipped_file_is_the_manual),
 		cmocka_unit_test(the_examples_are_good),
 		cmocka_unit_test(loops_are_warned_of),
-		cmocka_unit_test(senders_are_read),
 		cmocka_unit_test(arguments_are_read),
 	};
 	/* The shipped patterns are not looked for: rules are not loaded here. */
 	int failed = RUN_TABLE("core/config findings", cases, check_case);
 
-	failed += RUN_TABLE("core/config files", files, check_files);
 	return failed + cmocka_run_group_tests_name("core/config", tests, NULL, NULL);
 }
