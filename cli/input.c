@@ -9,6 +9,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "cli/view.h"
+
 enum { PACKED_BLOCK = 256 * 1024, MAGIC_BYTES = 4 };
 
 enum packing { PLAIN, GZIP, ZSTD };
@@ -20,6 +22,7 @@ struct cli_input {
 	bool ended; /* read(2) has given 0 */
 	enum packing packing;
 	uint64_t at, size;
+	struct sq_sv view; /* of a plain file */
 	/* Bytes read from the file and not yet used: the first few, or a packed block. */
 	char *block;
 	size_t head, tail;
@@ -121,6 +124,8 @@ void cli_input_close(struct cli_input *in)
 	if (in->packing == GZIP)
 		inflateEnd(&in->gzip);
 	ZSTD_freeDStream(in->zstd);
+	if (in->view.n)
+		cli_view_close();
 	if (in->own_fd && in->fd >= 0)
 		close(in->fd);
 	free(in->block);
@@ -258,6 +263,7 @@ bool cli_input_is_plain(struct cli_input *in, uint64_t *ret_base)
 	if (at < (off_t)in->tail)
 		return false;
 	*ret_base = (uint64_t)at - in->tail;
+	in->view = cli_view_open(in->fd, in->size);
 	return true;
 }
 
@@ -269,6 +275,14 @@ ssize_t cli_input_pread(const struct cli_input *in, char *to, size_t n, uint64_t
 		r = pread(in->fd, to, n, (off_t)at);
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : r;
+}
+
+struct sq_sv cli_input_view(const struct cli_input *in, uint64_t at, size_t n)
+{
+	struct sq_sv none = { 0 };
+
+	return at < in->view.n && cli_view_held() ? sq_sv_first(sq_sv_skip(in->view, (size_t)at), n)
+	                                          : none;
 }
 
 int cli_input_seek(struct cli_input *in, uint64_t at, struct sq_err *err)

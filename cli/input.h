@@ -35,5 +35,9 @@ bool cli_input_is_plain(struct cli_input *in, uint64_t *ret_base);
  *  @return bytes, 0 at the end, negative errno */
 ssize_t cli_input_pread(const struct cli_input *in, char *to, size_t n, uint64_t at) SQ_MUST_CHECK;
 
+/** The bytes of a plain file from an offset on, at most `n`, where they are mapped (view.h); empty
+ *  when they are not. Any thread. */
+struct sq_sv cli_input_view(const struct cli_input *in, uint64_t at, size_t n);
+
 /** Go on at an offset of a plain file with cli_input_read(). @return 0 or negative errno */
 int cli_input_seek(struct cli_input *in, uint64_t at, struct sq_err *err) SQ_MUST_CHECK;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cli/view.h"
+
 enum {
 	ARENA = 2 * 1024 * 1024,
 	OUT = 1024 * 1024,
@@ -22,7 +24,7 @@ static bool open_sink(struct cli_sink *s)
 	return s->text && s->told;
 }
 
-struct piece *piece_new(uint32_t max_record, bool with_sink)
+struct piece *piece_new(uint32_t max_record, const struct sq_sieve *sieve, bool with_sink)
 {
 	struct piece *p = calloc(1, sizeof(*p));
 	struct sq_batch_limits limits = {
@@ -35,6 +37,7 @@ struct piece *piece_new(uint32_t max_record, bool with_sink)
 
 	if (!p)
 		return NULL;
+	p->sieve = sieve;
 	p->batch = sq_batch_new(&limits);
 	if (!p->batch || (with_sink && !open_sink(&p->sink))) {
 		piece_free(p);
@@ -68,7 +71,7 @@ void piece_clear_sink(struct piece *p)
 
 void piece_reset(struct piece *p)
 {
-	struct piece kept = { .batch = p->batch, .sink = p->sink };
+	struct piece kept = { .batch = p->batch, .sink = p->sink, .sieve = p->sieve };
 
 	*p = kept;
 	sq_batch_reset(p->batch);
@@ -89,17 +92,22 @@ static int tell_foreign(const struct sq_frame *frame, struct cli_input *in, stru
 	                  cli_input_name(in), what);
 }
 
+static void add_origin(struct sq_batch *b)
+{
+	if (!b->n_origins) {
+		int origin = sq_batch_origin(b, NULL, "");
+
+		sq_assert(origin == 0);
+	}
+}
+
 /* Cut the bytes of the chunk from p->head to its tail, as far as there are records and room for
  * them. @return 1: there is no room, 0: bytes are needed, or -EPROTO */
 static int cut(struct piece *p, bool eof)
 {
 	struct sq_batch *b = p->batch;
 
-	if (!b->n_origins) {
-		int origin = sq_batch_origin(b, NULL, "");
-
-		sq_assert(origin == 0);
-	}
+	add_origin(b);
 	/* Room for one more is made before the frame gives it, since it gives it once. */
 	while (b->n_records < b->limits.records) {
 		struct sq_sv in = { b->chunk + p->head, b->tail - p->head }, rec;
@@ -214,6 +222,60 @@ static int find_line(struct piece *p, struct cli_input *in, uint64_t at, size_t 
 	}
 }
 
+/* What is read lies where nobody else writes; the chunk has room for all that was looked at. */
+static void copy(struct sq_batch *b, struct sq_sv *raw)
+{
+	char *to = b->chunk + b->tail;
+
+	sq_assert(raw->n <= sq_batch_room(b));
+	memcpy(to, raw->p, raw->n);
+	raw->p = to;
+	b->tail += (uint32_t)raw->n;
+}
+
+/* The piece from byte `at` of the file to the first line end at or behind `whole` more of them,
+ * from where it is mapped: lines of objects, as nearly all files have them. Most of them nobody
+ * copies.
+ * @return false: it is not as simple as that, and nothing has been done */
+static bool view_lines(struct piece *p, struct cli_input *in, uint64_t at, bool first, size_t whole,
+                       uint32_t max_record)
+{
+	struct sq_batch *b = p->batch;
+	struct sq_sv v = { 0 }, text;
+	size_t begin = 0, end;
+	uint32_t lines;
+
+	if (p->sieve)
+		v = cli_input_view(in, at, b->limits.chunk);
+	if (whole >= v.n)
+		return false;
+	if (!first)
+		begin = sq_sv_chr(v, '\n') + 1; /* none: SIZE_MAX, and one more */
+	end = whole + sq_sv_chr(sq_sv_skip(v, whole), '\n') + 1;
+	if ((!begin && !first) || begin > whole || end <= whole)
+		return false;
+	text = (struct sq_sv){ v.p + begin, end - begin };
+	add_origin(b);
+	if (!sq_sieve_lines(p->sieve, b, 0, text, max_record, NULL, NULL, &lines)) {
+		sq_batch_reset(b);
+		return false;
+	}
+	for (uint32_t i = 0; i < b->n_records; i++)
+		copy(b, &b->records[i].raw);
+	if (!cli_view_held()) {
+		sq_batch_reset(b);
+		return false;
+	}
+	b->counts.received = lines;
+	b->sieve = sq_sieve_generation(p->sieve);
+	p->frame = sq_frame_between(max_record);
+	p->head = b->tail;
+	p->start = at + begin;
+	p->end = p->at = at + end;
+	p->bytes = text.n;
+	return true;
+}
+
 int piece_ahead(struct piece *p, struct cli_input *in, uint64_t base, uint64_t k,
                 uint32_t max_record, struct sq_err *err)
 {
@@ -221,9 +283,12 @@ int piece_ahead(struct piece *p, struct cli_input *in, uint64_t base, uint64_t k
 	/* One byte is before the piece: the line end that it may begin behind. */
 	uint64_t at = base + k * PIECE - (k > 0);
 	size_t begin = 0, end = 0, whole = PIECE + (k > 0) - 1;
-	int r = read_to(p, in, at, whole + BEHIND);
+	int r;
 
 	p->ahead = true;
+	if (view_lines(p, in, at, k == 0, whole, max_record))
+		return 0;
+	r = read_to(p, in, at, whole + BEHIND);
 	p->frame = sq_frame_of(max_record);
 	if (k > 0)
 		p->frame = sq_frame_between(max_record);

@@ -11,6 +11,7 @@
 
 #include "cli/input.h"
 #include "cli/run.h"
+#include "lib/engine/sieve.h"
 #include "lib/wire/frame.h"
 
 enum {
@@ -23,11 +24,12 @@ struct piece {
 	uint64_t seq; /* place in the file, from 0 */
 	struct sq_batch *batch;
 	struct cli_sink sink;
-	struct sq_frame frame; /* as it was left at the end */
-	uint32_t head;         /* bytes of the chunk cut; those behind it are left over */
-	uint64_t bytes;        /* taken from the input, unpacked */
-	uint64_t at;           /* where the file has been read to, for people */
-	uint64_t start, end;   /* ahead of time: offsets in the file; equal when there is nothing */
+	const struct sq_sieve *sieve; /* of whoever runs it; NULL: every record is read */
+	struct sq_frame frame;        /* as it was left at the end */
+	uint32_t head;                /* bytes of the chunk cut; those behind it are left over */
+	uint64_t bytes;               /* taken from the input, unpacked */
+	uint64_t at;                  /* where the file has been read to, for people */
+	uint64_t start, end; /* ahead of time: offsets in the file; equal when there is nothing */
 	bool ahead;
 	bool failed; /* ahead of time: could not be read, or has no beginning: nothing is known */
 	bool eof;    /* the end of the file is the end of the piece */
@@ -35,8 +37,8 @@ struct piece {
 	bool discarded;
 };
 
-/** NULL: out of memory. */
-struct piece *piece_new(uint32_t max_record, bool with_sink);
+/** Borrows `sieve` for good, NULL: none. @return NULL: out of memory */
+struct piece *piece_new(uint32_t max_record, const struct sq_sieve *sieve, bool with_sink);
 void piece_free(struct piece *p);
 /** Empty, for reuse. */
 void piece_reset(struct piece *p);

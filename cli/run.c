@@ -68,7 +68,9 @@ static struct sq_now now(void)
 
 static bool add_piece(struct cli_run *run)
 {
-	struct piece *p = piece_new(run->opts.max_record, run->opts.deliver != NULL);
+	const struct sq_pipeline_opts *opts = &run->opts.pipeline;
+	struct piece *p = piece_new(run->opts.max_record, opts->validate_all ? NULL : opts->sieve,
+	                            run->opts.deliver != NULL);
 
 	if (!p)
 		return false;

@@ -21,7 +21,8 @@ static const char help[] =
 	"      --compress N    of --beats: level 0 (none) to 9, default 3\n"
 	"      --window N      records a window (2048) or a request (1000)\n"
 	"      --retries N     send what was not answered again, at most so often (default 5)\n"
-	"      --timeout SEC   wait so long for an answer (default 30)\n\n"
+	"      --timeout SEC   wait so long for an answer (default 30)\n"
+	"      --wait SEC      of lines without TLS: wait so long at the end for the peer to close (default 2)\n\n"
 	"TLS:\n"
 	"      --tls           speak TLS; the other options of TLS and https:// say it already\n"
 	"      --ca FILE       trust these authorities (default: those of the system)\n"
@@ -40,11 +41,21 @@ static const char help[] =
 	"  squibly send --gzip --path /_bulk https://collector.example.org:9200 events.jsonl\n"
 	"  squibly send --udp unix:/run/squiblyd/log.sock events.jsonl\n\n"
 	"Exit status: 0 all sent, and acknowledged where the protocol acknowledges; 1 not all was\n"
-	"acknowledged; 2 something failed.\n";
+	"acknowledged, or the peer closed before it had read all; 2 something failed.\n";
 /* clang-format on */
 
 enum { OPT_BEATS = 256, OPT_HTTP, OPT_PATH, OPT_TOKEN, OPT_GZIP, OPT_COMPRESS, OPT_WINDOW };
-enum { OPT_RETRIES = 300, OPT_TIMEOUT, OPT_TLS, OPT_CA, OPT_CERT, OPT_KEY, OPT_NAME, OPT_INSECURE };
+enum {
+	OPT_RETRIES = 300,
+	OPT_TIMEOUT,
+	OPT_TLS,
+	OPT_CA,
+	OPT_CERT,
+	OPT_KEY,
+	OPT_NAME,
+	OPT_INSECURE,
+	OPT_WAIT
+};
 
 static const struct option options[] = {
 	{ "udp", no_argument, NULL, 'u' },
@@ -57,6 +68,7 @@ static const struct option options[] = {
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "retries", required_argument, NULL, OPT_RETRIES },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ "tls", no_argument, NULL, OPT_TLS },
 	{ "ca", required_argument, NULL, OPT_CA },
 	{ "cert", required_argument, NULL, OPT_CERT },
@@ -136,6 +148,8 @@ static int read_option(struct sender *s, int c, char **argv)
 		return read_number("--retries", 0, 1000000, &s->retries);
 	case OPT_TIMEOUT:
 		return read_number("--timeout", 1, 86400, &s->timeout_s);
+	case OPT_WAIT:
+		return read_number("--wait", 0, 86400, &s->wait_s);
 	case '?':
 	case ':':
 		return cli_bad_option("send", c, argv);
@@ -269,6 +283,7 @@ int cli_send(int argc, char **argv)
 		.compress = UNSET,
 		.retries = 5,
 		.timeout_s = 30,
+		.wait_s = 2,
 		.out = sq_outbuf_of(2 * SEND_MAX_RECORD + SEND_MAX_BATCH + SEND_BLOCK),
 		.wire = sq_outbuf_of(3 * SEND_MAX_RECORD + SEND_MAX_BATCH),
 		.lumber = sq_lumber_out_of(3 * SEND_MAX_RECORD + SEND_MAX_BATCH),

@@ -71,6 +71,7 @@ struct sender {
 	uint64_t compress;  /* level of zlib; 0: none */
 	uint64_t retries;   /* how often a batch is sent again */
 	uint64_t timeout_s; /* for an answer */
+	uint64_t wait_s;    /* for the peer to close when all lines are sent */
 	const char *token, *http_path;
 	bool tls;
 	struct sq_tls_client_cfg tls_cfg;
@@ -116,6 +117,10 @@ int send_conn_write(struct sender *s, struct sq_sv v, struct sq_err *err);
 ssize_t send_conn_read(struct sender *s, char *to, size_t n, struct sq_err *err);
 /** End the stream in order and wait for the peer to do so. @return 0 or a negative errno */
 int send_conn_end(struct sender *s, struct sq_err *err);
+/** Where nobody answers, after send_conn_end(): wait, for `wait_s` at most, until the peer closes,
+ * too. @return 0: all was read, or nobody knows; -ECONNRESET: it closed and had not read all;
+ * another negative errno */
+int send_conn_see_off(struct sender *s, struct sq_err *err);
 /** Now. */
 void send_conn_close(struct sender *s);
 

@@ -2,6 +2,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -282,6 +283,55 @@ int send_conn_end(struct sender *s, struct sq_err *err)
 		n = send_conn_read(s, rest, sizeof(rest), err);
 	while (n > 0);
 	return (int)n;
+}
+
+static int left_unread(struct sq_err *err)
+{
+	return sq_err_set(err, -ECONNRESET,
+	                  "the peer closed the connection before it had read everything");
+}
+
+/* Its end may have been on the way before our last bytes were: then they reset the connection, and
+ * who reads was told of an end in order before that. */
+static int await_reset(struct sender *s, uint64_t until_ns, struct sq_err *err)
+{
+	struct tcp_info info = { .tcpi_state = TCP_CLOSE };
+	socklen_t n = sizeof(info), n_why;
+	int why = 0;
+
+	for (;;) {
+		bool known = getsockopt(s->conn.fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0;
+
+		n_why = sizeof(why);
+		if (getsockopt(s->conn.fd, SOL_SOCKET, SO_ERROR, &why, &n_why) == 0 && why)
+			return left_unread(err);
+		if (!known || info.tcpi_state == TCP_CLOSE || send_mono_ns() >= until_ns)
+			return 0;
+		send_sleep_ms(1);
+	}
+}
+
+int send_conn_see_off(struct sender *s, struct sq_err *err)
+{
+	uint64_t until_ns = send_mono_ns() + s->wait_s * 1000000000, now;
+	char rest[4096];
+	ssize_t n = 1;
+
+	if (s->conn.fd < 0 || s->udp || s->conn.tls)
+		return 0; /* TLS has its own end */
+	while (n != 0 && (now = send_mono_ns()) < until_ns) {
+		struct pollfd p = { .fd = s->conn.fd, .events = POLLIN };
+		int r = poll(&p, 1, (int)((until_ns - now) / 1000000 + 1));
+
+		if (r <= 0) /* a signal, or it keeps its side open */
+			continue;
+		n = receive_raw(s, rest, sizeof(rest), NULL);
+		if (n == -ECONNRESET || n == -EPIPE)
+			return left_unread(err);
+		if (n < 0)
+			return no_answer(s, "waiting for the peer to close", err);
+	}
+	return n != 0 || s->target.local ? 0 : await_reset(s, until_ns, err);
 }
 
 void send_conn_close(struct sender *s)

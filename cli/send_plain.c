@@ -13,6 +13,13 @@ static int open_once(struct sender *s)
 	return send_conn_open(s, &err) < 0 ? cli_fail("%s", err.text) : CLI_OK;
 }
 
+/* As who sends batches says it: there was somebody, and not all has arrived. */
+static int lost(const struct sender *s, int r, const struct sq_err *err)
+{
+	(void)cli_fail("%s", err->text);
+	return !s->udp && !s->tls && (r == -ECONNRESET || r == -EPIPE) ? CLI_FOUND : CLI_FAILED;
+}
+
 static int transmit(struct sender *s, struct sq_sv v)
 {
 	struct sq_err err = { 0 };
@@ -26,7 +33,7 @@ static int transmit(struct sender *s, struct sq_sv v)
 		s->records--;
 		return CLI_OK;
 	}
-	return r < 0 ? cli_fail("%s", err.text) : CLI_OK;
+	return r < 0 ? lost(s, r, &err) : CLI_OK;
 }
 
 static int plain_flush(struct sender *s)
@@ -58,8 +65,11 @@ static int plain_add(struct sender *s, struct sq_sv rec)
 static int plain_finish(struct sender *s)
 {
 	struct sq_err err = { 0 };
+	int r = send_conn_end(s, &err);
 
-	return send_conn_end(s, &err) < 0 ? cli_fail("%s", err.text) : CLI_OK;
+	if (!r)
+		r = send_conn_see_off(s, &err);
+	return r < 0 ? lost(s, r, &err) : CLI_OK;
 }
 
 const struct send_kind send_plain = {

@@ -250,6 +250,7 @@ int sqd_kafka_begin(struct sqd_kafka *k, bool consumer, struct rd_kafka_conf_s *
 	(void)rd_kafka_set_log_queue(k->rk, k->queue); /* NULL would be the main one */
 	rd_kafka_queue_io_event_enable(k->queue, k->fd, &one, sizeof(one));
 	k->poll.data = k->ending.data = k;
+	k->abandoned = false;
 	(void)uv_poll_init(k->loop, &k->poll, k->fd); /* an eventfd can be polled */
 	k->open = 1;
 	(void)uv_poll_start(&k->poll, UV_READABLE, on_poll);
@@ -261,6 +262,8 @@ static void end(uv_work_t *work)
 {
 	struct sqd_kafka *k = work->data;
 
+	if (k->abandoned)
+		return;
 	rd_kafka_destroy_flags(k->rk, k->hasty ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
 }
 
@@ -275,6 +278,11 @@ static void on_end(uv_work_t *work, int status SQ_UNUSED)
 static void on_poll_closed(uv_handle_t *h)
 {
 	release(h->data);
+}
+
+void sqd_kafka_abandon(struct sqd_kafka *k)
+{
+	k->abandoned = true;
 }
 
 void sqd_kafka_end(struct sqd_kafka *k, bool hasty)

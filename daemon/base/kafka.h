@@ -92,7 +92,7 @@ struct sqd_kafka {
 	uv_work_t ending;
 	int fd;
 	unsigned open; /* `poll`, `ending` */
-	bool hasty;
+	bool hasty, abandoned;
 	bool failing;            /* an outage was logged: say when it is over */
 	uint64_t broker_told_ms; /* loop time when one broker's was logged last; 0: not yet */
 	struct sqd_log_limit limit, inside_limit;
@@ -133,6 +133,10 @@ void sqd_kafka_failed(struct sqd_kafka *k, const char *why);
 
 /** All is well again: something was delivered. Says so, after an outage. */
 void sqd_kafka_mended(struct sqd_kafka *k);
+
+/** sqd_kafka_end() is not to free what librdkafka holds, nor to end its threads: for who knows that
+ * it would abort the process in doing so. */
+void sqd_kafka_abandon(struct sqd_kafka *k);
 
 /** End the client, in a thread of libuv's pool since it waits for threads; on_ended is called once,
  *  later. `hasty`: a consumer does not say goodbye to its group. Events are lost. */

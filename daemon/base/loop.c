@@ -1,5 +1,8 @@
 #include "daemon/base/loop.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "daemon/base/log.h"
@@ -41,6 +44,14 @@ uint64_t sqd_thread_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+int sqd_loop_pool(unsigned threads)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", threads);
+	return setenv("UV_THREADPOOL_SIZE", text, 1) < 0 ? -errno : 0;
 }
 
 static void name_handle(uv_handle_t *h, void *arg)

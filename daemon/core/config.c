@@ -13,6 +13,8 @@ enum {
 	WORKERS_DEFAULT_MAX = 16,
 	LOOPS_DEFAULT_MAX = 4,
 	CPUS_FOR_A_LOOP = 4,
+	THREADS_MIN = 4,
+	THREADS_MAX = 128, /* systemd's TasksMax has room for them */
 	ARENA_MIN_BYTES = 1024 * 1024,
 	ORIGINS = 256,
 };
@@ -374,6 +376,21 @@ unsigned sqd_config_workers(const struct sqd_config *cfg)
 	if (cpus <= loops + 1)
 		return 1;
 	return cpus - loops < WORKERS_DEFAULT_MAX ? cpus - loops : WORKERS_DEFAULT_MAX;
+}
+
+unsigned sqd_config_threads(const struct sqd_config *cfg)
+{
+	/* An output writes, looks up its host's name, or ends its Kafka client: one of them. */
+	size_t n = cfg->outputs.n + (cfg->dead_letter.common != NULL);
+
+	for (size_t i = 0; i < cfg->outputs.n; i++)
+		n += cfg->outputs.items[i].output->durability == SQD_DURABILITY_SPOOL;
+	for (size_t i = 0; i < cfg->inputs.n; i++) /* the end of its client, too */
+		n += sqd_config_row(&cfg->inputs.items[i], "brokers") != NULL;
+	n++; /* rules that are read anew */
+	if (n > THREADS_MAX)
+		return THREADS_MAX;
+	return n < THREADS_MIN ? THREADS_MIN : (unsigned)n;
 }
 
 uint32_t sqd_config_batches(const struct sqd_config *cfg)

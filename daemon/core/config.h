@@ -27,6 +27,7 @@ enum sqd_durability { SQD_DURABILITY_MEMORY, SQD_DURABILITY_SPOOL };
 struct sqd_input_common {
 	char *type;
 	char *socket; /* name of a socket that systemd passes, or NULL */
+	char *tenant; /* see sqd_input.tenant, or NULL */
 };
 
 struct sqd_output_common {
@@ -164,6 +165,9 @@ bool sqd_config_reads_all(const struct sqd_config *cfg);
 unsigned sqd_config_workers(const struct sqd_config *cfg);
 /** With the main one. */
 unsigned sqd_config_loops(const struct sqd_config *cfg);
+/** Of libuv's pool: as many as can have work there at one time (128 at most), so that a disk that
+ *  never answers holds up nobody but its own output. */
+unsigned sqd_config_threads(const struct sqd_config *cfg);
 /** Of each loop. */
 uint32_t sqd_config_batches(const struct sqd_config *cfg);
 struct sq_batch_limits sqd_config_limits(const struct sqd_config *cfg);

@@ -7,6 +7,8 @@
 #include "daemon/base/network.h"
 #include "daemon/core/config_private.h"
 
+enum { TENANT_MAX = 64 }; /* bytes of a name */
+
 static void complain(const struct sqd_config_place *at, const struct sq_yaml *node,
                      const char *text, struct sq_sv what)
 {
@@ -136,13 +138,31 @@ static void check_output(const struct sqd_config_place *at, const struct sq_yaml
 	sqd_config_check_forward(at, map, item->output);
 }
 
+/* What is told in every format, so nothing that one of them would have to escape. */
+static void check_tenant(const struct sqd_config_place *at, const struct sq_yaml *map,
+                         const struct sqd_config_item *item)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	const char *name = item->input->tenant;
+	size_t n = name ? strlen(name) : 0;
+
+	if (!name || (n && n <= TENANT_MAX && strspn(name, allowed) == n))
+		return;
+	complain(at, sq_yaml_get(map, "tenant"),
+	         "tenant: a name of 1 to 64 letters, digits, '.', '_' and '-' is expected",
+	         SQ_SV(""));
+}
+
 void sqd_config_check_item(const struct sqd_config_place *at, const struct sq_yaml *map,
                            const struct sqd_config_item *item, bool input)
 {
 	check_addresses(at, map, item);
 	check_listener(at, map, item);
 	check_tls(at, item, input);
-	if (!input)
+	if (input)
+		check_tenant(at, map, item);
+	else
 		check_output(at, map, item);
 	check_retries(at, map, item);
 	sqd_config_check_path(at, map, item);

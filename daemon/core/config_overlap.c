@@ -138,6 +138,14 @@ bool sqd_config_same_place(const char *a, const char *b)
 	       (resolve(a, real_a) && resolve(b, real_b) && strcmp(real_a, real_b) == 0);
 }
 
+/* What these are, who starts the daemon says: another thing than for who looks at the configuration
+ * in a shell. */
+static bool is_inherited(struct sq_sv path)
+{
+	return sq_sv_eq(path, SQ_SV("/dev/stdout")) || sq_sv_eq(path, SQ_SV("/dev/stderr")) ||
+	       sq_sv_starts(path, SQ_SV("/dev/fd/")) || sq_sv_starts(path, SQ_SV("/proc/self/fd/"));
+}
+
 /* Pipes and devices may be written by many; of a file one would move away, or mend, what the other
  * is writing. */
 static bool is_exclusive(const char *path)
@@ -152,10 +160,13 @@ static void check_file(const struct sqd_config *cfg, const struct sqd_config_ite
 {
 	const char *path = sqd_config_text(item, "path");
 
+	if (path && is_inherited(sq_sv_of(path)))
+		return;
 	for (const struct sqd_config_item *k = cfg->outputs.items; path && k < end; k++) {
 		const char *other = sqd_config_text(k, "path");
 
-		if (!other || !sqd_config_same_place(other, path) || !is_exclusive(path))
+		if (!other || is_inherited(sq_sv_of(other)) ||
+		    !sqd_config_same_place(other, path) || !is_exclusive(path))
 			continue;
 		sqd_config_blame(item, at, SQ_DIAG_ERROR, "path: another output has this file");
 		return;

@@ -169,6 +169,9 @@ const struct sq_opt sqd_input_common_opts[] = {
 	{ "socket", SQ_OPT_STR, SQD_INPUT_AT(socket),
 	  .doc = "Name (FileDescriptorName=) of a socket that systemd passes; without it, one that is bound to "
 		 "the same address is used, if there is one." },
+	{ "tenant", SQ_OPT_STR, SQD_INPUT_AT(tenant),
+	  .doc = "Whose events come here: a name of at most 64 letters, digits, '.', '_' and '-', which alerts, verdicts "
+		 "and dead letters bear; what two tenants send is never folded or left out as one." },
 	{ 0 }
 };
 

@@ -29,6 +29,17 @@ static const struct sq_tls_client_cfg *client_of(const struct sqd_config_item *i
 	return options_of(item, "tls_verify", offsetof(struct sq_tls_client_cfg, verify));
 }
 
+/* An output over HTTP may have several. */
+static bool is_https(const struct sqd_config_item *item, const char *url)
+{
+	const struct sq_opt_strs *alternates = sqd_config_texts(item, "alternates");
+	bool tls = sq_sv_istarts(sq_sv_of(url), SQ_SV("https:"));
+
+	for (size_t i = 0; alternates && i < alternates->n && !tls; i++)
+		tls = sq_sv_istarts(sq_sv_of(alternates->list[i]), SQ_SV("https:"));
+	return tls;
+}
+
 /* Of an output: `tls: true`, or a URL that says so. */
 static int client_wants(const struct sqd_config_item *item, struct sq_err *err)
 {
@@ -40,10 +51,11 @@ static int client_wants(const struct sqd_config_item *item, struct sq_err *err)
 	tls = *client_of(item);
 	if (!url)
 		return sq_tls_client_wanted(&tls, err);
-	tls.on = sq_sv_istarts(sq_sv_of(url), SQ_SV("https:"));
+	tls.on = is_https(item, url);
 	if (!tls.on && (tls.ca || tls.name || tls.certificate || tls.key))
 		return sq_err_set(err, -EINVAL,
-		                  "keys of TLS are set, but the url does not begin with https:");
+		                  "keys of TLS are set, but the url does not begin with https:, "
+		                  "and no alternate does");
 	return tls.on;
 }
 

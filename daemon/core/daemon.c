@@ -213,8 +213,9 @@ int sqd_daemon_run(const struct sqd_config *cfg)
 	struct sqd_daemon d = { .cfg = cfg, .began = sqd_now() };
 	struct sq_err err = { 0 };
 	uint64_t pulse_ms = PULSE_MS;
-	int r = uv_loop_init(&d.loop);
+	int r = sqd_loop_pool(sqd_config_threads(cfg));
 
+	r = r < 0 ? r : uv_loop_init(&d.loop);
 	if (r < 0) {
 		sqd_log(SQD_LOG_ERROR, "cannot start: event loop: %s", uv_strerror(r));
 		return 1;

@@ -29,6 +29,11 @@ static int inherited(struct sqd_passed *passed, const struct sqd_config_item *it
 	return fd;
 }
 
+static struct sq_sv tenant_of(const struct sqd_config_item *item)
+{
+	return sq_sv_of(item->input->tenant ? item->input->tenant : "");
+}
+
 /* One more instance of the input `row`. @return 0, -EOPNOTSUPP: it cannot be, or an error */
 static int start_on(struct sqd_daemon *d, unsigned loop, size_t row,
                     const struct sqd_config_item *item, struct sq_err *err)
@@ -47,6 +52,7 @@ static int start_on(struct sqd_daemon *d, unsigned loop, size_t row,
 	*in = (struct sqd_input){
 		.ops = item->input_ops,
 		.cfg = item->cfg,
+		.tenant = tenant_of(item),
 		.inherited_fd = fd,
 		.lasting = first->lasting,
 		.further = true,
@@ -91,6 +97,7 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 	*slot->in = (struct sqd_input){
 		.ops = item->input_ops,
 		.cfg = item->cfg,
+		.tenant = tenant_of(item),
 		.loop = &d->loop,
 		.dispatch = d->dispatch,
 		.counts = &slot->counts,

@@ -27,16 +27,30 @@ static int start_output(struct sqd_daemon *d, const struct sqd_config_item *item
 	return out->ops->start(out, err);
 }
 
+/* Memory that is there when we are killed: the runtime folder that systemd gives, or everybody's.
+ */
+static const char *find_marks(char *to, size_t cap)
+{
+	const char *folder = getenv("RUNTIME_DIRECTORY");
+
+	if (!folder || !folder[0])
+		return "/dev/shm";
+	(void)snprintf(to, cap, "%.*s", (int)strcspn(folder, ":"), folder);
+	return to;
+}
+
 /* Before the first alert, so that what an earlier process has left comes first. */
 static int start_spool(struct sqd_outqueue *q, const struct sqd_output_common *c,
                        struct sq_err *err)
 {
+	char marks[4096];
 	const struct sqd_outqueue_spool opts = {
 		.dir = c->spool,
 		.size = c->spool_size,
 		.interval_ms = c->spool_interval_ms,
 		.repeats = c->spool_repeats,
 		.drop_oldest = c->when_full == SQD_FULL_DROP_OLDEST,
+		.marks = find_marks(marks, sizeof(marks)),
 	};
 
 	return c->durability == SQD_DURABILITY_SPOOL ? sqd_outqueue_spool(q, &opts, err) : 0;

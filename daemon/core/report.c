@@ -43,10 +43,12 @@ void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_m
 static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf *text)
 {
 	struct sqd_metrics m;
-	char title[160];
+	const struct sqd_input *in = d->inputs[row].in;
+	char title[256];
 
 	sqd_daemon_input_metrics(d, row, &m);
-	snprintf(title, sizeof(title), "input %s", d->inputs[row].in->name);
+	snprintf(title, sizeof(title), "input %s%s%.*s", in->name, in->tenant.n ? ", tenant " : "",
+	         SQ_SV_ARG(in->tenant));
 	sqd_metrics_table(text, title, m.rows, m.n);
 }
 

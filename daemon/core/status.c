@@ -86,6 +86,7 @@ static void put_inputs(struct sq_jsonw *w, const struct sqd_daemon *d)
 		sqd_daemon_input_metrics(d, i, &m);
 		sq_jsonw_object(w);
 		sq_jsonw_member(w, "name", sq_sv_of(d->inputs[i].in->name));
+		sq_jsonw_member(w, "tenant", d->inputs[i].in->tenant);
 		put_sides(w, &m);
 		sq_jsonw_end_object(w);
 	}

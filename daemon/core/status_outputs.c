@@ -154,7 +154,7 @@ static void put_state(struct sq_outbuf *out, const struct state *s)
 		sqd_put_date(out, o->since.wall_us);
 		sq_outbuf_put(out, SQ_SV(", for "));
 		sqd_put_span(out, s->away_ms);
-		sq_outbuf_printf(out, ": %s; tried %llu time%s, last ", o->why,
+		sq_outbuf_printf(out, ": %s; failed %llu time%s, last ", o->why,
 		                 (unsigned long long)o->failures, o->failures == 1 ? "" : "s");
 		sqd_put_span(out, since_ms(&o->last));
 		sq_outbuf_put(out, SQ_SV(" ago\n"));
@@ -175,10 +175,13 @@ static void put_losses(struct sq_outbuf *out, const struct state *s)
 	const struct sqd_outqueue_health *h = &s->h;
 
 	if (h->full) {
-		sq_outbuf_put(out, SQ_SV("  !! its queue is full since "));
+		sq_outbuf_printf(out, "  !! its %s is full since ",
+		                 h->cost == SQD_COST_OLDEST ? "spool" : "queue");
 		sqd_put_date(out, h->full_since.wall_us);
-		sq_outbuf_put(out, h->waits ? SQ_SV(": inputs wait\n")
-		                            : SQ_SV(": what comes is dropped\n"));
+		sq_outbuf_printf(out, ": %s\n",
+		                 h->cost == SQD_COST_WAIT     ? "inputs wait"
+		                 : h->cost == SQD_COST_NEWEST ? "what comes is dropped"
+		                                              : "the oldest are dropped");
 	}
 	if (h->lost_ms >= LATELY_MS)
 		return;

@@ -81,7 +81,10 @@ static void put_inputs(const struct sqd_daemon *d, struct sq_outbuf *out)
 		struct sqd_metrics m;
 
 		sqd_daemon_input_metrics(d, i, &m);
-		sq_outbuf_printf(out, "\ninput %s\n", d->inputs[i].in->name);
+		sq_outbuf_printf(out, "\ninput %s", d->inputs[i].in->name);
+		if (d->inputs[i].in->tenant.n)
+			sq_outbuf_printf(out, ", tenant %.*s", SQ_SV_ARG(d->inputs[i].in->tenant));
+		sq_outbuf_putc(out, '\n');
 		for (size_t r = 0; r < m.n; r++)
 			if (m.rows[r].value || m.rows[r].always)
 				put_row(out, ' ', &m.rows[r]);

@@ -271,6 +271,18 @@ static void sift(struct sqd_dispatch *d)
 	d->open->sifted = d->open->n_records;
 }
 
+bool sqd_dispatch_lines(struct sqd_dispatch *d, uint32_t origin, struct sq_sv text,
+                        uint32_t max_record, uint32_t *ret_lines)
+{
+	if (!d->opts.sieves)
+		return false;
+	sift(d);
+	if (!sq_sifter_lines(&d->sifter, d->open, origin, text, max_record, ret_lines))
+		return false;
+	d->came += *ret_lines;
+	return true;
+}
+
 void sqd_dispatch_sift(struct sqd_dispatch *d)
 {
 	const struct sq_batch *b = d->open;

@@ -101,6 +101,13 @@ bool sqd_dispatch_under_way(const struct sqd_dispatch *d);
 /** Which turn of the loop this is. */
 uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d);
 
+/** Cut whole lines in the chunk of the open batch, behind its tail, of one of its origins, and sift
+ *  them in the same pass: as sq_sifter_lines(). Those that are left out are counted as clean there;
+ *  received and owed are `*ret_lines` of them, which is for the caller to note.
+ *  @return false: nothing has been done */
+bool sqd_dispatch_lines(struct sqd_dispatch *d, uint32_t origin, struct sq_sv text,
+                        uint32_t max_record, uint32_t *ret_lines);
+
 /** Nobody holds a view into the open batch: look at what came, if that is worth its while, so that
  *  records which no rule can match make room. */
 void sqd_dispatch_sift(struct sqd_dispatch *d);

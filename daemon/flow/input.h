@@ -67,6 +67,10 @@ struct sqd_input {
 	const struct sqd_input_ops *ops;
 	char name[128]; /* "tcp 127.0.0.1:5170": for logs; start() puts the bound port in */
 	void *cfg;      /* what ops->opts filled; the configuration owns it */
+	/** Whose records come here; n = 0: not told. A view of the configuration, which is read
+	 * once and outlives every input and batch: a reload reads rules, tables and certificates
+	 * only. */
+	struct sq_sv tenant;
 	uv_loop_t *loop;
 	struct sqd_dispatch *dispatch;
 	struct sq_counters *counts; /* of this instance; its loop alone writes them */

@@ -31,7 +31,7 @@ struct sqd_outqueue_counts {
 		refused_unsafe; /* of those kept: no longer waited for, unwritten as far as known */
 	uint64_t dropped_shutdown; /* still here when the deadline for stopping passed */
 	uint64_t bytes_sent;
-	uint64_t retries;      /* writes that failed and were given again */
+	uint64_t retries;      /* writes that failed after they had begun, and were given again */
 	uint64_t rate_held;    /* times that the rate limit made something wait */
 	uint64_t rate_held_ms; /* and for how long, altogether */
 	uint64_t high_water;   /* most bytes held at one time */
@@ -55,6 +55,8 @@ struct sqd_outqueue_spool {
 	uint64_t interval_ms; /* between commits */
 	uint32_t repeats;     /* messages that are sent again at most when we are killed; not 0 */
 	bool drop_oldest;     /* when full */
+	const char *marks;    /* folder of memory that outlives us; NULL: none; borrowed until it
+	                         returns */
 };
 
 /**
@@ -96,7 +98,8 @@ int sqd_outqueue_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MU
 bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m);
 
 /** A push was refused for want of room, and the message is dropped: counted here, as dropped; or it
- *  waits, with who gives to the queue. The log is told when that begins, and when it is over. */
+ *  waits, with who gives to the queue, perhaps only until the oldest are dropped for it. The log is
+ *  told when that begins, and when it is over. */
 void sqd_outqueue_dropped(struct sqd_outqueue *q);
 void sqd_outqueue_waited(struct sqd_outqueue *q);
 /** Every few seconds: whether it is over. */
@@ -129,6 +132,13 @@ void sqd_outqueue_free(struct sqd_outqueue *q);
 /** Messages that are here now, in the spool too. */
 uint64_t sqd_outqueue_waiting(const struct sqd_outqueue *q);
 
+/** What it costs that a queue is full. */
+enum sqd_cost {
+	SQD_COST_WAIT,   /* inputs wait */
+	SQD_COST_NEWEST, /* what comes is dropped */
+	SQD_COST_OLDEST, /* what comes waits a moment, until the oldest in the spool are dropped */
+};
+
 /** How it is just now, for a person. */
 struct sqd_outqueue_health {
 	const struct sqd_outage *outage; /* of the output; lives as long as that */
@@ -142,10 +152,11 @@ struct sqd_outqueue_health {
 	uint64_t oldest_ms; /* for how long the oldest of them has waited; see daemon/flow/ages.h */
 	bool before_us; /* it was in the spool when we started: it has waited for longer than that
 	                 */
-	bool full;  /* something is dropped, or has to wait, for want of room, or was just now */
-	bool waits; /* it has to wait */
+	bool full; /* something is dropped, or has to wait, for want of room, or was just now */
+	enum sqd_cost cost; /* when it is full */
 	struct sq_now full_since;
-	uint64_t dropped, refused; /* since the beginning: for want of room, and by the receiver */
+	uint64_t dropped, refused; /* since the beginning: for want of room, the oldest of a spool
+	                              among them, and by the receiver */
 	uint64_t lost_ms;          /* since one of either was dropped last; UINT64_MAX: never */
 	bool ever_sent;
 	uint64_t quiet_ms; /* since something was sent last */

@@ -8,19 +8,36 @@
 
 enum { QUIET_MS = 5000, BURST = 10, EACH_S = 30 };
 
-static void begin(struct sqd_outqueue *q, bool waits)
+static const char *const costs[] = {
+	[SQD_COST_WAIT] = "its queue is full; inputs wait",
+	[SQD_COST_NEWEST] = "its queue is full; what comes is dropped and counted",
+	[SQD_COST_OLDEST] = "its spool is full; the oldest are dropped and counted",
+};
+
+uint64_t sqd_outqueue_no_room(const struct sqd_outqueue *q)
+{
+	return q->counts.dropped_full + (q->spool ? sqd_outspool_dropped(q) : 0);
+}
+
+static void tell(struct sqd_outqueue *q, enum sqd_cost cost)
+{
+	struct sqd_fullness *f = &q->full;
+
+	f->cost = cost;
+	f->told |= sqd_log_limited(&f->limit, SQD_LOG_WARNING, "%s: %s", q->out->name, costs[cost]);
+}
+
+static void begin(struct sqd_outqueue *q, enum sqd_cost cost)
 {
 	struct sqd_fullness *f = &q->full;
 
 	f->on = true;
-	f->waits = waits;
+	f->told = false;
 	f->since = sqd_now();
-	f->dropped_before = q->counts.dropped_full;
+	f->dropped_before = sqd_outqueue_no_room(q);
 	f->limit.burst = BURST;
 	f->limit.each_s = EACH_S;
-	f->told = sqd_log_limited(&f->limit, SQD_LOG_WARNING, "%s: its queue is full; %s",
-	                          q->out->name,
-	                          waits ? "inputs wait" : "what comes is dropped and counted");
+	tell(q, cost);
 }
 
 static void end(struct sqd_outqueue *q)
@@ -30,24 +47,44 @@ static void end(struct sqd_outqueue *q)
 
 	f->on = false;
 	sqd_log(f->told ? SQD_LOG_NOTICE : SQD_LOG_DEBUG,
-	        "%s: its queue was full for %llu.%llu s; %llu dropped meanwhile", q->out->name,
-	        (unsigned long long)(ms / 1000), (unsigned long long)(ms / 100 % 10),
-	        (unsigned long long)(q->counts.dropped_full - f->dropped_before));
+	        "%s: its %s was full for %llu.%llu s; %llu dropped meanwhile", q->out->name,
+	        f->cost == SQD_COST_OLDEST ? "spool" : "queue", (unsigned long long)(ms / 1000),
+	        (unsigned long long)(ms / 100 % 10),
+	        (unsigned long long)(sqd_outqueue_no_room(q) - f->dropped_before));
+}
+
+/* It is full, at this cost; that of a while ago is the worse one, if something was dropped. */
+static void note(struct sqd_outqueue *q, enum sqd_cost cost)
+{
+	struct sqd_fullness *f = &q->full;
+	uint64_t now_ms = uv_now(q->out->loop);
+
+	if (!f->on)
+		begin(q, cost);
+	else if (cost != SQD_COST_WAIT && cost != f->cost)
+		tell(q, cost); /* it was less bad until now */
+	else if (now_ms - q->lost_ms >= QUIET_MS)
+		f->cost = cost;
+	f->last_ms = now_ms;
 }
 
 void sqd_outqueue_dropped(struct sqd_outqueue *q)
 {
-	if (!q->full.on)
-		begin(q, false);
+	note(q, SQD_COST_NEWEST);
 	q->counts.dropped_full++;
-	q->full.last_ms = q->lost_ms = uv_now(q->out->loop);
+	q->lost_ms = uv_now(q->out->loop);
+}
+
+void sqd_outqueue_dropped_oldest(struct sqd_outqueue *q)
+{
+	if (!q->closing) /* else it is not to begin any more */
+		note(q, SQD_COST_OLDEST);
+	q->lost_ms = uv_now(q->out->loop);
 }
 
 void sqd_outqueue_waited(struct sqd_outqueue *q)
 {
-	if (!q->full.on)
-		begin(q, true);
-	q->full.last_ms = uv_now(q->out->loop);
+	note(q, q->spool && sqd_outspool_drops(q) ? SQD_COST_OLDEST : SQD_COST_WAIT);
 }
 
 void sqd_outqueue_look(struct sqd_outqueue *q)

@@ -51,11 +51,11 @@ struct sqd_hold {
 /** See outqueue_full.c. */
 struct sqd_fullness {
 	bool on;
-	bool waits; /* inputs do; else what comes is dropped */
-	bool told;  /* the log has it */
+	bool told; /* the log has it */
+	enum sqd_cost cost;
 	struct sq_now since;
 	uint64_t last_ms;        /* when something was dropped or had to wait last; of the loop */
-	uint64_t dropped_before; /* counts.dropped_full, when it began */
+	uint64_t dropped_before; /* sqd_outqueue_no_room(), when it began */
 	struct sqd_log_limit limit;
 };
 
@@ -104,13 +104,20 @@ void sqd_outqueue_drop_piece(struct sqd_outqueue *q);
 /** Give the output what it can take. Calls nobody but send(). */
 void sqd_outqueue_pump(struct sqd_outqueue *q);
 
+/** Dropped for want of room since the beginning: those that came, and the oldest of a spool. */
+uint64_t sqd_outqueue_no_room(const struct sqd_outqueue *q);
+
+/** The oldest of the spool are dropped for want of room, and about to be counted. */
+void sqd_outqueue_dropped_oldest(struct sqd_outqueue *q);
+
 /** It is about to end: what began is over. */
 void sqd_outqueue_end_full(struct sqd_outqueue *q);
 
 /** Become the callbacks of the output. */
 void sqd_outqueue_connect(struct sqd_outqueue *q);
 
-/** Copy one message into the memory and give it to the output. As sqd_outqueue_push(). */
+/** Copy one message into the memory and give it to the output; with a spool, that is for who calls,
+ * when it has noted where the message is. As sqd_outqueue_push(). */
 int sqd_outqueue_put(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
 
 /** Tell who waits for what has passed, and who waits for room. The second is to be the last that is
@@ -133,7 +140,9 @@ void sqd_outqueue_forget_letters(struct sqd_outqueue *q);
 int sqd_outspool_push(struct sqd_outqueue *q, const struct sqd_message *m) SQ_MUST_CHECK;
 /** So many messages may be given to the output now. */
 uint64_t sqd_outspool_ahead(const struct sqd_outqueue *q);
-/** Messages have left the memory, or there is room in it: give the output what it can take. */
+/** Messages have left the memory: so far all is answered. Calls nobody. */
+void sqd_outspool_settle(struct sqd_outqueue *q);
+/** The same, or there is room in it: give the output what it can take. */
 void sqd_outspool_progress(struct sqd_outqueue *q);
 bool sqd_outspool_roomy(const struct sqd_outqueue *q);
 bool sqd_outspool_settled(const struct sqd_outqueue *q);
@@ -144,6 +153,9 @@ uint64_t sqd_outspool_answered(const struct sqd_outqueue *q);
 void sqd_outspool_close(struct sqd_outqueue *q, void (*closed)(void *ctx));
 void sqd_outspool_free(struct sqd_outqueue *q);
 uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q);
+/** The oldest are being dropped for what comes; and how many were since the beginning. */
+bool sqd_outspool_drops(const struct sqd_outqueue *q);
+uint64_t sqd_outspool_dropped(const struct sqd_outqueue *q);
 /** Why it cannot be written just now; "": it can. And messages that wait and are not in it. */
 const char *sqd_outspool_why(const struct sqd_outqueue *q);
 uint64_t sqd_outspool_unsafe(const struct sqd_outqueue *q);

@@ -182,6 +182,8 @@ void sqd_outqueue_pump(struct sqd_outqueue *q)
 			given(q, &f);
 			(void)answered(q);
 			consume(q, &f);
+			if (q->spool) /* it is no longer ahead of what is answered */
+				sqd_outspool_settle(q);
 		} else {
 			q->busy = true;
 		}

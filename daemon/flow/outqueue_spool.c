@@ -81,13 +81,20 @@ static void forget(struct sqd_outspool *sp, uint64_t n)
 	}
 }
 
+/* Whoever cannot be reached is not waited for with a full memory: what is on the disk stays there
+ * alone, but for what is given to the output when it is back. */
+static bool away(const struct sqd_outqueue *q)
+{
+	return q->out->outage.since.wall_us && q->bytes >= AWAY_BYTES;
+}
+
 /* @return 0: it is in memory, or will never be and is counted; < 0: not now */
 static int take_in(struct sqd_outqueue *q, const struct sqd_message *m, uint64_t seq)
 {
 	struct sqd_outspool *sp = q->spool;
 	int r;
 
-	if (q->gone || !room_for_run(sp, seq))
+	if (q->gone || away(q) || !room_for_run(sp, seq))
 		return -ENOSPC;
 	r = sqd_outqueue_put(q, m);
 	if (!r)
@@ -97,6 +104,7 @@ static int take_in(struct sqd_outqueue *q, const struct sqd_message *m, uint64_t
 	else
 		return r;
 	sp->behind = seq + 1;
+	sqd_outqueue_pump(q);
 	return 0;
 }
 
@@ -114,13 +122,6 @@ static int take_record(void *ctx, const struct sq_spool_record *r)
 
 	q->spool->replayed += !e;
 	return e;
-}
-
-/* Whoever cannot be reached is not waited for with a full memory: what is on the disk stays there
- * alone, but for what is given to the output when it is back. */
-static bool away(const struct sqd_outqueue *q)
-{
-	return q->out->outage.since.wall_us && q->bytes >= AWAY_BYTES;
 }
 
 /* All that one load may bring has room, so that nothing is read twice; or nothing is here that
@@ -149,7 +150,7 @@ uint64_t sqd_outspool_answered(const struct sqd_outqueue *q)
 	return sp->n ? sp->runs[sp->first].seq : sp->behind;
 }
 
-void sqd_outspool_progress(struct sqd_outqueue *q)
+void sqd_outspool_settle(struct sqd_outqueue *q)
 {
 	struct sqd_outspool *sp = q->spool;
 	uint64_t seq, held;
@@ -159,6 +160,11 @@ void sqd_outspool_progress(struct sqd_outqueue *q)
 	seq = sqd_outspool_answered(q);
 	held = sqd_outqueue_held(q);
 	sqd_spooler_delivered(sp->spooler, seq < held ? seq : held);
+}
+
+void sqd_outspool_progress(struct sqd_outqueue *q)
+{
+	sqd_outspool_settle(q);
 	refill(q);
 	sqd_outqueue_pump(q);
 }
@@ -176,13 +182,18 @@ uint64_t sqd_outspool_ahead(const struct sqd_outqueue *q)
 
 /* ---- the spooler's side ------------------------------------------------------------------- */
 
+static bool has_oldest(const struct sqd_outspool *sp)
+{
+	return sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler);
+}
+
 static void drop_oldest(struct sqd_outspool *sp)
 {
 	uint64_t used = sqd_spooler_used(sp->spooler), max = sqd_spooler_max(sp->spooler);
 	/* It may be the disk that is full, and little of that is ours. */
 	uint64_t of = used < max / 2 ? used : max;
 
-	if (sp->drop_oldest && sp->behind < sqd_spooler_durable(sp->spooler))
+	if (has_oldest(sp))
 		sqd_spooler_drop(sp->spooler, sp->behind, of / DROP_PART + 1);
 }
 
@@ -225,14 +236,14 @@ static void on_moved(void *ctx)
 	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
 	uint64_t next;
 
+	if (c->dropped != sp->dropped)
+		sqd_outqueue_dropped_oldest(q);
 	sp->landed += c->dropped - sp->dropped + c->damaged - sp->damaged;
 	sp->dropped = c->dropped;
 	sp->damaged = c->damaged;
 	count_gone(q);
 	if (sqd_spooler_take(sp->spooler, take_record, q, &next) && next > sp->behind)
 		sp->behind = next;
-	if (sqd_spooler_dropped_to(sp->spooler) > sp->behind)
-		sp->behind = sqd_spooler_dropped_to(sp->spooler);
 	make_room(q);
 	sqd_outqueue_tell_passed(q);
 	sqd_outqueue_tell_room(q);
@@ -297,6 +308,18 @@ uint64_t sqd_outspool_waiting(const struct sqd_outqueue *q)
 	return sqd_spooler_found(sp->spooler) + sp->taken - sp->landed;
 }
 
+bool sqd_outspool_drops(const struct sqd_outqueue *q)
+{
+	const struct sqd_outspool *sp = q->spool;
+
+	return sp->starved && has_oldest(sp) && !sqd_spooler_barren(sp->spooler);
+}
+
+uint64_t sqd_outspool_dropped(const struct sqd_outqueue *q)
+{
+	return q->spool->dropped;
+}
+
 uint64_t sqd_outspool_used(const struct sqd_outqueue *q, uint64_t *ret_max)
 {
 	*ret_max = sqd_spooler_max(q->spool->spooler);
@@ -341,6 +364,7 @@ int sqd_outqueue_spool(struct sqd_outqueue *q, const struct sqd_outqueue_spool *
 		                            .size = opts->size,
 		                            .interval_ms = opts->interval_ms,
 		                            .memory = sp->memory,
+		                            .marks = opts->marks,
 		                            .moved = on_moved,
 		                            .ctx = q };
 
@@ -399,14 +423,14 @@ void sqd_outspool_metrics(const struct sqd_outqueue *q, struct sqd_metrics *m)
 	const struct sqd_spooler_counts *c = sqd_spooler_counts(sp->spooler);
 	const struct sqd_metric rows[] = {
 		{ "found", sqd_spooler_found(sp->spooler),
-		  "Alerts that were in the spool at the start", true, SQD_CAME },
-		{ "dropped_oldest", sp->dropped, "Alerts dropped because the spool was full", false,
-		  SQD_DROPPED },
-		{ "dropped_damaged", sp->damaged + sp->gone,
-		  "Alerts in the spool that were damaged, or in a file that was, and set aside",
+		  "Messages that were in the spool at the start", true, SQD_CAME },
+		{ "dropped_oldest", sp->dropped, "Messages dropped because the spool was full",
 		  false, SQD_DROPPED },
-		{ "spooled", c->spooled, "Alerts written to the spool" },
-		{ "replayed", sp->replayed, "Alerts read back from the spool" },
+		{ "dropped_damaged", sp->damaged + sp->gone,
+		  "Messages in the spool that were damaged, or in a file that was, and set aside",
+		  false, SQD_DROPPED },
+		{ "spooled", c->spooled, "Messages written to the spool" },
+		{ "replayed", sp->replayed, "Messages read back from the spool" },
 		{ "spool_bytes", sqd_spooler_used(sp->spooler), "Bytes of the spool in use" },
 		{ "commits", c->commits, "Commits of the spool" },
 		{ "commit_failures", c->failures, "Commits that failed; they are made anew" },

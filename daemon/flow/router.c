@@ -61,22 +61,33 @@ static bool wants_folded(const struct sqd_route *to, const struct sq_folded *wha
 	       what->to & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
 }
 
+/* @return false: there is no room. True: taken; or never to be, and counted */
+static bool offer(const struct sqd_route *to, const struct sqd_message *m)
+{
+	int e = sqd_outqueue_push(to->queue, m);
+
+	return e != -ENOSPC && e != -ENOMEM;
+}
+
+static void drop(const struct sqd_router *r, const struct sqd_route *to)
+{
+	if (r->yielding && to->when_full != SQD_FULL_DROP_NEWEST)
+		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
+	else
+		sqd_outqueue_dropped(to->queue);
+}
+
 /* @return false: the output is full and wants the batch to wait */
 static bool give(const struct sqd_router *r, const struct sqd_route *to,
                  const struct sqd_message *m)
 {
-	int e = sqd_outqueue_push(to->queue, m);
-
-	if (e != -ENOSPC && e != -ENOMEM)
-		return true; /* taken; or never to be, and counted */
-	if (to->when_full == SQD_FULL_DROP_NEWEST) {
-		sqd_outqueue_dropped(to->queue);
-	} else if (r->yielding) {
-		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
-	} else {
+	if (offer(to, m))
+		return true;
+	if (to->when_full != SQD_FULL_DROP_NEWEST && !r->yielding) {
 		sqd_outqueue_waited(to->queue);
 		return false;
 	}
+	drop(r, to);
 	return true;
 }
 
@@ -249,8 +260,8 @@ static bool emit_folded(void *ctx, const struct sq_folded *what)
 		if (!wants_folded(to, what))
 			continue;
 		sqd_outqueue_counts(to->queue)->summaries++;
-		if (!give(r, to, &m))
-			sqd_outqueue_dropped(to->queue);
+		if (!offer(to, &m)) /* it makes nobody wait */
+			drop(r, to);
 	}
 	return roomy(r);
 }

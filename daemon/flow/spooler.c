@@ -99,19 +99,24 @@ static void finish(struct sqd_spooler *s)
 	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }
 
+/* @return whether a file was set aside */
+static bool tell_aside(struct sqd_spooler *s, const struct sq_err *aside)
+{
+	if (aside->code)
+		sqd_log(aside->code < 0 ? SQD_LOG_ERROR : SQD_LOG_WARNING, "%s: spool: %s",
+		        s->opts.name, aside->text);
+	s->counts.set_aside += aside->code < 0;
+	return aside->code < 0;
+}
+
 static void count_order(struct sqd_spooler *s, const struct sqd_spool_order *o)
 {
 	s->counts.commits += o->commits;
 	s->counts.damaged += o->damaged;
 	s->counts.spooled += o->spooled;
 	s->counts.dropped += o->dropped - o->twice;
-	if (o->dropped)
-		s->dropped_to = o->dropped_to;
-	if (o->aside.code) {
-		s->counts.set_aside++;
+	if (tell_aside(s, &o->aside))
 		s->gone_to = s->durable;
-		sqd_log(SQD_LOG_ERROR, "%s: spool: %s", s->opts.name, o->aside.text);
-	}
 	if (o->written) {
 		if (s->writing.next > s->durable)
 			s->durable = s->writing.next;
@@ -120,6 +125,20 @@ static void count_order(struct sqd_spooler *s, const struct sqd_spool_order *o)
 	if (o->has_state)
 		s->state = o->state;
 	s->untrimmed = o->more;
+}
+
+/* Room was made, and what waits found none of it: somebody reads those pages, and LMDB does not use
+ * them again before that ends. To drop more at once would only lose more. */
+static void look_at_drop(struct sqd_spooler *s)
+{
+	if (!s->full) {
+		s->vain_ms = 0;
+	} else if (s->order.dropped) {
+		s->vain_ms = s->vain_ms ? s->vain_ms * 2 : RETRY_MIN_MS;
+		if (s->vain_ms > RETRY_MAX_MS)
+			s->vain_ms = RETRY_MAX_MS;
+		s->vain_until_ms = uv_now(s->opts.loop) + s->vain_ms;
+	}
 }
 
 /* Which is to be the next order, and when. */
@@ -162,6 +181,8 @@ static void on_done(uv_work_t *w, int status SQ_UNUSED)
 	}
 	s->full = sqd_spooler_no_room(o->result);
 	s->stuck = s->full && !o->commits;
+	s->barren = o->drop_bytes && !o->dropped;
+	look_at_drop(s);
 	if (o->result && o->result != -ENOSPC)
 		on_failure(s);
 	else
@@ -213,7 +234,7 @@ int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_
 		.seq = s->next, .id = { m->id[0], m->id[1] }, .key = m->key, .text = m->text
 	};
 
-	if (need > s->opts.memory || need > s->state.max / 4)
+	if (need > s->opts.memory || need > s->state.max / 4 || need > SQ_SPOOL_MESSAGE_MAX)
 		return -EMSGSIZE;
 	if (sqd_spooler_used(s) + need > s->state.max)
 		return -EFBIG;
@@ -237,6 +258,9 @@ int sqd_spooler_push(struct sqd_spooler *s, const struct sqd_message *m, uint64_
 
 void sqd_spooler_delivered(struct sqd_spooler *s, uint64_t cursor)
 {
+	/* What the file says of its numbers is looked at where it is read. To take more for
+	 * delivered than there was would lose what is still to come, now and after a restart. */
+	sq_assert(cursor <= s->next);
 	if (cursor <= s->wanted.cursor)
 		return;
 	s->wanted.cursor = cursor;
@@ -306,13 +330,14 @@ void sqd_spooler_load(struct sqd_spooler *s, uint64_t from, uint64_t bytes)
 bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ctx,
                       uint64_t *ret_next)
 {
-	struct sq_sv v = sq_outbuf_view(&s->loaded);
 	struct sq_spool_record r;
 	bool any = false;
+	struct sq_sv v;
 
 	if (!s->is_loaded)
-		return false;
-	s->is_loaded = s->loading = false;
+		return false; /* the pool may be writing there */
+	s->is_loaded = false;
+	v = sq_outbuf_view(&s->loaded);
 	*ret_next = s->loaded_next;
 	while (sqd_unpack(&v, &r)) {
 		int e = each(ctx, &r);
@@ -324,6 +349,7 @@ bool sqd_spooler_take(struct sqd_spooler *s, sqd_spooler_each_fn *each, void *ct
 		}
 		any = true;
 	}
+	s->loading = false; /* not before: whoever is given one may ask for more */
 	return true;
 }
 
@@ -364,21 +390,28 @@ bool sqd_spooler_roomy(const struct sqd_spooler *s)
 	       sqd_spooler_file_has_room(s);
 }
 
+static bool in_vain(const struct sqd_spooler *s)
+{
+	return s->vain_ms && uv_now(s->opts.loop) < s->vain_until_ms;
+}
+
 void sqd_spooler_drop(struct sqd_spooler *s, uint64_t from, uint64_t bytes)
 {
 	if (dropping(s) || s->loading || s->is_loaded || s->closing)
 		return;
+	if (in_vain(s))
+		return;
 	s->wanted.drop_from = from;
 	s->wanted.drop_bytes = bytes;
-	if (s->stuck && !s->retry_ms)
+	if ((s->stuck || s->barren) && !s->retry_ms)
 		after_ms(s, RETRY_MIN_MS);
 	else if (!s->retry_ms)
 		give(s);
 }
 
-uint64_t sqd_spooler_dropped_to(const struct sqd_spooler *s)
+bool sqd_spooler_barren(const struct sqd_spooler *s)
 {
-	return s->dropped_to;
+	return s->barren || in_vain(s);
 }
 
 uint64_t sqd_spooler_gone_to(const struct sqd_spooler *s)
@@ -426,6 +459,19 @@ static int tidy(struct sqd_spooler *s, struct sq_err *err)
 	return r;
 }
 
+/* Without it, more comes twice after a kill, and nothing is lost. */
+static void open_mark(struct sqd_spooler *s)
+{
+	struct sq_err err = { 0 };
+
+	if (s->opts.marks && sq_spool_open_mark(s->spool, s->opts.marks, &err) < 0)
+		sqd_log(SQD_LOG_WARNING,
+		        "%s: spool: what was delivered cannot be noted: %s; after a kill more than "
+		        "spool_repeats may come twice",
+		        s->opts.name, err.text);
+	s->opts.marks = NULL; /* borrowed until here */
+}
+
 int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **ret,
                      struct sq_err *err)
 {
@@ -444,16 +490,15 @@ int sqd_spooler_open(const struct sqd_spooler_opts *opts, struct sqd_spooler **r
 		r = tidy(s, err);
 	if (!r)
 		r = sq_spool_waiting(s->spool, &s->found, err);
+	if (!r)
+		open_mark(s);
 	if (r < 0) {
 		sq_spool_close(s->spool);
 		s->spool = NULL;
 		sqd_spooler_free(s);
 		return sq_err_wrap(err, r, "spool");
 	}
-	if (aside.code) {
-		s->counts.set_aside++;
-		sqd_log(SQD_LOG_ERROR, "%s: spool: %s", opts->name, aside.text);
-	}
+	(void)tell_aside(s, &aside);
 	s->filling.bytes = s->writing.bytes = sq_outbuf_of(opts->memory);
 	s->loaded = sq_outbuf_of(2 * opts->memory + sizeof(struct sqd_packed));
 	s->state = *sq_spool_state(s->spool);

@@ -28,6 +28,7 @@ struct sqd_spooler_opts {
 	uint64_t size;        /* largest that the file may become, bytes */
 	uint64_t interval_ms; /* longest that a message waits for its commit to begin */
 	uint64_t memory;      /* bytes of messages here that are not durable */
+	const char *marks;    /* folder of memory, for what was delivered; NULL: none is noted */
 	/** Something has changed: what is durable, room, or what was asked for is there. Not from
 	 *  inside a call. */
 	void (*moved)(void *ctx);
@@ -90,10 +91,13 @@ void sqd_spooler_gathered(struct sqd_spooler *s, sqd_spooler_each_fn *each, void
 bool sqd_spooler_file_has_room(const struct sqd_spooler *s);
 bool sqd_spooler_roomy(const struct sqd_spooler *s);
 
-/** Drop the oldest from `from` on until `bytes` are free; `moved` when done, with the first number
- *  that is left in sqd_spooler_dropped_to(). Ignored while one, or a load, is under way. */
+/** Drop the oldest from `from` on until `bytes` are free; `moved` when done. What is left is where
+ *  it was, and a load from `from`, before or after, finds that and nothing else. Ignored while one,
+ *  or a load, is under way, and for a while when what was dropped last has made no room. */
 void sqd_spooler_drop(struct sqd_spooler *s, uint64_t from, uint64_t bytes);
-uint64_t sqd_spooler_dropped_to(const struct sqd_spooler *s);
+/** The last time nothing could be, since what is left lies together with what is on its way; or it
+ * has made no room. It is asked again after a while only. */
+bool sqd_spooler_barren(const struct sqd_spooler *s);
 
 /** When the file was set aside last, all before this was in it; counts.set_aside says that it was.
  */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
@@ -16,6 +17,7 @@
 enum {
 	CHUNK_BYTES = 60 * 1024, /* of messages, in one value of LMDB */
 	CHUNK_PART = 32,         /* of the file, which it is not to be more than */
+	DAMAGED_MAX = 16 << 20,  /* bytes of damaged.bin, whatever may come */
 };
 
 /* The file is not to be used as it is: all but its having come to its end. */
@@ -113,8 +115,7 @@ static int commit(struct sqd_spooler *s, bool messages)
 	int e = sq_spool_begin(s->spool, &o->err), more = 0;
 
 	if (!e && dropping)
-		e = sq_spool_drop(s->spool, o->drop_from, o->drop_bytes, &o->dropped_to,
-		                  &o->dropped, &o->err);
+		e = sq_spool_drop(s->spool, o->drop_from, o->drop_bytes, &o->dropped, &o->err);
 	if (!e && messages)
 		e = put_group(s);
 	if (!e)
@@ -129,7 +130,7 @@ static int commit(struct sqd_spooler *s, bool messages)
 		o->more = more > 0;
 		o->commits++;
 		if (told)
-			o->twice = told - told_from(s, o->dropped_to);
+			o->twice = told - told_from(s, o->drop_from);
 	}
 	return failed(s, e);
 }
@@ -141,42 +142,62 @@ static bool anything_to_write(struct sqd_spooler *s)
 
 	if (o->drop_bytes || o->more || (s->writing.bytes.len && s->writing.next > o->cursor))
 		return true;
-	return st->records && o->cursor > st->cursor;
+	return (st->records || o->closing) && o->cursor > st->cursor;
 }
 
-/* Dropping and trimming make room, in a file that is full and on a disk that is. */
+/* Dropping and trimming make room, in a file that is full and on a disk that is. LMDB uses the
+ * pages that a commit frees in the one after the next: there is one between, so that nothing more
+ * need be dropped. */
 static void commit_the_rest(struct sqd_spooler *s)
 {
 	struct sqd_spool_order *o = &s->order;
+	uint64_t dropped;
 
 	if (usable(s) < 0)
 		return;
 	if (o->drop_bytes || o->more || o->cursor > sq_spool_state(s->spool)->cursor)
 		(void)commit(s, false); /* what has become of it is in the order */
+	dropped = o->dropped;
+	if (dropped) {
+		(void)commit(s, false);
+		o->dropped = dropped;
+	}
 }
 
-/* Kept as it is, for a person, once; the spool goes on without it. */
+/* What is damaged, as it is, for a person. It is damaged at the next start as well, if it is not
+ * passed until then, and kept again. @return whether it is all there */
+static bool keep_bytes(const struct sqd_spooler *s, struct sq_sv bytes)
+{
+	char path[4096];
+	struct stat st;
+	int fd;
+	bool kept;
+
+	(void)snprintf(path, sizeof(path), "%s/damaged.bin", s->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return false;
+	kept = fstat(fd, &st) == 0 && st.st_size + (off_t)bytes.n <= DAMAGED_MAX &&
+	       write(fd, bytes.p, bytes.n) == (ssize_t)bytes.n;
+	(void)close(fd); /* nobody relies on it */
+	return kept;
+}
+
+/* Told and counted once; the spool goes on without it. */
 static void keep_damaged(void *ctx, uint64_t seq, uint64_t n, struct sq_sv bytes)
 {
 	struct sqd_spooler *s = ctx;
-	char path[4096];
-	int fd;
+	bool kept;
 
 	s->order.loaded_next = seq + n;
 	if (seq + n <= s->damaged_to)
 		return; /* it was loaded before, and what is in front of it had no room */
 	s->order.damaged += seq + n - (seq > s->damaged_to ? seq : s->damaged_to);
 	s->damaged_to = seq + n;
-	sqd_log(SQD_LOG_ERROR,
-	        "%s: spool %s: messages %llu to %llu are damaged; set aside in damaged.bin",
-	        s->opts.name, s->dir, (unsigned long long)seq, (unsigned long long)(seq + n - 1));
-	(void)snprintf(path, sizeof(path), "%s/damaged.bin", s->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return;
-	if (write(fd, bytes.p, bytes.n) < 0)
-		sqd_log(SQD_LOG_ERROR, "%s: %s; ignoring", path, sq_strerror(-errno));
-	(void)close(fd); /* nobody relies on it */
+	kept = keep_bytes(s, bytes);
+	sqd_log(SQD_LOG_ERROR, "%s: spool %s: messages %llu to %llu are damaged; %s", s->opts.name,
+	        s->dir, (unsigned long long)seq, (unsigned long long)(seq + n - 1),
+	        kept ? "set aside in damaged.bin" : "damaged.bin does not take them");
 }
 
 static int load_one(void *ctx, const struct sq_spool_record *r)

@@ -23,7 +23,7 @@ struct sqd_spool_order {
 	bool written; /* the group is durable */
 	bool more;    /* to be trimmed; asked and answered */
 	uint64_t spooled, commits, damaged;
-	uint64_t dropped, dropped_to;
+	uint64_t dropped;
 	uint64_t twice;       /* of those dropped: they had been counted as damaged */
 	uint64_t loaded_next; /* the number behind what was loaded */
 	bool loaded, loaded_all;
@@ -45,11 +45,14 @@ struct sqd_spooler {
 	uv_work_t work;
 	uv_timer_t timer;
 	bool busy, closing, loading, is_loaded, untrimmed, warned;
-	bool poor;  /* there was no memory for what was loaded, or no room for the first of it */
-	bool full;  /* there was no room for the group, in the file or on the disk */
-	bool stuck; /* nor was there for anything else */
-	uint64_t next, durable, found, dropped_to, loaded_next, gone_to;
+	bool poor;   /* there was no memory for what was loaded, or no room for the first of it */
+	bool full;   /* there was no room for the group, in the file or on the disk */
+	bool stuck;  /* nor was there for anything else */
+	bool barren; /* nothing could be dropped for it */
+	uint64_t next, durable, found, loaded_next, gone_to;
 	uint64_t retry_ms; /* 0: the file is open */
+	/* After dropping that made no room: how long nothing more is dropped, and until when. */
+	uint64_t vain_ms, vain_until_ms;
 	bool told;         /* that commits fail */
 	struct sq_err why; /* the last one did; "": it did not */
 	uint64_t told_ms;  /* when that was */

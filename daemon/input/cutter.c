@@ -154,7 +154,7 @@ static int cut_records(struct sqd_cutter *k, struct sq_batch *b, struct sq_sv *i
 		if (r != 1)
 			break;
 		if (origin < 0)
-			origin = sqd_dispatch_origin(k->in->dispatch, b, k->receipt, k->peer);
+			origin = sqd_input_origin(k->in, b, k->receipt, k->peer);
 		sq_assert(origin >= 0 && rec.p >= b->chunk + b->tail);
 		if (sq_batch_add(b, (uint32_t)origin, rec) < 0)
 			sq_assert(false); /* the loop saw to it */
@@ -169,12 +169,41 @@ static int cut_records(struct sqd_cutter *k, struct sq_batch *b, struct sq_sv *i
 	return r;
 }
 
+/* Nearly all that comes is whole lines of objects, of which hardly one is kept: those are cut and
+ * sifted in one pass. They are cut from `in`. */
+static void cut_lines(struct sqd_cutter *k, struct sq_batch *b, struct sq_sv *in)
+{
+	const char *last = k->lines ? memrchr(in->p, '\n', in->n) : NULL;
+	uint32_t origins = b->n_origins, n;
+	struct sq_sv text = { in->p, 0 };
+	int origin;
+
+	if (!last || !sq_frame_is_in_line(k->lines) || sqd_input_full(b))
+		return;
+	text.n = (size_t)(last + 1 - in->p);
+	origin = sqd_input_origin(k->in, b, k->receipt, k->peer);
+	if (origin < 0)
+		return;
+	if (!sqd_dispatch_lines(k->in->dispatch, (uint32_t)origin, text, k->lines->max_record,
+	                        &n)) {
+		b->n_origins = origins; /* nothing is owed to it */
+		return;
+	}
+	*k->lines = sq_frame_between(k->lines->max_record);
+	*in = sq_sv_skip(*in, text.n);
+	sqd_receipt_owe(k->receipt, n);
+	k->in->counts->received += n;
+	k->records += n;
+}
+
 /* Cut `n` bytes at the tail of the open batch, where they lie. */
 static int cut_in_place(struct sqd_cutter *k, struct sq_batch *b, size_t n)
 {
 	struct sq_sv in = { b->chunk + b->tail, n };
-	int r = cut_records(k, b, &in);
+	int r;
 
+	cut_lines(k, b, &in); /* the framer goes on behind them, or cuts all */
+	r = cut_records(k, b, &in);
 	if (r < 0) {
 		sqd_cutter_reset(k);
 		return r;

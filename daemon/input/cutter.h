@@ -15,6 +15,7 @@
 #pragma once
 
 #include "daemon/flow/input.h"
+#include "lib/wire/frame.h"
 
 /** Cuts one record from the front of `in`: the contract of sq_frame_next() in lib/wire/frame.h, of
  *  which `framer` is the struct sq_frame. Other negative values than its own end the cutting and
@@ -27,14 +28,15 @@ struct sqd_room {
 	size_t n;
 };
 
-/** All zero but for the first five: an empty one. These may be changed while `pending` is false and
- *  nothing is carried. */
+/** All zero but for the first five, and `lines`: an empty one. These may be changed while `pending`
+ * is false and nothing is carried. */
 struct sqd_cutter {
 	struct sqd_input *in;
 	struct sqd_receipt *receipt; /* is owed the records */
 	const char *peer;
 	sqd_framer_fn *next;
 	void *framer;
+	struct sq_frame *lines; /* the framer, when it is that alone; NULL: it is another */
 
 	uint64_t records, oversized; /* cut so far; for the caller, who may set them to zero */
 	bool pending; /* whole records may wait in `carry`: sqd_cutter_resume() goes on with them */

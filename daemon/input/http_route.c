@@ -157,11 +157,16 @@ static bool is_busy(const struct sqd_http_conn *c)
 	return in->starved_ms && sqd_http_now(c) - in->starved_ms >= sqd_http_cfg(c)->busy_after;
 }
 
+static bool brings_body(const struct sqd_http_conn *c)
+{
+	return c->http.head.length || c->http.head.chunked;
+}
+
 static bool expects_continue(const struct sqd_http_conn *c)
 {
 	const struct sq_http_head *head = &c->http.head;
 
-	return !head->minor_0 && (head->length || head->chunked) &&
+	return !head->minor_0 && brings_body(c) &&
 	       sq_sv_ieq(head->headers[SQ_HTTP_EXPECT], SQ_SV("100-continue"));
 }
 
@@ -233,7 +238,7 @@ static void hec_ask(struct sqd_http_conn *c)
 		       &sqd_conn_counts(&c->base)->http_bad);
 		return;
 	}
-	if (!find_channel(c, &name))
+	if (!check_size(c) || !find_channel(c, &name))
 		return;
 	memcpy(c->channel, name.p, name.n);
 	c->channel[name.n] = '\0';
@@ -301,6 +306,11 @@ static bool route_hec(struct sqd_http_conn *c)
 
 /* ---- Elasticsearch ------------------------------------------------------------------------ */
 
+static bool is_upload(const struct sqd_http_conn *c)
+{
+	return c->http.head.method == SQ_HTTP_POST || c->http.head.method == SQ_HTTP_PUT;
+}
+
 /* @return false: nothing that an Elasticsearch would answer */
 static bool route_elastic(struct sqd_http_conn *c)
 {
@@ -308,6 +318,13 @@ static bool route_elastic(struct sqd_http_conn *c)
 	enum sq_elastic what;
 	char path[512];
 
+	/* Who asks what we are brings nothing: events would get lost with a 200. */
+	if (sq_sv_eq(c->http.head.path, SQ_SV("/")) && brings_body(c) && !is_upload(c)) {
+		c->elastic = true;
+		if (admit(c))
+			bad(c, 400, "this question has no body; send events by POST");
+		return true;
+	}
 	sq_outbuf_reset(&in->body);
 	what = sq_elastic_answer(&c->http.head, &in->body);
 	c->elastic = what != SQ_ELASTIC_NOT;
@@ -349,7 +366,6 @@ void sqd_http_route(struct sqd_http_conn *c)
 	const struct sqd_input_http_cfg *cfg = sqd_http_cfg(c);
 	const struct sq_http_head *head = &c->http.head;
 	bool events = is_path_of_events(c);
-	bool post = head->method == SQ_HTTP_POST || head->method == SQ_HTTP_PUT;
 
 	sqd_conn_counts(&c->base)->http_requests++;
 	c->kind = SQD_HTTP_OTHER;
@@ -362,7 +378,7 @@ void sqd_http_route(struct sqd_http_conn *c)
 	if (cfg->hec && route_hec(c))
 		return;
 	/* "GET /" is Elasticsearch's even where "POST /" takes events. */
-	if (events && (post || !cfg->elasticsearch || !sq_sv_eq(head->path, SQ_SV("/")))) {
+	if (events && (is_upload(c) || !cfg->elasticsearch || !sq_sv_eq(head->path, SQ_SV("/")))) {
 		c->kind = SQD_HTTP_EVENTS;
 		if (admit(c))
 			records(c);

@@ -5,7 +5,7 @@
  *   brokers ◀──commit── offset behind all that is settled ◀────┘
  *
  * When half of what librdkafka's queue can hold has been taken, its threads are woken: they may
- * have found it full, and would sleep while we empty it.
+ * have found it full, and would sleep while we empty it. Not where librdkafka can be told not to.
  *
  * While no batch is free nothing is taken out of librdkafka's queue, which is bounded (prefetch)
  * and then fetches nothing. When that lasts, partitions are paused, so that we hear when the group
@@ -109,8 +109,8 @@ static void on_message(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 /* In time: before all of a full queue has been taken. */
 static void wake_fetchers(struct sqd_kafka_input *in)
 {
-	if (in->woken_bytes < sqd_kafka_in_cfg(in)->prefetch / 2 &&
-	    in->woken_n < PREFETCH_MESSAGES / 2)
+	if (in->backs_off || (in->woken_bytes < sqd_kafka_in_cfg(in)->prefetch / 2 &&
+	                      in->woken_n < PREFETCH_MESSAGES / 2))
 		return;
 	in->woken_bytes = in->woken_n = 0;
 	sqd_kafka_parts_wake(in);
@@ -177,6 +177,8 @@ static void end_client(struct sqd_kafka_input *in)
 	uint64_t n;
 
 	in->up = false;
+	if (!in->left)
+		sqd_kafka_in_spare(in);
 	if (in->revoking)
 		rd_kafka_topic_partition_list_destroy(in->revoking);
 	in->revoking = NULL;
@@ -204,6 +206,7 @@ static void look_at_leaving(struct sqd_kafka_input *in)
 	if (!in->left) {
 		if (busy(in) && !late)
 			return;
+		sqd_kafka_in_spare(in);
 		in->left = true;
 		in->leave_ms = sqd_kafka_in_ms(in) + LEAVE_MS;
 		error = rd_kafka_consumer_close_queue(in->client.rk, in->client.queue);
@@ -267,12 +270,12 @@ static void on_ended(struct sqd_kafka *k)
 {
 	struct sqd_kafka_input *in = SQ_CONTAINER(k, struct sqd_kafka_input, client);
 
-	in->broken = in->leaving = in->left = in->silent = false;
+	in->broken = in->leaving = in->left = in->silent = in->heard = false;
 	in->leave_ms = sqd_kafka_in_ms(in) + sqd_kafka_in_cfg(in)->kafka.retry_min;
 	release(in); /* the tick is open: this is not the end */
 }
 
-static struct rd_kafka_conf_s *configure(const struct sqd_kafka_input *in, struct sq_err *err)
+static struct rd_kafka_conf_s *configure(struct sqd_kafka_input *in, struct sq_err *err)
 {
 	const struct sqd_input_kafka_cfg *cfg = sqd_kafka_in_cfg(in);
 	char session[24], beat[24], commit[24], prefetch[24], messages[24], why[128];
@@ -305,9 +308,10 @@ static struct rd_kafka_conf_s *configure(const struct sqd_kafka_input *in, struc
 	snprintf(messages, sizeof(messages), "%d", PREFETCH_MESSAGES);
 	conf = sqd_kafka_conf(&cfg->kafka, err);
 	/* librdkafka 2.2 and later sleep for so long, not until they are woken; older ones do not
-	 * know it. */
+	 * know it. To them the question that wakes is no question without a time to answer in. */
 	if (conf)
-		(void)rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", why, sizeof(why));
+		in->backs_off = rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", why,
+		                                  sizeof(why)) == RD_KAFKA_CONF_OK;
 	if (!conf || sqd_kafka_set(conf, rows, err) == 0)
 		return conf;
 	rd_kafka_conf_destroy(conf);

@@ -4,6 +4,8 @@
 
 #include "daemon/input/kafka_private.h"
 
+enum { FIRST_WITHOUT_ASSERTION = 0x020300ff };
+
 /* Pausing throws away what was fetched; it is fetched again from where we are. */
 void sqd_kafka_in_silence(struct sqd_kafka_input *in, bool silent)
 {
@@ -132,8 +134,30 @@ void sqd_kafka_in_rebalance(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 	sqd_log(SQD_LOG_INFO, "%s: %d partition%s %s", in->base.name, list->cnt,
 	        list->cnt == 1 ? "" : "s", assign ? "more" : "fewer");
 	sqd_kafka_mended(&in->client);
+	in->heard = true;
 	if (assign)
 		on_assign(in, list);
 	else
 		on_revoke(in, list);
+}
+
+/* Its state of the sticky assignor is made with the first assignment, and is asserted to be there
+ * (github.com/confluentinc/librdkafka/issues/4312). Who has no name in the group has no assignor.
+ * What stays behind leaves the group as others do; its memory and threads end with the process. */
+void sqd_kafka_in_spare(struct sqd_kafka_input *in)
+{
+	char *member;
+	bool joined;
+
+	if (in->heard || rd_kafka_version() >= FIRST_WITHOUT_ASSERTION)
+		return;
+	member = rd_kafka_memberid(in->client.rk);
+	joined = member && member[0];
+	if (member)
+		rd_kafka_mem_free(in->client.rk, member);
+	if (!joined)
+		return;
+	sqd_log(SQD_LOG_DEBUG, "%s: it ends while it joins the group: librdkafka is left to itself",
+	        in->base.name);
+	sqd_kafka_abandon(&in->client);
 }

@@ -11,6 +11,8 @@
 #include "daemon/input/kafka_private.h"
 #include "daemon/input/put.h"
 
+enum { CACHE_LINE = 64, FETCH_AHEAD = 8192 /* bytes */ };
+
 static struct sqd_kafka_window *window_at(struct sqd_kafka_part *p, uint32_t i)
 {
 	return &p->windows[(p->first + i) % SQD_KAFKA_WINDOWS];
@@ -102,6 +104,14 @@ static struct sqd_kafka_part *part_of(struct sqd_kafka_input *in, const rd_kafka
 	return p;
 }
 
+/* Another thread wrote it a while ago, on its own processor: all of its lines at one time, instead
+ * of waiting for the first, the last, and then those between. */
+static void fetch_ahead(struct sq_sv v)
+{
+	for (size_t at = 0; at < v.n && at < FETCH_AHEAD; at += CACHE_LINE)
+		__builtin_prefetch(v.p + at);
+}
+
 void sqd_kafka_part_take(struct sqd_kafka_input *in, const rd_kafka_message_t *m)
 {
 	struct sq_counters *counts = in->base.counts;
@@ -112,6 +122,7 @@ void sqd_kafka_part_take(struct sqd_kafka_input *in, const rd_kafka_message_t *m
 
 	if (!p || p->leaving)
 		return; /* whoever has it next reads it */
+	fetch_ahead(v);
 	w = newest(p);
 	w->n++;
 	w->end = p->taken = m->offset + 1;

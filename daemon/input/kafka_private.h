@@ -48,11 +48,13 @@ struct sqd_kafka_input {
 	bool broken;  /* nothing will work any more: begin anew */
 	bool leaving; /* take nothing, settle, leave the group; then close, or begin anew */
 	bool left;    /* "leave" was said */
+	bool heard;   /* of the group: partitions have come, if only none, or gone */
 	struct sqd_kafka_part *parts, *last;       /* all; the one that the last message was of */
 	rd_kafka_topic_partition_list_t *revoking; /* they wait for their receipts */
 	uint64_t revoke_ms, leave_ms, starve_ms;   /* loop time until, until, since */
 	uint64_t lag_ms;                           /* loop time when it was last looked at */
 	uint64_t woken_bytes, woken_n;             /* taken since the fetching threads were woken */
+	bool backs_off; /* librdkafka looks at its queue again by itself: nobody is woken */
 	uv_timer_t tick;
 	struct sqd_log_limit limit, long_limit;
 };
@@ -78,6 +80,10 @@ void sqd_kafka_in_rebalance(struct sqd_kafka_input *in, rd_kafka_event_t *ev);
 /** Partitions that wait for their receipts go when they have them, or have waited for long enough.
  */
 void sqd_kafka_in_look(struct sqd_kafka_input *in);
+
+/** librdkafka before 2.3 aborts the process when a member is ended that has joined and not heard of
+ *  any partitions yet: see to it that it is not. To be called before the group is left. */
+void sqd_kafka_in_spare(struct sqd_kafka_input *in);
 
 /* ---- kafka_part.c -------------------------------------------------------------------------- */
 
@@ -108,7 +114,9 @@ uint64_t sqd_kafka_parts_leave(struct sqd_kafka_input *in);
 /** All that are ours, to be freed by the caller. */
 rd_kafka_topic_partition_list_t *sqd_kafka_parts_list(const struct sqd_kafka_input *in);
 
-/** Wake the threads that fetch for our partitions, if they sleep. Does not wait. */
+/** Wake the threads that fetch for our partitions, if they sleep. Does not wait. For a librdkafka
+ *  before 2.2 only: later ones let a question that nobody waits for expire, and may take the
+ *  connection for a bad one. */
 void sqd_kafka_parts_wake(const struct sqd_kafka_input *in);
 
 /** Messages in our partitions that are not settled, as far as librdkafka knows of them. */

@@ -2,10 +2,20 @@
 
 #include <errno.h>
 
+int sqd_input_origin(struct sqd_input *in, struct sq_batch *b, struct sqd_receipt *receipt,
+                     const char *peer)
+{
+	int r = sqd_dispatch_origin(in->dispatch, b, receipt, peer);
+
+	if (r >= 0)
+		b->origins[r].tenant = in->tenant;
+	return r;
+}
+
 void sqd_input_add(struct sqd_input *in, struct sq_batch *b, struct sqd_receipt *receipt,
                    const char *peer, struct sq_sv record)
 {
-	int origin = sqd_dispatch_origin(in->dispatch, b, receipt, peer);
+	int origin = sqd_input_origin(in, b, receipt, peer);
 	uint32_t end = (uint32_t)(record.p + record.n - b->chunk);
 	int r;
 

@@ -4,6 +4,11 @@
 
 #include "daemon/flow/input.h"
 
+/** As sqd_dispatch_origin(), with what the configuration says of whoever sends to this input. Who
+ *  adds records by himself asks here. */
+int sqd_input_origin(struct sqd_input *in, struct sq_batch *b, struct sqd_receipt *receipt,
+                     const char *peer) SQ_MUST_CHECK;
+
 /** A record that lies in the chunk of the open batch `b`, at or behind its tail. `b` has room for a
  *  record and an origin (sqd_input_full() said so, or it was just opened). Owes the receipt. */
 void sqd_input_add(struct sqd_input *in, struct sq_batch *b, struct sqd_receipt *receipt,

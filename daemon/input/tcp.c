@@ -64,7 +64,8 @@ static int tcp_open(struct sqd_conn *base)
 		                         .receipt = &base->receipt,
 		                         .peer = base->peer,
 		                         .next = next,
-		                         .framer = &c->frame };
+		                         .framer = &c->frame,
+		                         .lines = &c->frame };
 	return 0;
 }
 

@@ -375,6 +375,10 @@ static void on_opened(uv_work_t *w, int status)
 	} else {
 		sqd_log(SQD_LOG_INFO, "%s: %s", o->base.name,
 		        o->job_moved ? "moved aside, and a new one begun" : "opened anew");
+		if (!o->piece.p) { /* else its writing tells */
+			o->base.failing = false;
+			(void)sqd_output_works(&o->base, "it answers again");
+		}
 	}
 	next_step(o);
 }
@@ -497,8 +501,7 @@ static int file_start(struct sqd_output *out, struct sq_err *err)
 	o->fd = sqd_file_open(cfg);
 	if (o->fd < 0)
 		return sq_err_set(err, o->fd, "output %s: %s", out->name,
-		                  o->fd == -ENXIO ? "a FIFO that nobody reads"
-		                                  : sq_strerror(o->fd));
+		                  sqd_file_why(cfg->path, o->fd));
 	o->ours = true;
 	return begin(o);
 }

@@ -28,6 +28,17 @@ static void end_torn_line(const char *path, int fd)
 	close(in);
 }
 
+const char *sqd_file_why(const char *path, int code)
+{
+	struct stat st;
+
+	if (code != -ENXIO || stat(path, &st) < 0)
+		return sq_strerror(code);
+	if (S_ISSOCK(st.st_mode))
+		return "a socket, not a file; to standard output writes type: stdout";
+	return S_ISFIFO(st.st_mode) ? "a FIFO that nobody reads" : sq_strerror(code);
+}
+
 int sqd_file_open(const struct sqd_output_file_cfg *cfg)
 {
 	const char *path = cfg->path;

@@ -9,7 +9,6 @@
 enum { WAITS, FLIES, SAFE, REFUSED };
 
 enum {
-	RETRY_AFTER_MAX_MS = 300000,
 	LEAST_BYTES = 64 * 1024,  /* a receiver that takes less is told so message by message */
 	KEEP_BYTES = 1024 * 1024, /* of memory between requests */
 	WHYS_BYTES = 256 * 1024,  /* reasons of one send; what is over gets a word of ours */
@@ -160,9 +159,7 @@ static void wait_for_next(struct sqd_http_out *o, unsigned status, bool mend, co
 	bool several = cfg->alternates.n;
 	char text[512], then[48];
 
-	if (least_ms > RETRY_AFTER_MAX_MS)
-		least_ms = RETRY_AFTER_MAX_MS;
-	if (wait < least_ms)
+	if (!o->insists && wait < least_ms)
 		wait = least_ms + any(o) % (o->retry_ms / 2 + 1);
 	snprintf(text, sizeof(text), "%s%s%s%s", several ? o->place_shown : "", several ? ": " : "",
 	         why, mend ? "; somebody has to mend that" : "");
@@ -258,6 +255,7 @@ static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
                   const struct sqd_http_answer *a, const char *why)
 {
 	size_t flying = o->flying, again;
+	uint64_t least_ms;
 
 	switch (verdict) {
 	case SQD_HTTP_SAFE:
@@ -276,7 +274,7 @@ static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
 		}
 		if (again < flying) /* it takes some: not longer each time */
 			o->retry_ms = cfg_of(o)->retry_min;
-		wait_for_next(o, a->status, false, why, a->retry_after_ms);
+		wait_for_next(o, a->status, false, why, sqd_http_asked_for(a));
 		return;
 	case SQD_HTTP_REST:
 		(void)land(o, WAITS, false);
@@ -285,11 +283,11 @@ static void apply(struct sqd_http_out *o, enum sqd_http_verdict verdict,
 	case SQD_HTTP_LATER:
 	case SQD_HTTP_MEND:
 		(void)land(o, WAITS, true);
-		if (sqd_http_place_next(o, a)) {
+		if (sqd_http_place_next(o, a, why, &least_ms)) {
 			launch(o); /* last */
 			return;
 		}
-		wait_for_next(o, a->status, verdict == SQD_HTTP_MEND, why, a->retry_after_ms);
+		wait_for_next(o, a->status, verdict == SQD_HTTP_MEND, why, least_ms);
 		return;
 	case SQD_HTTP_SMALLER:
 	case SQD_HTTP_DIVIDE:
@@ -308,6 +306,7 @@ static void on_done(void *ctx, const struct sqd_http_answer *a)
 	o->busy = false;
 	if (a->connections && o->worked)
 		o->base.reconnects += a->connections;
+	sqd_http_place_answered(o, a);
 	if (a->status)
 		verdict = o->kind->judge(o, a, &why);
 	else
@@ -444,7 +443,7 @@ int sqd_http_out_start(struct sqd_http_out *o, const struct sqd_http_kind *kind,
 	int r;
 
 	o->kind = kind; /* it has something to free */
-	r = sqd_http_places_check(o, err);
+	r = sqd_http_places_init(o, err);
 	if (r < 0)
 		return r;
 	o->base.framing = SQD_FRAMING_RECORDS;
@@ -498,6 +497,7 @@ static void release(struct sqd_http_out *o)
 		o->kind->fini(o);
 	free(o->msgs);
 	free(o->flight);
+	free(o->places);
 	sq_outbuf_fini(&o->body);
 	sq_outbuf_fini(&o->packed);
 	sq_outbuf_fini(&o->whys);

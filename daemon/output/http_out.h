@@ -95,6 +95,15 @@ struct sqd_http_kind {
 	void (*fini)(struct sqd_http_out *o);
 };
 
+/** Longest time that a receiver may ask for with Retry-After. */
+enum { SQD_HTTP_ASKED_MAX_MS = 300000 };
+
+/** One of the URLs. */
+struct sqd_http_place {
+	uint64_t not_before_ms; /* of the loop: it has asked for so much peace */
+	uint32_t round;         /* in which it was asked last */
+};
+
 struct sqd_http_msg {
 	const char *at; /* its head, in the bytes of the send */
 	uint32_t why;   /* where in `whys` its refusal stands */
@@ -110,6 +119,7 @@ struct sqd_http_out {
 	uv_timer_t timer; /* of a wait */
 	bool started, closing;
 	bool plain;             /* a URL is without TLS */
+	bool plain_told;        /* that a secret goes there */
 	bool client_open, busy; /* `busy`: a request is under way */
 	bool stale;             /* files are to be read before the next request */
 	bool starved;           /* send() said -EAGAIN: `ready` is owed */
@@ -117,9 +127,11 @@ struct sqd_http_out {
 	bool mended;            /* for encode() to set: it replaced bytes of the message */
 	bool worked;            /* a request was answered well */
 	uint64_t retry_ms, random;
-	size_t place, tried; /* which of the URLs; how many failed in this round */
-	size_t aimed_at;     /* the one that the client has */
-	size_t place_worked; /* the last one that took messages */
+	struct sqd_http_place *places; /* the URLs; owned */
+	uint32_t round;                /* each of them is asked once in it; then there is a wait */
+	size_t place;                  /* the one that is asked */
+	size_t aimed_at;               /* the one that the client has */
+	size_t place_worked;           /* the last one that took messages */
 	char place_shown[SQD_HTTP_SHOWN];
 	struct sqd_http_msg *msgs; /* of the send that is not answered; none: n == 0 */
 	uint32_t *flight;          /* which of them are in the request */
@@ -160,11 +172,18 @@ int sqd_http_no_sign(struct sqd_http_out *o, struct sq_sv body, const char **ret
 
 /* ---- http_place.c ---- */
 
-/** Before anything starts: URLs and headers; sets the name. */
-int sqd_http_places_check(struct sqd_http_out *o, struct sq_err *err) SQ_MUST_CHECK;
-/** A request has failed. If nobody was there, the next one is to be asked from now on.
- *  @return true: at once, since it has not been asked in this round; false: after a wait */
-bool sqd_http_place_next(struct sqd_http_out *o, const struct sqd_http_answer *a);
+/** Before anything starts: looks at URLs and headers, and sets the name. */
+int sqd_http_places_init(struct sqd_http_out *o, struct sq_err *err) SQ_MUST_CHECK;
+/** The outcome of a request: who says something begins a new round. */
+void sqd_http_place_answered(struct sqd_http_out *o, const struct sqd_http_answer *a);
+/** How long the receiver wants to be left alone, in milliseconds. */
+uint64_t sqd_http_asked_for(const struct sqd_http_answer *a);
+/** A request has failed, `why` is for the log. If nobody was there, the next one is to be asked
+ * from now on.
+ *  @return true: at once, since it has not been asked in this round, nor asked for peace; false:
+ *  after a wait of `*ret_ms` at least */
+bool sqd_http_place_next(struct sqd_http_out *o, const struct sqd_http_answer *a, const char *why,
+                         uint64_t *ret_ms);
 /** It takes messages. */
 void sqd_http_place_works(struct sqd_http_out *o);
 

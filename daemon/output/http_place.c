@@ -1,4 +1,5 @@
 /* Where requests go: the configured URL and its alternates. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,22 +26,77 @@ static bool is_away(const struct sqd_http_answer *a)
 	return a->status == 0 || (a->status >= 502 && a->status <= 504);
 }
 
-bool sqd_http_place_next(struct sqd_http_out *o, const struct sqd_http_answer *a)
+uint64_t sqd_http_asked_for(const struct sqd_http_answer *a)
 {
-	size_t n = n_places(o);
+	return a->retry_after_ms < SQD_HTTP_ASKED_MAX_MS ? a->retry_after_ms
+	                                                 : SQD_HTTP_ASKED_MAX_MS;
+}
 
-	o->tried = is_away(a) ? o->tried + 1 : 0;
-	if (!o->tried || n == 1)
+/* How long it is to be left alone yet. Near the end there will be no later. */
+static uint64_t peace_ms(const struct sqd_http_out *o, size_t place)
+{
+	uint64_t until = o->places[place].not_before_ms, now = uv_now(o->base.loop);
+
+	return !o->insists && until > now ? until - now : 0;
+}
+
+/* In their order from the one behind this; this one: there is no other. */
+static size_t next_of_round(const struct sqd_http_out *o)
+{
+	size_t n = n_places(o), k;
+
+	for (k = (o->place + 1) % n; k != o->place; k = (k + 1) % n)
+		if (o->places[k].round != o->round && !peace_ms(o, k))
+			break;
+	return k;
+}
+
+/* The first that may be asked. */
+static size_t first_of_next_round(const struct sqd_http_out *o)
+{
+	size_t n = n_places(o), best = (o->place + 1) % n;
+
+	for (size_t k = best, i = 0; i < n; i++, k = (k + 1) % n)
+		if (peace_ms(o, k) < peace_ms(o, best))
+			best = k;
+	return best;
+}
+
+void sqd_http_place_answered(struct sqd_http_out *o, const struct sqd_http_answer *a)
+{
+	o->round += !is_away(a);
+}
+
+bool sqd_http_place_next(struct sqd_http_out *o, const struct sqd_http_answer *a, const char *why,
+                         uint64_t *ret_ms)
+{
+	struct sqd_http_place *here = &o->places[o->place];
+	size_t next;
+
+	*ret_ms = sqd_http_asked_for(a);
+	if (n_places(o) == 1 || !is_away(a))
 		return false;
-	o->place = (o->place + 1) % n;
-	o->stale = true; /* aims at it, before the next request */
-	o->tried %= n;
-	return o->tried;
+	here->round = o->round;
+	here->not_before_ms = uv_now(o->base.loop) + *ret_ms;
+	o->stale = true; /* aims at the one that is chosen, before the next request */
+	next = next_of_round(o);
+	if (next == o->place) {
+		o->round++;
+		o->place = first_of_next_round(o);
+		*ret_ms = peace_ms(o, o->place);
+		return false;
+	}
+	/* An outage is that none is there: it has told of one already. */
+	if (!o->base.outage.since.wall_us)
+		sqd_log_limited(&o->log_limit, SQD_LOG_WARNING, "%s: %s: %s; asking the next",
+		                o->base.name, o->place_shown, why);
+	o->place = next;
+	o->places[next].round = o->round; /* it is its turn, also when it cannot be aimed at */
+	return true;
 }
 
 void sqd_http_place_works(struct sqd_http_out *o)
 {
-	o->tried = 0;
 	if (o->place != o->place_worked)
 		sqd_log_limited(&o->log_limit, SQD_LOG_NOTICE, "%s: connected to %s", o->base.name,
 		                o->place_shown);
@@ -73,10 +129,11 @@ int sqd_http_out_aim(struct sqd_http_out *o, const char *path, const char *const
 		return r;
 	for (; headers[n_own]; n_own++)
 		shows_secret |= sq_sv_starts(sq_sv_of(headers[n_own]), SQ_SV("Authorization:"));
-	if (shows_secret && o->plain && o->place == o->place_worked)
+	if (shows_secret && o->plain && !o->plain_told)
 		sqd_log(SQD_LOG_WARNING,
 		        "%s: the secret goes over the network as plain text; use https",
 		        o->base.name);
+	o->plain_told |= shows_secret;
 	all = calloc(n_own + cfg->headers.n + 2, sizeof(*all));
 	whole = all ? whole_url(url_of(o, o->place), path) : NULL;
 	if (whole) {
@@ -107,11 +164,16 @@ int sqd_http_out_aim(struct sqd_http_out *o, const char *path, const char *const
 	return r;
 }
 
-int sqd_http_places_check(struct sqd_http_out *o, struct sq_err *err)
+int sqd_http_places_init(struct sqd_http_out *o, struct sq_err *err)
 {
 	const struct sqd_http_cfg *cfg = cfg_of(o);
 	struct sqd_http_url url;
 	bool tls = false;
+
+	o->round = 1;
+	o->places = calloc(n_places(o), sizeof(*o->places));
+	if (!o->places)
+		return sq_err_set(err, -ENOMEM, "%s output: out of memory", o->base.ops->kind);
 
 	for (size_t i = n_places(o); i-- > 0;) { /* the first names us */
 		int r = sqd_http_url_read(url_of(o, i), &url, err);

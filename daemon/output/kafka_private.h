@@ -7,9 +7,9 @@
 #include "daemon/output/kafka.h"
 #include "daemon/output/kafka_parked.h"
 
-enum {
-	SQD_KAFKA_SENDS = 64, /* that are not answered, at one time */
-};
+/* Sends that are not answered, at one time: as many as a queue gives. They are answered in order,
+ * so that all behind one that waits for its partition's batch have to find a place. */
+enum { SQD_KAFKA_SENDS = SQD_OUTPUT_SENDS };
 
 enum sqd_kafka_out_state { KAFKA_IDLE, KAFKA_UP, KAFKA_ENDING };
 

@@ -79,6 +79,7 @@ static const struct {
 	{ SQ_SV("infdefaultinstall.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
 	{ SQ_SV("register-cimprovider.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
 	{ SQ_SV("wuauclt.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
+	{ SQ_SV("mofcomp.exe"), SQ_MODEL_SHAPE | SQ_MODEL_PLACES },
 	/* Browsers, editors, and tools that search or fetch: they take arguments of all kinds from
 	 * people, so that the look of those says nothing. */
 	{ SQ_SV("chrome.exe"), 0 },
@@ -293,7 +294,8 @@ static void derive_stored(struct sq_event *ev, struct sq_arena *a)
 	static const uint16_t fields[] = { SQ_F_SCRIPT_BLOCK_TEXT, SQ_F_TASK_CONTENT,
 		                           SQ_F_TASK_CONTENT_NEW,  SQ_F_SERVICE_FILE_NAME,
 		                           SQ_F_IMAGE_PATH,        SQ_F_DETAILS,
-		                           SQ_F_NEW_VALUE,         SQ_F_DESTINATION };
+		                           SQ_F_NEW_VALUE,         SQ_F_DESTINATION,
+		                           SQ_F_POSSIBLE_CAUSE };
 	uint32_t tricks = 0;
 
 	for (size_t i = 0; i < SQ_LEN(fields); i++) {
@@ -301,7 +303,8 @@ static void derive_stored(struct sq_event *ev, struct sq_arena *a)
 
 		for (int k = 0; v && k < READINGS_MAX; v = sq_event_next(ev, v), k++)
 			if (v->kind >= SQ_VALUE_TEXT && v->n && !is_number(sq_value_sv(v)))
-				tricks |= sq_launch_stored(ev, a, sq_value_sv(v));
+				tricks |= sq_launch_stored(ev, a, sq_value_sv(v),
+				                           fields[i] == SQ_F_SCRIPT_BLOCK_TEXT);
 	}
 	put_tricks(ev, tricks);
 }

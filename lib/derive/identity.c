@@ -191,7 +191,8 @@ static bool is_moved(const struct known *k, const struct sq_winpath *image)
 		return true;
 	if (k->home == SQ_HOME_LOOSE)
 		return image->place != SQ_PLACE_SYSTEM && image->place != SQ_PLACE_WINDOWS &&
-		       image->place != SQ_PLACE_PROGRAM_FILES;
+		       image->place != SQ_PLACE_PROGRAM_FILES &&
+		       image->place != SQ_PLACE_OTHER_PROGRAM_FILES;
 	folder = sq_sv_first(path, path.n - image->name.n - 1);
 	if (in_stores(path) || in_system(folder, k->below))
 		return false;

@@ -1,11 +1,13 @@
 #include "lib/derive/launch.h"
 
 #include "lib/derive/install.h"
+#include "lib/derive/launch_private.h"
+#include "lib/derive/stored.h"
 #include "lib/text/xml.h"
 
 enum {
 	COMMAND_MAX = 8191, /* bytes of a command that are reported: what cmd.exe takes */
-	PLAIN_ROUNDS = 8,   /* commands looked at in one text */
+	WORD_SWITCHES = 8,  /* i-switches looked at in one word, so that all takes linear time */
 };
 
 #define BIT(c) (UINT32_C(1) << SQ_CARRIES_##c)
@@ -13,8 +15,12 @@ enum {
 /* A plain text and what was found in it so far. */
 struct look {
 	struct sq_arena *arena;
+	enum sq_launch_kind kind;
 	struct sq_sv text; /* plain: no carets, no quotes, one blank between words */
 	uint32_t found;    /* 1 << enum sq_carries */
+	/* Of what is not an argument behind the name regsvr32. */
+	uint32_t kinds; /* of i-switches: 1 << enum sq_install */
+	bool engine;    /* scrobj is in it */
 };
 
 static bool is_word(char c)
@@ -128,23 +134,35 @@ static struct sq_sv word_at(struct sq_sv text, size_t at)
 /* Kinds of all i-switches with a value in `text`. */
 static uint32_t install_kinds(struct look *l, struct sq_sv text)
 {
+	size_t mark = sq_arena_mark(l->arena), at = 0, end = 0;
 	uint32_t kinds = 0;
-	size_t at = 0;
+	int rounds = 0;
 
-	for (int i = 0; i < PLAIN_ROUNDS; i++) {
+	for (;;) {
+		struct sq_sv word;
+
 		at = find_install(text, at);
 		if (at == SIZE_MAX)
-			break;
-		kinds |= sq_install_kinds(l->arena, word_at(text, at), NULL);
+			return kinds & ~(1u << SQ_INSTALL_EMPTY);
+		rounds = at < end ? rounds + 1 : 0;
+		word = word_at(text, at);
+		end = at + word.n;
+		kinds |= sq_install_kinds(l->arena, word, NULL);
+		if (!l->arena->overflow)
+			sq_arena_rewind(l->arena, mark);
+		if (rounds == WORD_SWITCHES)
+			at = end;
 	}
-	return kinds & ~(1u << SQ_INSTALL_EMPTY);
 }
 
+/* A switch of that letter. Behind a slash regsvr32 takes any word for it; behind a dash a word is
+ * more likely a parameter of PowerShell, as in "-name" and "-nonewwindow". */
 static bool has_switch(struct sq_sv text, char letter)
 {
 	for (size_t i = 0; i + 2 < text.n; i++)
-		if (sq_is_space(text.p[i]) && (text.p[i + 1] == '/' || text.p[i + 1] == '-') &&
-		    text.p[i + 2] == letter)
+		if (sq_is_space(text.p[i]) && text.p[i + 2] == letter &&
+		    (text.p[i + 1] == '/' ||
+		     (text.p[i + 1] == '-' && (i + 3 == text.n || !is_word(text.p[i + 3])))))
 			return true;
 	return false;
 }
@@ -175,98 +193,121 @@ static bool has_variable(struct sq_sv text)
 	return false;
 }
 
-/* Does a path begin here? A drive, a share, a variable, or a name below a folder. */
-static bool begins_path(struct sq_sv v)
-{
-	if (v.n > 2 && v.p[1] == ':' && (v.p[2] == '\\' || v.p[2] == '/'))
-		return true;
-	return v.n > 2 && (sq_sv_starts(v, SQ_SV("\\\\")) || sq_sv_starts(v, SQ_SV("//")) ||
-	                   v.p[0] == '%' || sq_sv_starts(v, SQ_SV("$env:")));
-}
-
-/* A path without its quotes ends where the next switch or path begins, else with the command:
- * "c:\program files\x.dll". What is too much at its end does not change where it lies. */
-static size_t path_end(struct sq_sv v)
-{
-	for (size_t i = 1; i + 1 < v.n; i++) {
-		struct sq_sv next = sq_sv_skip(v, i + 1);
-
-		if (!sq_is_space(v.p[i]))
-			continue;
-		if (next.p[0] == '/' || next.p[0] == '-' || begins_path(next) ||
-		    sq_sv_starts(next, SQ_SV("scrobj")))
-			return i;
-	}
-	return v.n;
-}
-
-static void look_at_path(struct look *l, struct sq_sv text)
-{
-	struct sq_winpath path;
-	size_t mark = sq_arena_mark(l->arena);
-
-	if (sq_sv_starts(text, SQ_SV("$env:"))) { /* PowerShell's way to write %name% */
-		size_t end = sq_sv_chr(text, '\\');
-		char *copy = end == SIZE_MAX ? NULL : sq_arena_bytes(l->arena, text.n);
-
-		if (!copy)
-			return;
-		copy[0] = '%';
-		memcpy(copy + 1, text.p + 5, end - 5);
-		copy[end - 4] = '%';
-		memcpy(copy + end - 3, text.p + end, text.n - end);
-		text = (struct sq_sv){ copy, text.n - 3 };
-	}
-	if (!sq_winpath_fold(l->arena, text, &path))
-		return;
-	if (path.place == SQ_PLACE_USER_WRITABLE)
-		l->found |= BIT(USER_WRITABLE);
-	if (path.place == SQ_PLACE_REMOTE)
-		l->found |= BIT(UNC);
-	if (path.place == SQ_PLACE_STREAM || path.place == SQ_PLACE_DEVICE)
-		l->found |= BIT(STREAM);
-	if (!l->arena->overflow)
-		sq_arena_rewind(l->arena, mark);
-}
-
-static void look_at_paths(struct look *l, struct sq_sv command)
-{
-	for (size_t i = 0; i + 2 < command.n; i++) {
-		struct sq_sv v = sq_sv_skip(command, i);
-		size_t n;
-
-		if ((i && is_word(command.p[i - 1])) || !begins_path(v))
-			continue;
-		if (i && (v.p[0] == '/' || v.p[0] == '\\') && !sq_is_space(command.p[i - 1]) &&
-		    command.p[i - 1] != ',' && command.p[i - 1] != '=')
-			continue; /* the slashes of a URL, or of this path */
-		n = path_end(v);
-		look_at_path(l, sq_sv_first(v, n));
-		i += n - 1;
-	}
-}
-
-/* One regsvr32 command, from its name on. */
-static void look_at_command(struct look *l, struct sq_sv command)
+/* Arguments of regsvr32. */
+static void look_at_arguments(struct look *l, struct sq_sv args)
 {
 	const uint32_t remote = 1u << SQ_INSTALL_UNC | 1u << SQ_INSTALL_WEBDAV;
-	struct sq_sv behind = sq_sv_skip(command, strlen("regsvr32"));
-	uint32_t kinds;
+	uint32_t kinds = install_kinds(l, args);
 
-	if (sq_sv_starts(behind, SQ_SV(".exe")))
-		behind = sq_sv_skip(behind, 4);
-	if (sq_sv_trim(behind).n == 0)
-		return;
-	kinds = install_kinds(l, behind);
 	l->found |= BIT(REGSVR32);
-	if (kinds >> SQ_INSTALL_URL & 1 || sq_install_has_url(behind))
+	if (kinds >> SQ_INSTALL_URL & 1 || sq_install_has_url(args))
 		l->found |= BIT(URL);
 	if (kinds & remote)
 		l->found |= BIT(UNC);
-	if (find_word(behind, 0, &scrobj) != SIZE_MAX &&
-	    (kinds || has_switch(behind, 'i') || has_switch(behind, 'n') || has_variable(behind)))
+	if (find_word(args, 0, &scrobj) != SIZE_MAX &&
+	    (kinds || has_switch(args, 'i') || has_switch(args, 'n') || has_variable(args)))
 		l->found |= BIT(SCROBJ);
-	look_at_paths(l, behind);
+	l->found |= sq_launch_libraries(l->arena, args, l->kind);
+}
+
+/* Is this the parameter by which a program is given the arguments of another one? */
+static bool hands_over(struct sq_sv word, bool by_pcalua)
+{
+	static const char *const names[] = { "-argumentlist", "-arguments", "-args" };
+
+	word = sq_sv_first(word, sq_sv_chr(word, ':'));
+	if (by_pcalua && sq_sv_eq(word, SQ_SV("-c")))
+		return true;
+	for (size_t i = 0; word.n > 1 && i < SQ_LEN(names); i++)
+		if (sq_sv_starts(sq_sv_of(names[i]), word))
+			return true;
+	return false;
+}
+
+/* What is handed over to the program whose name ends `before`: "-argumentlist /s a.dll -filepath ".
+ * Without the folder of the name. Nothing when no parameter says so: before the name may stand
+ * anything, such as what a search looks through. */
+static struct sq_sv handed_over(struct sq_sv before)
+{
+	bool by_pcalua = sq_sv_find(before, SQ_SV("pcalua")) != SIZE_MAX;
+
+	while (before.n && !sq_is_space(before.p[before.n - 1]))
+		before.n--;
+	for (size_t i = 1; i < before.n; i++) {
+		struct sq_sv word;
+
+		if (before.p[i] != '-' || !sq_is_space(before.p[i - 1]))
+			continue;
+		word = word_at(before, i);
+		if (hands_over(word, by_pcalua)) /* a value may follow its colon at once */
+			return sq_sv_skip(before, i + sq_sv_first(word, sq_sv_chr(word, ':')).n);
+	}
+	return (struct sq_sv){ 0 };
+}
+
+/* What only regsvr32 takes, where its name does not say so. */
+static void look_at_rest(struct look *l, struct sq_sv text)
+{
+	l->kinds |= install_kinds(l, text);
+	l->engine = l->engine || find_word(text, 0, &scrobj) != SIZE_MAX;
+}
+
+/* One command with the name of regsvr32 at `at`. @return what is reported of it */
+static struct sq_sv look_at_command(struct look *l, struct sq_sv command, size_t at)
+{
+	struct sq_sv before = sq_sv_first(command, at);
+	struct sq_sv behind = sq_sv_skip(command, at + strlen("regsvr32"));
+	struct sq_sv handed = handed_over(before);
+
+	if (sq_sv_starts(behind, SQ_SV(".exe")))
+		behind = sq_sv_skip(behind, 4);
+	if (sq_sv_trim(behind).n)
+		look_at_arguments(l, behind);
+	if (sq_sv_trim(handed).n)
+		look_at_arguments(l, handed);
+	look_at_rest(l, before);
+	return sq_sv_trim(handed).n ? command : sq_sv_skip(command, at);
+}
+
+/* Each command that names regsvr32. One that names it twice is one command.
+ * @return the first of them, or `text` */
+static struct sq_sv look_at_commands(struct look *l, struct sq_sv text)
+{
+	struct sq_sv first = text;
+	bool named = false;
+
+	while (text.n) {
+		struct sq_sv command = command_at(text, 0), told;
+		size_t at = find_word(command, 0, &regsvr32);
+
+		text = sq_sv_skip(text, command.n + 1);
+		if (at == SIZE_MAX) {
+			look_at_rest(l, command);
+			continue;
+		}
+		told = look_at_command(l, command, at);
+		if (!named)
+			first = told;
+		named = true;
+	}
+	return first;
+}
+
+/* Does a command have both a variable and a switch that regsvr32 needs to run a scriptlet? */
+static bool has_variable_beside_switch(struct look *l)
+{
+	struct sq_sv text = l->text;
+
+	while (text.n) {
+		struct sq_sv command = command_at(text, 0);
+
+		if (has_variable(command) &&
+		    (has_switch(command, 'i') || has_switch(command, 'n') ||
+		     install_kinds(l, command)))
+			return true;
+		text = sq_sv_skip(text, command.n + 1);
+	}
+	return false;
 }
 
 /* Arguments without the name: built of variables, or handed over by somebody else. */
@@ -277,23 +318,36 @@ static void look_without_name(struct look *l)
 	bool engine = find_word(l->text, 0, &scrobj) != SIZE_MAX;
 	uint32_t kinds = install_kinds(l, l->text);
 
-	if (engine && kinds & remote)
+	if (l->engine && l->kinds & remote)
 		l->found |= BIT(URL_SCROBJ);
-	else if (engine && kinds)
+	else if (l->engine && l->kinds)
 		l->found |= BIT(PATH_SCROBJ);
 	if ((engine || kinds & remote) && has_variable(l->text) &&
-	    (kinds || has_switch(l->text, 'i') || has_switch(l->text, 'n')))
+	    (kinds & remote || has_variable_beside_switch(l)))
 		l->found |= BIT(VARIABLE);
 }
 
+/* Does an address begin here, as a moniker holds it? */
+static bool is_address(struct sq_sv v)
+{
+	static const char *const schemes[] = { "http:", "https:", "ftp:", "file:", "\\\\", "//" };
+
+	v = sq_sv_trim(v);
+	for (size_t i = 0; i < SQ_LEN(schemes); i++)
+		if (sq_sv_starts(v, sq_sv_of(schemes[i])))
+			return true;
+	return false;
+}
+
+/* "javascript:http://h" is no moniker, and "$script:file" is a variable of PowerShell. */
 static void look_for_moniker(struct look *l)
 {
-	static const char *const schemes[] = { "script:http", "script:ftp", "script:file",
-		                               "script:\\\\" };
-
-	for (size_t i = 0; i < SQ_LEN(schemes); i++)
-		if (sq_sv_find(l->text, sq_sv_of(schemes[i])) != SIZE_MAX)
+	for (size_t at = 0; (at = find_rare(l->text, at, &script)) != SIZE_MAX; at++) {
+		if (at && (is_word(l->text.p[at - 1]) || l->text.p[at - 1] == '$'))
+			continue;
+		if (is_address(sq_sv_first(sq_sv_skip(l->text, at + script.word.n), 16)))
 			l->found |= BIT(SCRIPT_URL);
+	}
 }
 
 /* The letters of `word` from `at` on with something between two of them that a shell takes away. */
@@ -386,63 +440,34 @@ static void report(struct sq_event *ev, const struct look *l, struct sq_sv comma
 
 /* Everything above on one folded text. */
 static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_sv folded,
-                         uint32_t *tricks)
+                         enum sq_launch_kind kind, uint32_t *tricks)
 {
-	struct look l = { .arena = arena };
+	struct look l = { .arena = arena, .kind = kind };
 	struct sq_sv command;
-	bool named = false;
-	size_t at = 0;
+	bool named;
 
 	l.text = powershell_plain(arena, sq_cmdline_plain(arena, folded, tricks),
 	                          joins_texts(folded));
 	command = l.text;
-	for (int i = 0; i < PLAIN_ROUNDS; i++, at++) {
-		at = find_word(l.text, at, &regsvr32);
-		if (at == SIZE_MAX)
-			break;
-		if (!named)
-			command = command_at(l.text, at);
-		named = true;
-		look_at_command(&l, command_at(l.text, at));
-	}
+	named = find_word(l.text, 0, &regsvr32) != SIZE_MAX;
+	if (named)
+		command = look_at_commands(&l, l.text);
+	else if (find_rare(l.text, 0, &scrobj) != SIZE_MAX)
+		look_at_rest(&l, l.text);
 	if (find_rare(l.text, 0, &script) != SIZE_MAX)
 		look_for_moniker(&l);
 	if (find_rare(l.text, 0, &scrobj) != SIZE_MAX || has_variable(l.text))
 		look_without_name(&l);
 	if (l.found & ~BIT(REGSVR32) || named)
 		look_for_split(&l, folded);
-	if (named) /* then these say nothing new */
+	if (l.found & (BIT(URL) | BIT(UNC) | BIT(SCROBJ))) /* then these say nothing new */
 		l.found &= ~(BIT(URL_SCROBJ) | BIT(PATH_SCROBJ));
 	report(ev, &l, command);
 }
 
 void sq_launch_derive(struct sq_process *p)
 {
-	look_at_text(p->ev, p->arena, p->line, &p->tricks);
-}
-
-/* A task's XML as one line: its tags become blanks, its entities are decoded. */
-static struct sq_sv without_tags(struct sq_arena *arena, struct sq_sv xml)
-{
-	char *to = sq_arena_bytes(arena, xml.n);
-	size_t n = 0;
-	bool inside = false;
-
-	if (!to)
-		return xml;
-	for (size_t i = 0; i < xml.n; i++) {
-		char c = xml.p[i];
-
-		if (c == '<')
-			inside = true;
-		if (!inside)
-			to[n++] = c == '\n' || c == '\r' ? ' ' : c;
-		else if (c == '>')
-			to[n++] = ' ';
-		inside = inside && c != '>';
-	}
-	sq_arena_trim(arena, to + n);
-	return sq_xml_decode((struct sq_sv){ to, n }, arena);
+	look_at_text(p->ev, p->arena, p->line, SQ_LAUNCH_LINE, &p->tricks);
 }
 
 static bool is_tag(struct sq_sv v)
@@ -451,7 +476,8 @@ static bool is_tag(struct sq_sv v)
 	return sq_sv_istarts(v, SQ_SV("<?xml")) || sq_sv_istarts(v, SQ_SV("<task"));
 }
 
-uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw)
+uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw,
+                          bool is_script)
 {
 	struct sq_folded folded;
 	struct sq_winpath path;
@@ -459,10 +485,13 @@ uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq
 	if (sq_sv_starts(sq_sv_trim(raw), SQ_SV("&lt;")))
 		raw = sq_xml_decode(raw, arena);
 	if (is_tag(raw))
-		raw = without_tags(arena, raw);
+		raw = sq_stored_task(arena, raw);
+	else if (is_script)
+		raw = sq_stored_script(arena, raw);
 	if (!sq_fold_text(arena, raw, false, &folded))
 		ev->flags |= SQ_EVENT_OVERFLOW;
-	look_at_text(ev, arena, folded.text, &folded.tricks);
+	look_at_text(ev, arena, folded.text, is_script ? SQ_LAUNCH_SCRIPT : SQ_LAUNCH_STORED,
+	             &folded.tricks);
 	if (folded.text.n <= 1024 && sq_sv_find(folded.text, SQ_SV("scr")) != SIZE_MAX &&
 	    sq_winpath_fold(arena, sq_sv_trim(folded.text), &path) &&
 	    sq_winpath_names(&path, SQ_SV("scrobj")))

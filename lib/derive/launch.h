@@ -19,8 +19,10 @@
 	X(SCROBJ,        "regsvr32_scrobj",        "regsvr32 with scrobj and /i, /n or a variable")   \
 	X(USER_WRITABLE, "regsvr32_user_writable", "regsvr32 with a path in a user-writable place")   \
 	X(STREAM,        "regsvr32_stream",        "regsvr32 with a stream or a device path")         \
-	X(URL_SCROBJ,    "url_scrobj",             "an i-switch with a URL or share beside scrobj, without the name regsvr32") \
-	X(PATH_SCROBJ,   "path_scrobj",            "an i-switch with a path beside scrobj, without that name") \
+	X(ODD_DRIVE,     "regsvr32_odd_drive",     "regsvr32 with a path on a drive other than C: and D:, or on a share of this machine") \
+	X(ODD_FILE,      "regsvr32_odd_file",      "regsvr32 with a file that no library is: a picture, a text, or a bare name without extension") \
+	X(URL_SCROBJ,    "url_scrobj",             "an i-switch with a URL or share beside scrobj, without the name regsvr32 before it") \
+	X(PATH_SCROBJ,   "path_scrobj",            "an i-switch with a path beside scrobj, without that name before it") \
 	X(CARET_NAME,    "caret_name",             "a caret, backtick, quote or plus sign inside the word regsvr32 or scrobj") \
 	X(VARIABLE,      "variable",               "a variable of the shell beside scrobj or an i-switch with a URL") \
 	X(SCRIPT_URL,    "script_url",             "a script: moniker with a URL")                    \
@@ -37,6 +39,8 @@ enum sq_carries {
 /** Sets squibly.launch.* from the command line of a launcher. */
 sq_program_fn sq_launch_derive;
 
-/** Sets squibly.launch.* from a command stored in `raw`, which may be a task's XML.
+/** Sets squibly.launch.* from a command stored in `raw`, which may be a task's XML, or a PowerShell
+ *  script, where a line end may end a command. In a command line it ends nothing.
  *  @return tricks (enum sq_trick as bits) seen on the way */
-uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw);
+uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw,
+                          bool is_script);

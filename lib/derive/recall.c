@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "lib/derive/library.h"
+
 enum {
 	SLOTS = 512,
 	SLOT_BYTES = 2048 - 32,
@@ -11,7 +13,8 @@ enum {
 	ROOM = 128 * 1024,
 };
 
-/* All that is read of the event. */
+/* All that is read of the event, but for CurrentDirectory: what hangs on that one is not kept, and
+ * these alone say whether anything does. */
 static const uint16_t inputs[] = { SQ_F_COMMAND_LINE,       SQ_F_IMAGE,       SQ_F_PARENT_IMAGE,
 	                           SQ_F_ORIGINAL_FILE_NAME, SQ_F_DESCRIPTION, SQ_F_HASHES };
 
@@ -178,7 +181,8 @@ void sq_recall_learn(struct sq_recall *r, const struct sq_event *ev, const struc
 	struct slot *s = r->learning;
 	char *to;
 
-	if (!s || a->overflow || ev->flags & SQ_EVENT_OVERFLOW)
+	if (!s || a->overflow || ev->flags & SQ_EVENT_OVERFLOW ||
+	    ev->derived & SQ_DERIVED_BY_FOLDER)
 		return;
 	to = s->bytes;
 	for (unsigned i = 0; i < INPUTS; i++) {

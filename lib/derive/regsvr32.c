@@ -1,6 +1,7 @@
 #include "lib/derive/regsvr32.h"
 
 #include "lib/derive/install.h"
+#include "lib/derive/library.h"
 
 #define BIT(letter) (1u << ((letter) - 'a'))
 
@@ -42,30 +43,76 @@ static void add_install(struct sq_process *p, struct sq_sv value)
 		sq_derive_list(p->ev, SQ_F_D_RS_INSTALL_PLACE, sq_sv_of(sq_place_name(place)));
 }
 
-static void add_library(struct sq_process *p, struct sq_sv token)
+static void add_library(struct sq_process *p, const struct sq_winpath *path)
 {
 	struct sq_event *ev = p->ev;
-	struct sq_winpath path;
-	bool scrobj;
+	bool scrobj = sq_winpath_names(path, SQ_SV("scrobj"));
 
-	if (!sq_winpath_fold(p->arena, token, &path))
-		ev->flags |= SQ_EVENT_OVERFLOW;
-	scrobj = sq_winpath_names(&path, SQ_SV("scrobj"));
-	sq_derive_list(ev, SQ_F_D_RS_LIBRARY, path.path);
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY, path->path);
 	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_NAME,
-	               scrobj ? SQ_SV("scrobj") : sq_derive_library_name(&path));
+	               scrobj ? SQ_SV("scrobj") : sq_derive_library_name(path));
 	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_EXTENSION,
-	               path.extension.n ? path.extension : SQ_SV("none"));
-	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_PLACE, sq_sv_of(sq_place_name(path.place)));
+	               path->extension.n ? path->extension : SQ_SV("none"));
+	sq_derive_list(ev, SQ_F_D_RS_LIBRARY_PLACE, sq_sv_of(sq_place_name(path->place)));
 	sq_derive_or(ev, SQ_F_D_RS_SCROBJ, scrobj);
-	sq_derive_and(ev, SQ_F_D_RS_LAWFUL, is_lawful(&path));
+	sq_derive_and(ev, SQ_F_D_RS_LAWFUL, is_lawful(path));
+}
+
+static bool is_silent(const struct sq_cmdline *cmd)
+{
+	for (uint32_t i = 0; i < cmd->n; i++)
+		if (sq_switch_letter(cmd->args[i]) == 's')
+			return true;
+	return false;
+}
+
+/* "c:\users\bob\a.dll" */
+static bool is_in_profile_itself(struct sq_sv path)
+{
+	struct sq_sv profiles = SQ_SV("c:\\users\\"), rest = sq_sv_skip(path, profiles.n);
+
+	if (!sq_sv_starts(path, profiles))
+		return false;
+	(void)sq_sv_cut(&rest, '\\');
+	return sq_sv_chr(rest, '\\') == SIZE_MAX;
+}
+
+/* A bare name is sought in the folders of Windows and of PATH too. So a harmless directory proves
+ * nothing about it; nor does that in which every prompt begins, when somebody types a name there.
+ */
+static bool lies_in_folder(const struct sq_process *p, const struct sq_winpath *joined)
+{
+	return !is_lawful(joined) && (!is_in_profile_itself(joined->path) || is_silent(p->cmd));
 }
 
 /* What is known when all arguments have been read. */
 struct seen {
 	uint32_t libraries;
 	bool install;
+	bool halved; /* the last library was "C:\Program" of a path that lacks its quotes */
 };
+
+/* What follows of a path that lacks its quotes is relative to no folder. */
+static bool is_rest(struct sq_sv token)
+{
+	return sq_sv_starts(token, SQ_SV("files\\")) || sq_sv_eq(token, SQ_SV("files")) ||
+	       sq_sv_starts(token, SQ_SV("(x86)\\"));
+}
+
+static void read_library(struct sq_process *p, struct sq_sv token, struct seen *seen)
+{
+	struct sq_winpath path;
+
+	seen->libraries++;
+	seen->halved = sq_sv_eq(token, SQ_SV("c:\\program")) || (seen->halved && is_rest(token));
+	if (!seen->halved) {
+		sq_library_read(p, token, lies_in_folder, add_library);
+		return;
+	}
+	if (!sq_winpath_fold(p->arena, token, &path))
+		p->ev->flags |= SQ_EVENT_OVERFLOW;
+	add_library(p, &path);
+}
 
 static void read_argument(struct sq_process *p, struct sq_sv token, struct seen *seen)
 {
@@ -75,8 +122,7 @@ static void read_argument(struct sq_process *p, struct sq_sv token, struct seen 
 	if (token.n == 0)
 		return;
 	if (!letter) {
-		add_library(p, token);
-		seen->libraries++;
+		read_library(p, token, seen);
 		return;
 	}
 	add_switch(p->ev, letter);
@@ -163,6 +209,40 @@ static bool is_library(struct sq_sv token)
 	       sq_sv_eq(end, SQ_SV(".cpl")) || sq_sv_ends(token, SQ_SV(".ax"));
 }
 
+/* Does the value of /i end as a scriptlet's name does? Then the library is the engine of
+ * scriptlets, whatever it is called. */
+static bool is_scriptlet(struct sq_sv value)
+{
+	return sq_sv_iends(value, SQ_SV(".sct")) || sq_sv_iends(value, SQ_SV(".wsc"));
+}
+
+/* A file in a folder where any user may write. */
+static bool is_user_writable(struct sq_arena *arena, struct sq_sv token)
+{
+	struct sq_winpath path;
+	size_t mark = sq_arena_mark(arena);
+	bool is = sq_winpath_fold(arena, token, &path) && path.place == SQ_PLACE_USER_WRITABLE &&
+	          path.extension.n;
+
+	if (!arena->overflow)
+		sq_arena_rewind(arena, mark);
+	return is;
+}
+
+/* regsvr32 does not mind what the name of a library ends in. Other programs take single letters and
+ * files, too: so all of these have to lie where any user may write. */
+static bool are_libraries_dressed(const struct sq_process *p)
+{
+	for (uint32_t i = 0; i < p->cmd->n; i++) {
+		struct sq_sv token = p->cmd->args[i];
+
+		if (token.n && !sq_switch_letter(token) && !is_library(token) &&
+		    !is_user_writable(p->arena, token))
+			return false;
+	}
+	return true;
+}
+
 /* Whole letters are what write-ups show, so two of them are enough; words ("-silent
  * -unregister") are also what other programs take, so it needs three. */
 void sq_regsvr32_shape(struct sq_process *p)
@@ -170,8 +250,8 @@ void sq_regsvr32_shape(struct sq_process *p)
 	const uint32_t remote =
 		1u << SQ_INSTALL_URL | 1u << SQ_INSTALL_UNC | 1u << SQ_INSTALL_WEBDAV;
 	const struct sq_cmdline *cmd = p->cmd;
-	uint32_t kinds = 0, short_ones = 0, all = 0, libraries = 0, others = 0;
-	bool scrobj = false;
+	uint32_t kinds = 0, short_ones = 0, all = 0, libraries = 0, files = 0, others = 0;
+	bool scrobj = false, scriptlet = false;
 
 	for (uint32_t i = 0; i < cmd->n; i++) {
 		struct sq_sv token = cmd->args[i], value;
@@ -180,7 +260,7 @@ void sq_regsvr32_shape(struct sq_process *p)
 		if (!letter) {
 			scrobj = scrobj || is_scrobj(p->arena, token);
 			libraries += is_library(token);
-			others += token.n && !is_library(token);
+			files += token.n && !is_library(token);
 			continue;
 		}
 		all |= switch_bit(letter);
@@ -189,14 +269,20 @@ void sq_regsvr32_shape(struct sq_process *p)
 		others += token.n > 2 || !switch_bit(letter);
 		if (sq_install_value(token, &value)) {
 			kinds |= sq_install_kinds(p->arena, value, NULL);
+			scriptlet = scriptlet || is_scriptlet(value);
 			all |= BIT('i');
 			if (letter != 'i' && token.p[2] != ':') /* "/s/u/i:x" */
 				short_ones |= switch_bit(letter) | BIT('i');
 		}
 	}
 	kinds &= ~(1u << SQ_INSTALL_EMPTY);
+	scriptlet = scriptlet && (libraries || bits_in(short_ones) >= 2);
 	sq_derive_or(p->ev, SQ_F_D_RS_SHAPE,
 	             (kinds & remote && (bits_in(short_ones) >= 2 || bits_in(all) >= 3)) ||
-	                     (kinds && scrobj));
-	sq_derive_or(p->ev, SQ_F_D_RS_WEAK_SHAPE, short_ones && libraries && !others);
+	                     (kinds && (scrobj || scriptlet)));
+	sq_derive_or(p->ev, SQ_F_D_RS_WEAK_SHAPE,
+	             short_ones && !others &&
+	                     (files ? short_ones & BIT('s') && bits_in(short_ones) >= 2 &&
+	                                      are_libraries_dressed(p)
+	                            : libraries > 0));
 }

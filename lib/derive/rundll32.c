@@ -1,5 +1,7 @@
 #include "lib/derive/rundll32.h"
 
+#include "lib/derive/library.h"
+
 /* Everything behind the program's name, quotes gone. */
 static struct sq_sv rest_of(const struct sq_cmdline *cmd)
 {
@@ -31,11 +33,17 @@ static size_t library_length(const struct sq_cmdline *cmd, struct sq_sv rest)
 	return comma;
 }
 
+static void add_library(struct sq_process *p, const struct sq_winpath *path)
+{
+	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY, path->path);
+	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY_NAME, sq_derive_library_name(path));
+	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY_PLACE, sq_sv_of(sq_place_name(path->place)));
+}
+
 void sq_rundll32_derive(struct sq_process *p)
 {
 	const struct sq_cmdline *cmd = p->cmd;
 	struct sq_sv rest, library, entry;
-	struct sq_winpath path;
 	size_t end;
 
 	if (cmd->n == 0)
@@ -43,11 +51,8 @@ void sq_rundll32_derive(struct sq_process *p)
 	rest = rest_of(cmd);
 	library = sq_sv_trim(sq_sv_first(rest, library_length(cmd, rest)));
 	rest = without_comma(sq_sv_skip(rest, library_length(cmd, rest)));
-	if (!sq_winpath_fold(p->arena, library, &path))
-		p->ev->flags |= SQ_EVENT_OVERFLOW;
-	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY, path.path);
-	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY_NAME, sq_derive_library_name(&path));
-	sq_derive_list(p->ev, SQ_F_D_RD_LIBRARY_PLACE, sq_sv_of(sq_place_name(path.place)));
+	/* Bare names are those of Windows, of which our list holds only what regsvr32 is given. */
+	sq_library_read(p, library, NULL, add_library);
 	for (end = 0; end < rest.n && !sq_is_space(rest.p[end]); end++)
 		;
 	entry = sq_sv_first(rest, end);

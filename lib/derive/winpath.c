@@ -145,6 +145,7 @@ static bool take_root(struct walk *w, char *text)
 		v = sq_sv_skip(v, 2);
 	} else if (v.n && v.p[0] == '\\') {
 		w->root = ROOT_DRIVE;
+		w->flags |= SQ_WINPATH_NO_DRIVE;
 	} else if (is_drive(v) && v.n > 2) {
 		w->root = ROOT_DRIVE;
 		w->drive = v.p[0];
@@ -435,7 +436,7 @@ static enum sq_place place_of(const struct sq_winpath *path, enum root root)
 	if (root == ROOT_DRIVE)
 		return sq_winpath_drive_place(path);
 	if (root == ROOT_DRIVE_ONLY)
-		return path->path.p[0] == 'c' ? SQ_PLACE_RELATIVE : SQ_PLACE_OTHER_DRIVE;
+		return path->path.p[0] == 'c' ? SQ_PLACE_UNKNOWN : SQ_PLACE_OTHER_DRIVE;
 	if (variable_length(rest))
 		return SQ_PLACE_UNKNOWN;
 	if (sq_sv_chr(rest, '\\') != SIZE_MAX || !path->name.n)

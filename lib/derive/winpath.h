@@ -11,7 +11,8 @@
 /** X(enumerator, name, what it means). The names are values of the fields squibly.*_place. */
 #define SQ_PLACES(X)                                                                               \
 	X(NONE,          "none",          "no path at all")                                            \
-	X(PROGRAM_FILES, "program_files", "below Program Files or Program Files (x86) of any drive")   \
+	X(PROGRAM_FILES, "program_files", "below Program Files or Program Files (x86) of C:")          \
+	X(OTHER_PROGRAM_FILES, "other_program_files", "in a folder of Program Files or Program Files (x86) of another drive, which may be an image that somebody made") \
 	X(SYSTEM,        "system",        "below System32, SysWOW64 or WinSxS, without the folders there that everybody may write") \
 	X(WINDOWS,       "windows",       "elsewhere below C:\\Windows where only administrators write") \
 	X(VENDOR,        "vendor",        "a library of Teams, OneDrive, WebEx or Defender in the folder where it belongs") \
@@ -25,7 +26,7 @@
 	X(RELATIVE,      "relative",      "relative to a folder that we do not know")                  \
 	X(BARE_SYSTEM,   "bare_system",   "no folder, but the name of a library in System32 that is meant for regsvr32") \
 	X(BARE,          "bare",          "no folder, any other name")                                 \
-	X(UNKNOWN,       "unknown",       "begins with a short name or variable that we cannot resolve, or a loopback share")
+	X(UNKNOWN,       "unknown",       "begins with a short name or variable that we cannot resolve, or in the current folder of C:; or a loopback share")
 /* clang-format on */
 
 enum sq_place {
@@ -47,6 +48,7 @@ enum sq_winpath_flag {
 	SQ_WINPATH_TRAILING_BLANK = 1
 	                            << 7, /* a folder whose name ends in a blank: "C:\Windows \" */
 	SQ_WINPATH_CUT = 1 << 8,          /* longer than a path can be; the rest is not in it */
+	SQ_WINPATH_NO_DRIVE = 1 << 9,     /* "\\a.dll": C: is what we take for its drive */
 };
 
 enum { SQ_WINPATH_MAX = 32768 /* bytes looked at; no path of Windows is longer */ };
@@ -72,6 +74,19 @@ struct sq_winpath {
  * empty
  */
 bool sq_winpath_fold(struct sq_arena *arena, struct sq_sv text, struct sq_winpath *ret);
+
+/** Does it lie in a place that the current directory of its process decides on: "a.dll",
+ * "..\a.dll", "e:a.dll", "\a.dll"? */
+bool sq_winpath_is_relative(const struct sq_winpath *path);
+
+/**
+ * Say where such a path leads from `folder`, the current directory as an event tells of it.
+ *
+ * @return false, and `*ret` as it was, when `folder` does not say it: it is no folder of a drive, a
+ * share or a device, or of another drive than the path's; or the arena was full
+ */
+bool sq_winpath_join(struct sq_arena *arena, struct sq_sv folder, const struct sq_winpath *path,
+                     struct sq_winpath *ret);
 
 /** Is this the file `stem` (lower case, "scrobj"), written with or without ".dll", or by the short
  *  name that it could have ("scrobj~1")? */

@@ -160,16 +160,28 @@ static enum sq_place windows_place(struct sq_sv v)
 	return IS_BELOW(v, system_folders) ? SQ_PLACE_SYSTEM : SQ_PLACE_WINDOWS;
 }
 
+/* Of another drive: a second disk of a server, or an image whose maker chose the names. Nobody
+ * installs a file without a folder of its own there. */
+static enum sq_place program_files_place(bool is_c, struct sq_sv below)
+{
+	if (is_c)
+		return SQ_PLACE_PROGRAM_FILES;
+	return sq_sv_chr(below, '\\') == SIZE_MAX ? SQ_PLACE_OTHER_DRIVE
+	                                          : SQ_PLACE_OTHER_PROGRAM_FILES;
+}
+
 enum sq_place sq_winpath_drive_place(const struct sq_winpath *path)
 {
 	/* From here on without "c:\". */
+	const struct sq_sv own = SQ_SV("program files\\"), x86 = SQ_SV("program files (x86)\\");
 	struct sq_sv v = sq_sv_skip(path->path, 3), folders = path->path;
 	bool is_c = path->path.p[0] == 'c';
 
 	folders.n = (size_t)(path->name.p - folders.p);
-	if (sq_sv_starts(v, SQ_SV("program files\\")) ||
-	    sq_sv_starts(v, SQ_SV("program files (x86)\\")))
-		return SQ_PLACE_PROGRAM_FILES;
+	if (sq_sv_starts(v, own))
+		return program_files_place(is_c, sq_sv_skip(v, own.n));
+	if (sq_sv_starts(v, x86))
+		return program_files_place(is_c, sq_sv_skip(v, x86.n));
 	if (is_c && sq_sv_starts(v, SQ_SV("windows\\")))
 		return windows_place(v);
 	if (is_c &&

@@ -305,6 +305,7 @@ void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2])
 	mix(ret, sq_event_get(al->event, SQ_F_COMPUTER), true);
 	mix(ret, sq_sv_of(al->identity ? al->identity->user : ""), false);
 	mix(ret, sq_sv_of(al->identity ? al->identity->subject : ""), false);
+	mix(ret, al->tenant, false);
 	mix(ret, command_line, false);
 	if (command_line.n)
 		return;

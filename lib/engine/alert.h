@@ -35,6 +35,7 @@ struct sq_alert {
 	const struct sq_observer *observer;
 	const char *peer;                   /* where the record came from; NULL or "" = not said */
 	const struct sq_identity *identity; /* who sent it, as was proved; NULL: nothing was */
+	struct sq_sv tenant;                /* as in struct sq_origin; n = 0: not told */
 	const struct sq_alert_texts *texts; /* of the rule set; NULL: encode the rule anew */
 	const struct sq_lookups *lookups;   /* what is known of host and peer; NULL: nothing */
 	struct sq_alert_shared *shared;     /* NULL: of this event there is no more to come */
@@ -63,9 +64,9 @@ struct sq_alert_repeats {
 void sq_alert_write_repeats(struct sq_outbuf *out, enum sq_format format,
                             const struct sq_alert_repeats *what);
 
-/** 128 bits over rule id, host, who sent it as far as that was proved, and command line: what
- * folding compares; hosts of two tenants may have one name. Case of the host does not count. An
- * event without a command line is told from others by the values that matched. */
+/** 128 bits over rule id, host, who sent it as far as that was proved, tenant, and command line:
+ * what folding compares; hosts of two tenants may have one name. Case of the host does not count.
+ * An event without a command line is told from others by the values that matched. */
 void sq_alert_fold_key(const struct sq_alert *al, uint64_t ret[2]);
 
 /** ECS event.severity: 1, 21, 47, 73, 99. */

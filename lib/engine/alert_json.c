@@ -257,12 +257,22 @@ static void write_observer(struct sq_jsonw *w, const struct sq_observer *o)
 	sq_jsonw_end_object(w);
 }
 
+/* ECS has no tenants; the organization is "the company or entity the data is associated with". */
+static void write_organization(struct sq_jsonw *w, struct sq_sv tenant)
+{
+	struct sq_section organization = { .w = w, .name = "organization" };
+
+	sq_section_member(&organization, "name", tenant);
+	sq_section_close(&organization);
+}
+
 /* From behind what the rule says of itself up to what it says of the event. "squibly" is the last
  * member of the document and never empty: sq_alert_write_repeats() relies on both. */
 static void write_facts(struct sq_jsonw *w, const struct sq_alert *al,
                         const struct sq_alert_facts *f)
 {
 	write_host_and_user(w, f);
+	write_organization(w, al->tenant);
 	write_process(w, al, f);
 	sq_alert_write_winlog(w, al, f);
 	write_observer(w, al->observer);

@@ -356,6 +356,7 @@ void sq_alert_write_cef(struct sq_outbuf *out, const struct sq_alert *al)
 	custom(&p, "cs6Label", "peer", "cs6", sq_sv_of(al->peer ? al->peer : ""));
 	if (al->identity)
 		cef_sender(&p, al->identity);
+	pair(&p, "squiblydTenant", al->tenant, CEF_NAME_MAX);
 	context(&p, "squiblydContext", al);
 }
 
@@ -403,6 +404,7 @@ void sq_alert_write_leef(struct sq_outbuf *out, const struct sq_alert *al)
 		names(&p, "senderNames", al->identity->names, max);
 		pair(&p, "proxy", sq_sv_of(al->identity->proxy), max);
 	}
+	pair(&p, "tenant", al->tenant, max);
 	context(&p, "context", al);
 	pair(&p, "observer", sq_sv_of(al->observer->hostname), max);
 }

@@ -138,6 +138,7 @@ void sq_alert_write_squibly(struct sq_jsonw *w, const struct sq_alert *al)
 	sq_alert_write_id(w, "event_id", al->event_id);
 	sq_jsonw_member(w, "peer", sq_sv_of(al->peer ? al->peer : ""));
 	sq_jsonw_member(w, "proxy", sq_sv_of(al->identity ? al->identity->proxy : ""));
+	sq_jsonw_member(w, "tenant", al->tenant);
 	sq_jsonw_member(w, "shape", sq_sv_of(al->event->shape ? al->event->shape : ""));
 	sq_alert_write_flags(w, al->event->flags);
 	sq_alert_write_derived(w, al);

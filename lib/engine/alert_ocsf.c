@@ -57,6 +57,7 @@ static void write_head(struct sq_jsonw *w, const struct sq_alert *al,
 	text(w, "version", al->observer->version ? al->observer->version : "");
 	sq_jsonw_end_object(w);
 	one_string(w, "profiles", SQ_SV("host"));
+	sq_jsonw_member(w, "tenant_uid", al->tenant);
 	sq_jsonw_member(w, "log_name", f->channel);
 	sq_jsonw_member(w, "log_provider", f->provider);
 	sq_jsonw_member(w, "event_code", sq_alert_value(al, SQ_F_EVENT_ID));

@@ -100,11 +100,14 @@ bool sq_dedup_seen(struct sq_dedup *d, const uint64_t key[2])
 	return false;
 }
 
-static void put_sender(struct sq_siphash *h, const struct sq_identity *sender)
+static void put_sender(struct sq_siphash *h, const struct sq_origin *from)
 {
+	const struct sq_identity *sender = from->identity;
+
 	sq_siphash_put_text(h, sq_sv_of(sender ? sender->user : ""));
 	sq_siphash_put_text(h, sq_sv_of(sender ? sender->subject : ""));
 	sq_siphash_put_text(h, sq_sv_of(sender ? sender->names : ""));
+	sq_siphash_put_text(h, from->tenant);
 }
 
 /* Derived fields follow from the others. */
@@ -141,7 +144,7 @@ static void put_hits(struct sq_siphash *h, const struct sq_hits *hits,
 }
 
 bool sq_dedup_key(const struct sq_siphash_key *secret, const struct sq_event *ev,
-                  const struct sq_identity *sender, const struct sq_hits *hits,
+                  const struct sq_origin *from, const struct sq_hits *hits,
                   const struct sq_ruleset *rules, uint64_t ret[2])
 {
 	static const enum sq_field names[] = { SQ_F_COMPUTER, SQ_F_CHANNEL, SQ_F_RECORD_ID,
@@ -154,7 +157,7 @@ bool sq_dedup_key(const struct sq_siphash_key *secret, const struct sq_event *ev
 		if (!sq_event_get(ev, names[i]).n)
 			return false;
 	sq_siphash_begin(&h, secret);
-	put_sender(&h, sender);
+	put_sender(&h, from);
 	put_fields(&h, ev);
 	put_hits(&h, hits, rules);
 	sq_siphash_end(&h, ret);

@@ -36,17 +36,27 @@ static void put_host(struct sq_siphash *h, struct sq_sv host)
 	sq_siphash_put_text(h, (struct sq_sv){ lower, host.n });
 }
 
-void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, uint64_t ret[2])
+/* Last, and left out when there is none, so that the names of events without one are what they
+ * always were. */
+static void put_tenant(struct sq_siphash *h, struct sq_sv tenant)
+{
+	if (tenant.n)
+		sq_siphash_put_text(h, tenant);
+}
+
+void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, struct sq_sv tenant,
+                          uint64_t ret[2])
 {
 	struct sq_siphash h;
 
 	begin(&h, OF_CONTENT);
 	put_host(&h, host);
 	sq_siphash_put_text(&h, sq_sv_trim(bytes));
+	put_tenant(&h, tenant);
 	end(&h, ret);
 }
 
-void sq_event_id(const struct sq_event *ev, uint64_t ret[2])
+void sq_event_id(const struct sq_event *ev, struct sq_sv tenant, uint64_t ret[2])
 {
 	static const enum sq_field rest[] = { SQ_F_PROVIDER, SQ_F_TIME, SQ_F_EVENT_ID,
 		                              SQ_F_COMMAND_LINE };
@@ -56,7 +66,7 @@ void sq_event_id(const struct sq_event *ev, uint64_t ret[2])
 	struct sq_siphash h;
 
 	if (!host.n || !channel.n || !record.n) {
-		sq_event_id_of_bytes(host, ev->raw, ret);
+		sq_event_id_of_bytes(host, ev->raw, tenant, ret);
 		return;
 	}
 	begin(&h, OF_RECORD);
@@ -65,6 +75,7 @@ void sq_event_id(const struct sq_event *ev, uint64_t ret[2])
 	sq_siphash_put_text(&h, record);
 	for (size_t i = 0; i < SQ_LEN(rest); i++)
 		sq_siphash_put_text(&h, sq_event_get(ev, rest[i]));
+	put_tenant(&h, tenant);
 	end(&h, ret);
 }
 

@@ -19,13 +19,16 @@
  * it gives, as they are written: Windows counts records anew when a log has been cleared or a host
  * was installed again, so a record id is worth nothing without the time. And by event id and
  * command line, see above. One that has no host, channel or record id is known by its content.
+ * Hosts of two tenants may have one name, and count their records alike: `tenant` is part of the
+ * name when it is told (n > 0), and nothing is when it is not.
  */
-void sq_event_id(const struct sq_event *ev, uint64_t ret[2]);
+void sq_event_id(const struct sq_event *ev, struct sq_sv tenant, uint64_t ret[2]);
 
 /** Of an event that was not read, or does not say which it is: by its bytes, without the header of
  *  syslog and what other transports wrap it in, and without blanks around; `host` is the header's,
- * or empty. */
-void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, uint64_t ret[2]);
+ * or empty; `tenant` as above. */
+void sq_event_id_of_bytes(struct sq_sv host, struct sq_sv bytes, struct sq_sv tenant,
+                          uint64_t ret[2]);
 
 /** Of what `rule` says of the event `event`. */
 void sq_alert_id(const uint64_t event[2], const struct sq_rule *rule, const struct sq_event *ev,

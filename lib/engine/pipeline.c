@@ -138,7 +138,7 @@ static void name_alert(const struct sq_pipeline *pl, struct sq_alert *al, uint64
 	if (!pl->opts.formats)
 		return;
 	if (!sq_id_known(id))
-		sq_event_id(al->event, id);
+		sq_event_id(al->event, al->tenant, id);
 	memcpy(al->event_id, id, sizeof(al->event_id));
 	sq_alert_id(id, al->rule, al->event, al->hit, al->id);
 }
@@ -162,6 +162,7 @@ static uint32_t encode_hits(const struct run *r, const struct sq_event *ev,
 			.observer = &pl->opts.observer,
 			.peer = r->origin->peer,
 			.identity = r->origin->identity,
+			.tenant = r->origin->tenant,
 			.texts = pl->texts,
 			.lookups = pl->opts.lookups,
 			.shared = effort == WHOLE ? &shared : NULL,
@@ -217,6 +218,7 @@ static struct sq_verdict_source source_of(const struct run *r)
 		                           .texts = r->pl->texts,
 		                           .peer = r->origin->peer,
 		                           .identity = r->origin->identity,
+		                           .tenant = r->origin->tenant,
 		                           .now = r->now };
 }
 
@@ -226,7 +228,7 @@ static void note_verdict(const struct run *r, const struct sq_event *ev, const s
 	const struct sq_verdict_source from = source_of(r);
 
 	if (r->pl->identifies)
-		sq_verdict_identify(&r->b->verdict, ev);
+		sq_verdict_identify(&r->b->verdict, ev, from.tenant);
 	if (r->b->limits.views && hits->n)
 		sq_verdict_add(&r->b->verdict, &from, ev, hits);
 }
@@ -257,8 +259,7 @@ static bool leave_event(const struct run *r, struct mark before, uint32_t alerts
 		                      .end_alert = b->n_alerts,
 		                      .alerts = alerts,
 		                      .alerted = pl->hits.n > 0 };
-	if (!sq_dedup_key(&pl->opts.secret, &pl->event, r->origin->identity, &pl->hits, pl->rules,
-	                  ref->key))
+	if (!sq_dedup_key(&pl->opts.secret, &pl->event, r->origin, &pl->hits, pl->rules, ref->key))
 		return false;
 	b->n_events++;
 	return true;
@@ -326,7 +327,7 @@ static bool run_event(const struct run *r)
 	return true;
 }
 
-/* {"@timestamp":..,"peer":..[,who it was],"reason":..,"record":..[,"record_length":N]} */
+/* {"@timestamp":..,"peer":..[,whose and who],"reason":..,"record":..[,"record_length":N]} */
 static void write_dead(const struct run *r, struct sq_sv record, const char *why, size_t keep)
 {
 	struct sq_jsonw w = sq_jsonw_of(&r->b->out);
@@ -339,6 +340,7 @@ static void write_dead(const struct run *r, struct sq_sv record, const char *why
 	sq_jsonw_member(&w, "peer", sq_sv_of(r->origin->peer));
 	if (id)
 		sq_jsonw_member(&w, "proxy", sq_sv_of(id->proxy));
+	sq_jsonw_member(&w, "tenant", r->origin->tenant);
 	sq_alert_write_sender(&w, id);
 	sq_jsonw_member(&w, "reason", sq_sv_of(why));
 	sq_jsonw_key(&w, "record");

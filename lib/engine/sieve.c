@@ -23,6 +23,7 @@ struct sq_sieve {
 	bool open;
 	struct sq_sieve_plan plan;
 	struct sq_spot spot;    /* places of signs and words */
+	struct sq_spot lines;   /* and of line ends */
 	struct sq_words *words; /* NULL: none */
 	struct sq_spot keys;    /* places of event ids */
 	struct sq_id_set *ids;  /* by word: those of the rules that need it */
@@ -107,7 +108,10 @@ struct sq_sieve *sq_sieve_new(const struct sq_ruleset *rs, uint64_t generation)
 	s->open = r == -E2BIG || s->plan.n_open > 0;
 	if (!r && !s->open && !make_ids(s, rs))
 		r = -ENOMEM;
+	s->lines = s->spot;
+	sq_odd_line_ends(&s->lines);
 	sq_spot_ready(&s->spot);
+	sq_spot_ready(&s->lines);
 	if (r != -ENOMEM)
 		return s;
 	sq_sieve_unref(s);
@@ -185,6 +189,22 @@ static bool is_reason(struct look *l, size_t at, unsigned buckets)
 	       (words && sq_words_at(s->words, l->record, at, words, is_wanted, l));
 }
 
+/* A place of a record that would be left out: is it to be read after all? */
+static bool look_at(struct look *l, size_t at)
+{
+	bool many = ++l->looks >= LOOKS_MAX && l->looks >= l->record.n / LOOK_BYTES;
+
+	return many || is_reason(l, at, sq_spot_at(&l->sieve->spot, l->record, at));
+}
+
+static void look_for(struct look *l, const struct sq_sieve *s, struct sq_sv record)
+{
+	l->sieve = s;
+	l->record = record;
+	l->looks = 0;
+	l->asked = false; /* `ids` is written before it is read */
+}
+
 static const char *end_of(const struct sq_record *r)
 {
 	return r->raw.p + r->raw.n;
@@ -193,10 +213,7 @@ static const char *end_of(const struct sq_record *r)
 static void turn_to(struct stretch *t, struct sq_record *r)
 {
 	t->at = r;
-	t->look.sieve = t->sieve;
-	t->look.record = r->raw;
-	t->look.looks = 0;
-	t->look.asked = false; /* `ids` is written before it is read */
+	look_for(&t->look, t->sieve, r->raw);
 }
 
 /* The record that has the byte at `p`, which is behind the last one that was asked for. NULL: it is
@@ -210,15 +227,6 @@ static struct sq_record *record_at(struct stretch *t, const char *p)
 	if (r != t->at)
 		turn_to(t, r);
 	return r->left_out && p >= r->raw.p && p < end_of(r) ? r : NULL;
-}
-
-/* A place of a record that would be left out. */
-static void look_at(struct stretch *t, struct sq_record *r, size_t at)
-{
-	unsigned buckets = sq_spot_at(&t->sieve->spot, r->raw, at);
-	bool many = ++t->look.looks >= LOOKS_MAX && t->look.looks >= r->raw.n / LOOK_BYTES;
-
-	r->left_out = !many && !is_reason(&t->look, at, buckets);
 }
 
 /* Places that windows found, ascending, in all of the stretch. */
@@ -236,7 +244,7 @@ static void look_at_places(struct stretch *t)
 			struct sq_record *r = record_at(t, p);
 
 			if (r)
-				look_at(t, r, (size_t)(p - r->raw.p));
+				r->left_out = !look_at(&t->look, (size_t)(p - r->raw.p));
 		}
 	}
 }
@@ -295,6 +303,98 @@ void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b, uint32_t first)
 		}
 		i += t.n;
 	}
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+/* A record that the framer cuts without looking inside. */
+static bool is_plain(struct sq_sv line, uint32_t max_record)
+{
+	return line.n && line.n <= max_record && line.p[0] == '{' && line.p[line.n - 1] == '}';
+}
+
+/* What sq_sieve_lines() is about. */
+struct lines {
+	const struct sq_sieve *sieve;
+	struct sq_batch *batch;
+	uint32_t origin, max_record;
+	sq_sieve_chosen_fn *chosen;
+	void *ctx;
+	uint32_t n, left_out;
+};
+
+/* The line from `begin` on, with the places in it. @return false: there is no room for it */
+static bool add_line(struct lines *t, struct sq_sv line, const uint32_t *places, uint32_t n,
+                     size_t begin)
+{
+	struct sq_batch *b = t->batch;
+	bool kept = false, check;
+	struct look l;
+
+	look_for(&l, t->sieve, line);
+	for (uint32_t i = 0; i < n && !kept; i++)
+		kept = places[i] - begin < line.n && look_at(&l, places[i] - begin);
+	check = !kept && t->chosen && t->chosen(t->ctx);
+	t->n++;
+	if (!kept && !check) {
+		t->left_out++;
+		return true;
+	}
+	if (b->n_records == b->limits.records)
+		return false;
+	b->records[b->n_records++] = (struct sq_record){
+		.raw = line, .origin = t->origin, .left_out = check, .check = check
+	};
+	return true;
+}
+
+/* @return as sq_sieve_lines(); what has been added is not taken back */
+static bool add_lines(struct lines *t, struct sq_sv text)
+{
+	uint32_t places[2 * SQ_SPOT_ROOM], n = 0;
+	size_t at = 0, begin = 0;
+
+	while (at < text.n && n <= SQ_SPOT_ROOM) {
+		uint32_t all = n + sq_spot_next(&t->sieve->lines, text, &at, places + n), first = 0;
+
+		for (uint32_t i = n; i < all; i++) {
+			struct sq_sv line = { text.p + begin, places[i] - begin };
+			char end = text.p[places[i]];
+
+			if (SQ_LIKELY(end != '\n' && end))
+				continue;
+			if (line.n && line.p[line.n - 1] == '\r')
+				line.n--;
+			if (!end || !is_plain(line, t->max_record) ||
+			    !add_line(t, line, places + first, i - first, begin))
+				return false;
+			first = i + 1;
+			begin = places[i] + 1;
+		}
+		n = all - first;
+		memmove(places, places + first, n * sizeof(*places));
+	}
+	return begin == text.n;
+}
+
+bool sq_sieve_lines(const struct sq_sieve *s, struct sq_batch *b, uint32_t origin,
+                    struct sq_sv text, uint32_t max_record, sq_sieve_chosen_fn *chosen, void *ctx,
+                    uint32_t *ret_lines)
+{
+	struct lines t = { s, b, origin, max_record, chosen, ctx, 0, 0 };
+	uint32_t before = b->n_records;
+
+	if (s->open || (s->words && sq_words_searches(s->words)))
+		return false;
+	if (!add_lines(&t, text)) {
+		b->n_records = before;
+		return false;
+	}
+	b->origins[origin].n += t.n;
+	b->counts.clean += t.left_out;
+	b->counts.left_out += t.left_out;
+	*ret_lines = t.n;
+	return true;
 }
 
 bool sq_sieve_keeps(const struct sq_sieve *s, struct sq_sv record)

@@ -94,6 +94,11 @@ void sq_odd_windows(struct sq_spot *s)
 			sq_spot_allow(s, SWITCH, 0, (unsigned char)c);
 }
 
+void sq_odd_line_ends(struct sq_spot *s)
+{
+	sq_spot_allow(s, SINGLE, 0, '\n'); /* that bucket cares for no other byte */
+}
+
 static enum sq_odd folded(bool is)
 {
 	return is ? SQ_ODD_FOLDED : SQ_ODD_NOT;

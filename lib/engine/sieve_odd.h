@@ -15,6 +15,9 @@ enum { SQ_ODD_BUCKETS = 11 };
 /** Have the places found where a sign may begin. */
 void sq_odd_windows(struct sq_spot *s);
 
+/** Have line ends found, too, which are no signs. */
+void sq_odd_line_ends(struct sq_spot *s);
+
 /** What a sign can hide. */
 enum sq_odd {
 	SQ_ODD_NOT,    /* nothing: it is none */

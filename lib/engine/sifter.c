@@ -42,8 +42,10 @@ void sq_sifter_open(struct sq_sifter *s, struct sq_batch *b)
 	b->sieve = s->sieve ? sq_sieve_generation(s->sieve) : 0;
 }
 
-static bool is_chosen(struct sq_sifter *s)
+static bool is_chosen(void *ctx)
 {
+	struct sq_sifter *s = ctx;
+
 	if (s->unchecked) {
 		s->unchecked -= s->unchecked != UINT64_MAX;
 		return false;
@@ -63,13 +65,38 @@ static void keep(struct sq_batch *b, struct sq_record rec)
 	b->records[b->n_records++] = rec;
 }
 
+/* Is the batch for this sieve? One that was opened under other rules is for whoever runs it. */
+static bool is_mine(const struct sq_sifter *s, const struct sq_batch *b)
+{
+	return s->sieve && b->sieve == sq_sieve_generation(s->sieve) && !sq_sieve_is_open(s->sieve);
+}
+
+bool sq_sifter_lines(struct sq_sifter *s, struct sq_batch *b, uint32_t origin, struct sq_sv text,
+                     uint32_t max_record, uint32_t *ret_lines)
+{
+	uint32_t first = b->n_records, n;
+	struct sq_sifter before = *s;
+
+	sq_assert(text.p >= b->chunk + b->tail);
+	if (b->sifted != first || !is_mine(s, b) || b->limits.clean)
+		return false;
+	if (!sq_sieve_lines(s->sieve, b, origin, text, max_record, is_chosen, s, ret_lines)) {
+		*s = before; /* none was chosen */
+		return false;
+	}
+	n = b->n_records;
+	b->n_records = first;
+	for (uint32_t i = first; i < n; i++)
+		keep(b, b->records[i]);
+	b->sifted = b->n_records;
+	return true;
+}
+
 void sq_sifter_run(struct sq_sifter *s, struct sq_batch *b)
 {
 	uint32_t first = b->sifted, n = b->n_records;
 
-	/* A batch that was opened under other rules is for whoever runs it. */
-	if (first == n || !s->sieve || b->sieve != sq_sieve_generation(s->sieve) ||
-	    sq_sieve_is_open(s->sieve))
+	if (first == n || !is_mine(s, b))
 		return;
 	sq_sieve_run(s->sieve, b, first);
 	if (b->limits.clean) { /* they are handed on, too: whoever runs the batch counts them */

@@ -35,6 +35,15 @@ void sq_sifter_use(struct sq_sifter *s, struct sq_sieve *sieve);
 /** A batch was opened. */
 void sq_sifter_open(struct sq_sifter *s, struct sq_batch *b);
 
+/**
+ * Cut and look at whole lines at once, as sq_sieve_lines(), which lie in the chunk behind its tail.
+ * What stays moves to the tail.
+ * @return false: they are not like that, or the batch is not for this sieve, or there are records
+ * in it that have not been looked at; nothing has been done
+ */
+bool sq_sifter_lines(struct sq_sifter *s, struct sq_batch *b, uint32_t origin, struct sq_sv text,
+                     uint32_t max_record, uint32_t *ret_lines);
+
 /** Look at the records that came since the last call. Nobody may hold a view into the chunk: its
  *  tail moves. */
 void sq_sifter_run(struct sq_sifter *s, struct sq_batch *b);

@@ -35,27 +35,27 @@ void sq_verdict_begin(struct sq_finding *v)
 	v->n_host = 0;
 }
 
-void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev)
+void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev, struct sq_sv tenant)
 {
 	struct sq_sv host = sq_event_get(ev, SQ_F_COMPUTER);
 
 	if (sq_id_known(v->id))
 		return;
-	sq_event_id(ev, v->id);
+	sq_event_id(ev, tenant, v->id);
 	v->n_host = (uint32_t)sq_sv_first(host, sizeof(v->host)).n;
 	if (v->n_host)
 		memcpy(v->host, host.p, v->n_host);
 }
 
 /* Of a record that nobody has read, or could read. */
-static void identify_bytes(struct sq_finding *v, struct sq_sv raw)
+static void identify_bytes(struct sq_finding *v, struct sq_sv raw, struct sq_sv tenant)
 {
 	struct sq_syslog header;
 
 	if (sq_id_known(v->id))
 		return;
 	sq_syslog_strip(raw, &header);
-	sq_event_id_of_bytes(header.host, header.payload.n ? header.payload : raw, v->id);
+	sq_event_id_of_bytes(header.host, header.payload.n ? header.payload : raw, tenant, v->id);
 }
 
 static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from,
@@ -67,6 +67,7 @@ static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from,
 	                (struct sq_sv){ time, sq_time_format(from->now.wall_us, time) });
 	sq_jsonw_member(w, "peer", sq_sv_of(from->peer));
 	sq_jsonw_member(w, "proxy", sq_sv_of(from->identity ? from->identity->proxy : ""));
+	sq_jsonw_member(w, "tenant", from->tenant);
 	sq_alert_write_sender(w, from->identity);
 	if (!sq_id_known(id))
 		return;
@@ -94,7 +95,7 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 
 	if (!hits->n)
 		return;
-	sq_verdict_identify(v, ev);
+	sq_verdict_identify(v, ev, from->tenant);
 	if (!v->rules) {
 		write_head(&w, from, v->id);
 		write_event(&w, from, ev);
@@ -342,7 +343,7 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 		return;
 	}
 	if (identifies(b, views))
-		identify_bytes(&b->verdict, rec->raw);
+		identify_bytes(&b->verdict, rec->raw, from->tenant);
 	ref = new_row(b);
 	rec->pass = b->n_passes;
 	sq_verdict_end(&b->verdict, from);

@@ -32,6 +32,7 @@ struct sq_verdict_source {
 	const struct sq_lookups *lookups;   /* NULL: none */
 	const char *peer;                   /* "" = not said */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
+	struct sq_sv tenant;                /* as in struct sq_origin; n = 0: not told */
 	struct sq_now now;
 };
 
@@ -40,7 +41,7 @@ void sq_verdict_begin(struct sq_finding *v);
 
 /** What tells the record's first event from others, and its host; of a record that holds none, its
  * bytes alone. Nothing when that is known already. */
-void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev);
+void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev, struct sq_sv tenant);
 
 /** Add what was found in an event of the record. Of the first such event its derived fields are
  * told. */

@@ -130,6 +130,8 @@ int sq_file_may_write(const char *path, struct sq_err *err)
 		               : sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
 	if (S_ISDIR(st.st_mode))
 		return sq_err_set(err, -EISDIR, "%s: a folder, where a file is wanted", path);
+	if (S_ISSOCK(st.st_mode)) /* as /dev/stdout of a service is, which has the journal there */
+		return sq_err_set(err, -ENXIO, "%s: a socket, where a file is wanted", path);
 	if (access(path, W_OK) < 0)
 		return sq_err_set(err, -errno, "%s: %s", path, sq_strerror(-errno));
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -14,8 +15,8 @@
 #include "lib/host/spool_private.h"
 
 enum {
-	VERSION = 2,
-	OLDER_STATE = 32, /* bytes of the state of version 1 */
+	VERSION = 3,
+	OLDER_STATE = 32, /* bytes of the state of version 1; that of version 2 had no writer */
 	ASIDE_MAX = 1000, /* files of one second */
 	SIZE_MIN = 1 << 20,
 	RESERVE_PAGES = 64, /* for the pages that a commit copies */
@@ -28,12 +29,16 @@ struct stored_state {
 	uint64_t sum;
 	uint64_t version;
 	uint64_t cursor, next, records;
+	uint64_t writer;
 };
 
-static uint64_t state_sum(const struct stored_state *st)
+/* In `records`: they were not all counted. */
+#define GUESSED (1ULL << 63)
+
+static uint64_t state_sum(const struct stored_state *st, size_t size)
 {
-	return sq_chunk_sum(0, (struct sq_sv){ (const char *)&st->version,
-	                                       sizeof(*st) - sizeof(st->sum) });
+	return sq_chunk_sum(0,
+	                    (struct sq_sv){ (const char *)&st->version, size - sizeof(st->sum) });
 }
 
 /* What LMDB says, as errno. */
@@ -55,6 +60,11 @@ static int code_of(int e)
 	/* Pages that say of themselves what cannot be. */
 	case MDB_CURSOR_FULL:
 	case MDB_PAGE_FULL:
+#ifdef MDB_PROBLEM /* an LMDB that is newer than Debian 12's */
+	case MDB_PROBLEM:
+#endif
+	/* We only ever add behind the last. */
+	case MDB_KEYEXIST:
 		return -EUCLEAN;
 	case MDB_PANIC:
 	case MDB_BAD_TXN:
@@ -99,34 +109,66 @@ static int write_state(struct sq_spool *s)
 	struct stored_state st = { .version = VERSION,
 		                   .cursor = s->coming.cursor,
 		                   .next = s->coming.next,
-		                   .records = s->coming.records };
+		                   .records = s->coming.records | (s->coming.guessed ? GUESSED : 0),
+		                   .writer = s->coming.writer };
 	uint64_t key = STATE_KEY;
 	MDB_val k = { sizeof(key), &key }, v = { sizeof(st), &st };
 
-	st.sum = state_sum(&st);
+	st.sum = state_sum(&st, sizeof(st));
 	return mdb_put(s->txn, s->dbi, &k, &v, 0);
 }
 
-int sq_spool_read_state(struct sq_spool *s, MDB_txn *txn)
+static bool is_empty(MDB_txn *txn, MDB_dbi dbi)
 {
-	struct stored_state st;
-	uint64_t key = STATE_KEY;
+	MDB_stat st = { 0 };
+
+	(void)mdb_stat(txn, dbi, &st); /* of an open table: cannot fail */
+	return !st.ms_entries;
+}
+
+/* Whatever may come: its sum, over all that follows, then its version. */
+static bool is_later(MDB_val v)
+{
+	const char *p = v.mv_data;
+	uint64_t sum, version;
+
+	if (v.mv_size < sizeof(sum) + sizeof(version))
+		return false;
+	memcpy(&sum, p, sizeof(sum));
+	memcpy(&version, p + sizeof(sum), sizeof(version));
+	return version > VERSION &&
+	       sum == sq_chunk_sum(0, (struct sq_sv){ p + sizeof(sum), v.mv_size - sizeof(sum) });
+}
+
+int sq_spool_read_state(const struct sq_spool *s, MDB_txn *txn, struct sq_spool_state *ret)
+{
+	struct stored_state st = { 0 };
+	uint64_t key = STATE_KEY, version = VERSION;
 	MDB_val k = { sizeof(key), &key }, v;
 	int e = mdb_get(txn, s->dbi, &k, &v);
 
+	if (e == MDB_NOTFOUND && !is_empty(txn, s->dbi))
+		return MDB_CORRUPTED;
 	if (e)
 		return e;
+	if (is_later(v))
+		return EPROTOTYPE;
 	if (v.mv_size == OLDER_STATE)
 		return EPROTONOSUPPORT;
-	if (v.mv_size != sizeof(st))
+	if (v.mv_size == sizeof(st) - sizeof(st.writer))
+		version = 2;
+	else if (v.mv_size != sizeof(st))
 		return MDB_CORRUPTED;
-	memcpy(&st, v.mv_data, sizeof(st));
-	if (st.sum != state_sum(&st) || st.version != VERSION || st.cursor > st.next || !st.next)
+	memcpy(&st, v.mv_data, v.mv_size);
+	if (st.sum != state_sum(&st, v.mv_size) || st.version != version || st.cursor > st.next ||
+	    !st.next || st.next >= SQ_CHUNK_SEQ_END)
 		return MDB_CORRUPTED;
-	s->state.cursor = st.cursor;
-	s->state.next = st.next;
-	s->state.records = st.records;
-	s->state.used = sq_spool_used(txn, s->dbi);
+	ret->cursor = st.cursor;
+	ret->next = st.next;
+	ret->records = st.records & ~GUESSED;
+	ret->guessed = st.records & GUESSED;
+	ret->writer = st.writer;
+	ret->used = sq_spool_used(txn, s->dbi);
 	return 0;
 }
 
@@ -143,6 +185,7 @@ int sq_spool_begin(struct sq_spool *s, struct sq_err *err)
 
 	sq_assert(!s->txn && s->owner >= 0);
 	s->coming = s->state;
+	s->coming.writer = s->writer;
 	/* A tool that was killed while it read would keep what it saw from being used again. */
 	(void)mdb_reader_check(s->env, &dead);
 	e = mdb_txn_begin(s->env, NULL, 0, &s->txn);
@@ -161,12 +204,15 @@ int sq_spool_commit(struct sq_spool *s, struct sq_err *err)
 		mdb_txn_abort(s->txn);
 	} else {
 		s->coming.used = sq_spool_used(s->txn, s->dbi);
+		if (s->coming.next > s->given)
+			s->given = s->coming.next; /* be it that it fails and is durable */
 		e = mdb_txn_commit(s->txn);
 	}
 	s->txn = NULL;
 	if (e)
 		return sq_spool_fail(s, err, e, "cannot be committed");
 	s->state = s->coming;
+	s->found = s->writer;
 	return 0;
 }
 
@@ -258,17 +304,15 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 			.file_size = s->size,
 			.max = s->size - s->size / 8 - RESERVE_PAGES * 4096 / 2,
 		};
-		e = sq_spool_read_state(s, txn);
+		e = sq_spool_read_state(s, txn, &s->state);
 		e = e == MDB_NOTFOUND ? 0 : e;
 	}
 	if (!e && !(flags & MDB_RDONLY))
 		e = mdb_txn_commit(txn);
 	else if (txn)
 		mdb_txn_abort(txn);
-	if (!e) {
-		sq_spool_name_mark(s);
+	if (!e)
 		return 0;
-	}
 	if (s->env)
 		mdb_env_close(s->env);
 	s->env = NULL;
@@ -277,6 +321,12 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 		                  "%s: an older squiblyd has written it: let that one's `squibly "
 		                  "spool drain` empty it, then remove data.mdb",
 		                  s->dir);
+	if (e == EPROTOTYPE)
+		return sq_err_set(
+			err, -e,
+			"%s: a later squiblyd has written it: let that one send it, or its "
+			"`squibly spool drain` empty it, then remove data.mdb",
+			s->dir);
 	return sq_spool_fail(s, err, e, "cannot be opened");
 }
 
@@ -324,12 +374,12 @@ static int open_owned(struct sq_spool *s, bool trusted, struct sq_err *aside, st
 	struct sq_err why = { 0 };
 	int r = place_lock(s, err);
 
-	if (!r)
-		r = sq_spool_open_mark(s, err);
 	if (r < 0)
 		return r;
 	r = trusted ? 0 : sq_spool_check(s->dir, &why);
-	if (!r)
+	if (r > 0)
+		*aside = why;
+	if (r >= 0)
 		r = open_env(s, 0, &why);
 	if (r == -EUCLEAN) {
 		r = set_aside(s, &why, aside, err);
@@ -337,6 +387,8 @@ static int open_owned(struct sq_spool *s, bool trusted, struct sq_err *aside, st
 			return r;
 		r = open_env(s, 0, &why);
 	}
+	if (!r && !trusted && s->state.guessed)
+		r = sq_spool_recount(s, &why);
 	return r < 0 ? sq_err_set(err, r, "%s", why.text) : 0;
 }
 
@@ -350,12 +402,45 @@ static void close_env(struct sq_spool *s)
 	s->env = NULL;
 }
 
+/* Whether this is the file that we wrote, or a new one. The numbers of another one are not ours:
+ * what we have in memory would be taken for what is there. */
+static bool is_known(const struct sq_spool *s)
+{
+	const struct sq_spool_state *st = &s->state;
+
+	if (st->next == 1)
+		return true;
+	return (st->writer == s->writer || st->writer == s->found) && st->next <= s->given;
+}
+
 int sq_spool_reopen(struct sq_spool *s, bool trusted, struct sq_err *aside, struct sq_err *err)
 {
+	const struct sq_spool_state was = s->state;
+	int r;
+
 	sq_assert(s->owner >= 0);
 	aside->code = 0;
 	close_env(s);
-	return open_owned(s, trusted, aside, err);
+	r = open_owned(s, trusted, aside, err);
+	if (!r && !is_known(s)) {
+		close_env(s);
+		r = sq_err_set(err, -ESTALE,
+		               "%s: data.mdb was exchanged for one that was not written here: "
+		               "bring the other one back, or restart",
+		               s->dir);
+	}
+	if (r < 0)
+		s->state = was;
+	return r;
+}
+
+/* Of whom there is no other one, and not the 0 of who has committed nothing. */
+static int name_writer(struct sq_spool *s, struct sq_err *err)
+{
+	if (getrandom(&s->writer, sizeof(s->writer), 0) != sizeof(s->writer))
+		return sq_err_set(err, -EIO, "%s: no random number", s->dir);
+	s->writer |= 1;
+	return 0;
 }
 
 int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struct sq_err *aside,
@@ -379,11 +464,15 @@ int sq_spool_open(const struct sq_spool_opts *opts, struct sq_spool **ret, struc
 		r = sq_spool_own(s, err);
 	if (!r && !opts->read_only)
 		r = open_owned(s, false, aside, err);
+	if (!r)
+		r = name_writer(s, err);
 	if (r < 0) {
 		sq_spool_close(s);
 		return r;
 	}
 	sq_spool_read_mark(s);
+	s->found = s->state.writer;
+	s->given = s->state.next;
 	*ret = s;
 	return 0;
 }

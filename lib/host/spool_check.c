@@ -63,7 +63,7 @@ static SQ_NORETURN void walk(const char *dir, int to)
 		r = sq_spool_verify(s, &err);
 	if (r && write(to, err.text, strlen(err.text)) < 0)
 		_exit(2);
-	_exit(r == 0 ? 0 : r == -EUCLEAN ? 1 : 2);
+	_exit(r == 0 ? 0 : r == -EUCLEAN ? 1 : r > 0 ? 3 : 2);
 }
 
 static size_t read_why(int from, char *to, size_t cap)
@@ -122,6 +122,8 @@ int sq_spool_check(const char *dir, struct sq_err *err)
 		                  WTERMSIG(status));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+		return sq_err_set(err, 1, "%s", why);
 	return sq_err_set(err, WEXITSTATUS(status) == 1 ? -EUCLEAN : -EIO, "%s",
 	                  why[0] ? why : "the spool cannot be checked");
 }

@@ -65,20 +65,54 @@ static struct stored_head head_at(struct sq_sv heads)
 	return h;
 }
 
+bool sq_chunk_says(uint64_t key, struct sq_sv value)
+{
+	size_t n_heads = sq_chunk_n(key) * sizeof(struct stored_head);
+	uint64_t sum;
+
+	if (!n_heads || !sq_chunk_first(key) || value.n < sizeof(sum) + n_heads)
+		return false;
+	memcpy(&sum, value.p, sizeof(sum));
+	return sum == sq_chunk_sum(key, sq_sv_first(sq_sv_skip(value, sizeof(sum)), n_heads));
+}
+
+uint64_t sq_chunk_true_key(uint64_t key, struct sq_sv value)
+{
+	if (sq_chunk_says(key, value))
+		return key;
+	for (unsigned bit = 0; bit < 64; bit++)
+		if (sq_chunk_says(key ^ 1ULL << bit, value))
+			return key ^ 1ULL << bit;
+	return 0;
+}
+
+/* Each head makes what is needed longer, so there is one number at most that fits. */
+uint64_t sq_chunk_guess(struct sq_sv value, bool *ret_sure)
+{
+	struct sq_sv heads = sq_sv_skip(value, sizeof(uint64_t));
+	uint64_t n = 0, max = heads.n / sizeof(struct stored_head), need = 0;
+
+	max = max < SQ_SPOOL_RECORDS ? max : SQ_SPOOL_RECORDS;
+	while (n < max && need < heads.n) {
+		struct stored_head h = head_at(sq_sv_skip(heads, n * sizeof(h)));
+
+		need += sizeof(h) + h.n + h.n_key;
+		n++;
+	}
+	*ret_sure = n && need == heads.n;
+	return *ret_sure ? n : max;
+}
+
 bool sq_chunk_begin(struct sq_chunk *c, uint64_t key, struct sq_sv value)
 {
 	size_t n_heads = sq_chunk_n(key) * sizeof(struct stored_head), n = 0;
-	uint64_t sum;
 
-	if (!n_heads || value.n < sizeof(sum) + n_heads)
+	if (!sq_chunk_says(key, value))
 		return false;
-	memcpy(&sum, value.p, sizeof(sum));
 	*c = (struct sq_chunk){ .seq = sq_chunk_first(key),
 		                .end = sq_chunk_end(key),
-		                .heads = sq_sv_first(sq_sv_skip(value, sizeof(sum)), n_heads),
-		                .bytes = sq_sv_skip(value, sizeof(sum) + n_heads) };
-	if (sum != sq_chunk_sum(key, c->heads))
-		return false;
+		                .heads = sq_sv_first(sq_sv_skip(value, sizeof(uint64_t)), n_heads),
+		                .bytes = sq_sv_skip(value, sizeof(uint64_t) + n_heads) };
 	for (struct sq_sv h = c->heads; h.n; h = sq_sv_skip(h, sizeof(struct stored_head)))
 		n += (size_t)head_at(h).n + head_at(h).n_key;
 	return n == c->bytes.n;

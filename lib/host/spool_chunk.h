@@ -15,6 +15,9 @@
 
 #include "lib/host/spool.h"
 
+/** Numbers are lower than this, so that a key has room for them. */
+#define SQ_CHUNK_SEQ_END (UINT64_C(1) << 56)
+
 /** Key 0 is the spool's own: no message has the number 0. */
 static inline uint64_t sq_chunk_key(uint64_t first, uint64_t n)
 {
@@ -42,6 +45,17 @@ size_t sq_chunk_bytes(const struct sq_spool_record *r, size_t n);
 
 /** Write it, so many bytes. */
 void sq_chunk_write(char *to, uint64_t key, const struct sq_spool_record *r);
+
+/** Whether the chunk's sum was made with this key: then both are as they were written. */
+bool sq_chunk_says(uint64_t key, struct sq_sv value);
+
+/** @return the key that the sum was made with: `key`, or one that differs in a bit; 0: none of
+ *  these */
+uint64_t sq_chunk_true_key(uint64_t key, struct sq_sv value);
+
+/** How many messages it has, by its bytes alone, when no key can be proved. @return that, which is
+ *  certain but for heads that are damaged in just such a way; `*ret_sure` false: at most so many */
+uint64_t sq_chunk_guess(struct sq_sv value, bool *ret_sure);
 
 /** A chunk that is read. Views what it was begun with. */
 struct sq_chunk {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <lmdb.h>
-#include <stdatomic.h>
 
 #include "lib/host/spool.h"
 
@@ -15,15 +14,16 @@ struct sq_spool {
 	MDB_dbi dbi;
 	MDB_txn *txn; /* of the commit under way */
 	struct sq_spool_state state, coming;
-	struct sq_spool_mark *marks; /* mapped; NULL: read only */
+	uint64_t writer;             /* us, for those who come after us */
+	uint64_t found;              /* whom the file names, who may be the one before us */
+	uint64_t given;              /* highest `next` that was ever to be committed */
+	struct sq_spool_mark *marks; /* mapped; NULL: there are none */
 	unsigned turn;               /* which of them is written next */
-	/* Of the file of messages: written by who opens it anew, read by who marks, in whichever
-	 * order: a mark of the wrong file is no mark. */
-	_Atomic uint64_t inode;
+	uint64_t marked;             /* the last */
 };
 
-/** Walk the spool in `dir` in a child process. @return 0: as it should be; -EUCLEAN with why: not;
- *  other errno: it could not be found out */
+/** Walk the spool in `dir` in a child process. @return 0: as it should be; 1 with what is wrong:
+ * not quite, but it may be used; -EUCLEAN with why: not; other errno: it could not be found out */
 int sq_spool_check(const char *dir, struct sq_err *err) SQ_MUST_CHECK;
 
 /** What LMDB said, as errno and words. */
@@ -34,14 +34,17 @@ enum { STATE_KEY = 0 }; /* where the cursor is; messages are behind it */
 /** Bytes of the pages of the table. */
 uint64_t sq_spool_used(MDB_txn *txn, MDB_dbi dbi);
 
-/** What the last commit left. @return 0, MDB_NOTFOUND: nothing was ever committed; EPROTONOSUPPORT:
- *  an older version; other: damaged */
-int sq_spool_read_state(struct sq_spool *s, MDB_txn *txn) SQ_MUST_CHECK;
+/** What the last commit left: all but the sizes. @return 0, MDB_NOTFOUND: nothing
+ * was ever committed; EPROTONOSUPPORT: an older version; EPROTOTYPE: a later one; other: damaged */
+int sq_spool_read_state(const struct sq_spool *s, MDB_txn *txn,
+                        struct sq_spool_state *ret) SQ_MUST_CHECK;
 
-/* spool_mark.c: the cursor beside the file of messages. Opening it gives errno with `err`; what it
- * says is taken over into the state, if it is of the file that is named, and newer. */
-int sq_spool_open_mark(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
-void sq_spool_name_mark(struct sq_spool *s);
+/** How many messages there are, by walking them all, instead of what was guessed. Of a file that
+ * was checked. */
+int sq_spool_recount(struct sq_spool *s, struct sq_err *err) SQ_MUST_CHECK;
+
+/* spool_mark.c: the cursor beside the file of messages. What it says is taken over into the state,
+ * if it is of who has committed last, and newer. */
 void sq_spool_read_mark(struct sq_spool *s);
 void sq_spool_close_mark(struct sq_spool *s);
 

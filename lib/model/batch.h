@@ -24,7 +24,10 @@ struct sq_identity {
 struct sq_origin {
 	void *receipt; /* the daemon's; NULL for files. See daemon/flow/receipt.h */
 	const struct sq_identity *identity; /* NULL: nothing was proved */
-	uint32_t n;                         /* records of this origin: what the receipt is owed */
+	/* Whose records they are: a short name of letters, digits, '.', '_' and '-', which its
+	 * owner (the configuration) keeps, unchanged, longer than any batch; n = 0: not told. */
+	struct sq_sv tenant;
+	uint32_t n;         /* records of this origin: what the receipt is owed */
 	uint32_t further;   /* events that records of it held beside their first ones */
 	uint32_t malformed; /* of records and further events */
 	char peer[64];      /* "192.0.2.7:51234", "[2001:db8::1]:514"; terminated */

@@ -56,6 +56,7 @@
 	X(DETAILS,             "Details")             \
 	X(NEW_VALUE,           "NewValue")            \
 	X(DESTINATION,         "Destination")         \
+	X(POSSIBLE_CAUSE,      "PossibleCause")       \
 	X(APPLICATION,         "Application")
 
 /* X(enumerator, name, what it says, example) */

@@ -303,7 +303,7 @@ int sq_json_read(struct sq_json *js, struct sq_sv text, size_t *ret_used)
 	js->depth = js->keys = 0;
 	js->used = 0;
 	js->several = js->refused = js->cut = false;
-	if (SQ_UNLIKELY(setjmp(js->pool.no_memory))) {
+	if (setjmp(js->pool.no_memory)) { /* C allows it in few places: not in SQ_UNLIKELY() */
 		(void)refuse(js, "no memory", 0);
 		*ret_used = yajl_get_bytes_consumed(js->yajl);
 		drop_handle(js);

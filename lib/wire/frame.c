@@ -485,6 +485,12 @@ static size_t plain_line(struct sq_frame *f, struct sq_sv in)
 	return end;
 }
 
+bool sq_frame_is_in_line(const struct sq_frame *f)
+{
+	return f->began && (f->mode == START || f->mode == FIRST) && !f->in_array && !f->skip &&
+	       !f->dropping;
+}
+
 int sq_frame_next(struct sq_frame *f, struct sq_sv in, bool eof, size_t *ret_used,
                   struct sq_sv *ret_rec)
 {

@@ -71,6 +71,10 @@ static inline bool sq_frame_is_between(const struct sq_frame *f)
 	return f->began && !f->mode && !f->in_array && !f->skip && !f->dropping && !f->no_end;
 }
 
+/** Nothing is unread, or the first line of an object that stands alone: where that turns out to be
+ * a whole line from '{' to '}', it is cut as sq_frame_between() would cut it from its beginning. */
+bool sq_frame_is_in_line(const struct sq_frame *f);
+
 /**
  * Take the next record out of `in`, the unread bytes of the stream: what was there at the last
  * call less `*ret_used` of it, plus whatever has arrived since.

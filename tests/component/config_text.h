@@ -14,6 +14,10 @@ struct config_case {
 #define SQD_IN  "inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
 #define SQD_OUT "outputs:\n  - type: stdout\n"
 
+/** What is said of a name that is none; and the longest part of one. */
+#define TENANT     "tenant: a name of 1 to 64 letters"
+#define SIXTY_FOUR "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF"
+
 #define HOOK "outputs:\n  - type: webhook\n    url: http://h/\n"
 #define ELASTIC(index)                                                                             \
 	"outputs:\n  - type: elasticsearch\n    url: http://h/\n    index: " index "\n"

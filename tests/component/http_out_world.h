@@ -34,6 +34,7 @@ struct world {
 	unsigned left; /* so many were */
 	unsigned requests;
 	const char *const *answers; /* by their turn; the last one for all that follow */
+	const char *header;         /* "Name: value\r\n" of all answers, or NULL */
 	unsigned sent, ready, refused;
 	int status;
 	uint64_t refused_id;
@@ -134,8 +135,8 @@ static inline void receiver_turn(struct world *w)
 	if (!*w->answers)
 		return; /* silence */
 	body = *w->answers + 4;
-	n = snprintf(text, sizeof(text), "HTTP/1.1 %.3s X\r\nContent-Length: %zu\r\n\r\n%s",
-	             *w->answers, strlen(body), body);
+	n = snprintf(text, sizeof(text), "HTTP/1.1 %.3s X\r\n%sContent-Length: %zu\r\n\r\n%s",
+	             *w->answers, w->header ? w->header : "", strlen(body), body);
 	assert_int_equal(send(w->fd, text, (size_t)n, MSG_NOSIGNAL), n);
 	if (w->answers[1])
 		w->answers++;

@@ -3,6 +3,8 @@
 #include "lib/host/files.h"
 #include "tests/component/config_text.h"
 
+#include <unistd.h>
+
 static struct config_case cases[] = {
 	{ "an empty file is the built-in default", "", NULL, 0 },
 	{ "sections without content are their defaults", "inputs:\noutputs:\nrules:\nfold:\n", NULL,
@@ -91,6 +93,21 @@ static struct config_case cases[] = {
 	  "inputs:\n  - {type: tcp, listen: unix:/run/s, socket_mode: \"0666\"}\n"
 	  "  - {type: udp, listen: unix:@log}\n",
 	  NULL, 0 },
+	{ "tenants",
+	  "inputs:\n  - {type: tcp, listen: \"*:1\", tenant: North-7.eu_x}\n"
+	  "  - {type: udp, listen: \"*:1\", tenant: 7}\n"
+	  "  - {type: http, listen: \"*:2\", tenant: null}\n",
+	  NULL, 0 },
+	{ "a tenant without a name", SQD_IN "    tenant: \"\"\n", TENANT, 4 },
+	{ "a tenant with a blank", SQD_IN "    tenant: the north\n", TENANT, 4 },
+	{ "a tenant with an umlaut",
+	  SQD_IN "    tenant: s\xc3\xbc"
+	         "d\n",
+	  TENANT, 4 },
+	{ "a tenant that would end its field", SQD_IN "    tenant: \"a\\tb=c\"\n", TENANT, 4 },
+	{ "a tenant of 64 bytes", SQD_IN "    tenant: " SIXTY_FOUR "\n", NULL, 0 },
+	{ "a tenant of 65 bytes", SQD_IN "    tenant: " SIXTY_FOUR "x\n", TENANT, 4 },
+	{ "tenants of one input", SQD_IN "    tenant: [a, b]\n", "tenant", 4 },
 	{ "a unix socket without its whole path", "inputs:\n  - type: tcp\n    listen: unix:s\n",
 	  "write the whole path", 3 },
 	{ "a mode that is none", SQD_IN "    socket_mode: rw\n", "socket_mode: \"rw\" is no mode",
@@ -125,6 +142,12 @@ static struct config_case cases[] = {
 	  2 },
 	{ "TLS keys of an input without a certificate", SQD_IN "    tls_clients: required\n",
 	  "tls_clients is set, but TLS is off: tls_certificate turns it on", 4 },
+	{ "TLS keys of alternates alone",
+	  HOOK "    alternates: [\"http://i/\", \"https://j/\"]\n    tls_ca: /etc/ca.pem\n", NULL,
+	  0 },
+	{ "TLS keys without a URL that has it",
+	  HOOK "    alternates: [\"http://i/\"]\n    tls_ca: /etc/ca.pem\n",
+	  "does not begin with https", 2 },
 	{ "TLS keys of an output without TLS",
 	  "outputs:\n  - type: tcp\n    address: siem:1\n    tls_ca: /etc/ca.pem\n",
 	  "tls_ca is set, but TLS is off", 4 },
@@ -266,6 +289,58 @@ static void batches_are_shared_out_among_loops(void **state)
 	assert_in_range(sqd_config_loops(&cfg), 1, 4);
 	assert_in_range(sqd_config_workers(&cfg), 1, 16);
 	assert_true(sqd_config_loops(&cfg) == 1 || uv_available_parallelism() >= 8);
+	sqd_config_fini(&cfg);
+}
+
+/* Everybody who waits for a disk or a name has a thread to wait in. */
+static void the_pool_has_a_thread_for_each_who_waits(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned threads;
+	} rows[] = {
+		{ SQD_OUT, 4 }, /* what libuv has */
+		{ "outputs:\n  - {type: file, path: /a}\n  - {type: file, path: /b}\n"
+		  "  - {type: file, path: /c}\n  - {type: tcp, address: a:1}\ndead_letter: {path: /d}\n",
+		  6 },
+		{ "outputs:\n  - {type: tcp, address: a:1, durability: spool, spool: /a}\n"
+		  "  - {type: tcp, address: b:1, durability: spool, spool: /b}\n"
+		  "inputs:\n  - {type: kafka, brokers: [\"k:1\"], topics: [t], group: g}\n",
+		  6 },
+	};
+	struct sqd_config cfg;
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char path[] = "/tmp/squibly-config-XXXXXX.yaml";
+
+		write_temp(path, rows[i].text);
+		load_good(path, &cfg);
+		remove(path);
+		assert_int_equal(sqd_config_threads(&cfg), rows[i].threads);
+		sqd_config_fini(&cfg);
+	}
+}
+
+/* What standard output is here, a file, says nothing of what it will be. */
+static void two_may_write_to_what_is_inherited(void **state)
+{
+	char path[] = "/tmp/squibly-config-XXXXXX.yaml", file[] = "/tmp/squibly-config-XXXXXX.yaml";
+	int was = dup(STDOUT_FILENO), fd = mkstemps(file, 5);
+	struct sqd_config cfg;
+
+	(void)state;
+	write_temp(path,
+	           "outputs:\n  - {type: file, path: /dev/stdout}\n"
+	           "  - {type: file, path: /proc/self/fd/1}\ndead_letter: {path: /dev/fd/1}\n");
+	fflush(stdout);
+	assert_true(was >= 0 && fd >= 0 && dup2(fd, STDOUT_FILENO) == STDOUT_FILENO);
+	load_good(path, &cfg);
+	assert_int_equal(dup2(was, STDOUT_FILENO), STDOUT_FILENO);
+	close(was);
+	close(fd);
+	remove(file);
+	remove(path);
 	sqd_config_fini(&cfg);
 }
 
@@ -437,6 +512,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_option_is_read_once),
 		cmocka_unit_test(batches_are_shared_out_among_loops),
+		cmocka_unit_test(the_pool_has_a_thread_for_each_who_waits),
+		cmocka_unit_test(two_may_write_to_what_is_inherited),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(a_batch_has_room_for_the_longest_record),
 		cmocka_unit_test(the_shipped_file_is_the_manual),

@@ -14,6 +14,9 @@ struct bench {
 	struct sqd_cutter k;
 };
 
+/* Lines are cut by the dispatch where they can be. */
+static bool lines;
+
 static int frame(void *framer, struct sq_sv in, bool eof, size_t *ret_used, struct sq_sv *ret_rec)
 {
 	return sq_frame_next(framer, in, eof, ret_used, ret_rec);
@@ -26,7 +29,8 @@ static void make(struct bench *b, uint32_t max_record)
 		                                .origins = 4,
 		                                .arena = 4096,
 		                                .out = 4096 },
-		                    .free = FAKE_BATCHES },
+		                    .free = FAKE_BATCHES,
+		                    .lines = lines },
 		             .frame = sq_frame_of(max_record) };
 	b->in.dispatch = &b->d;
 	b->in.counts = &b->counts;
@@ -34,7 +38,8 @@ static void make(struct bench *b, uint32_t max_record)
 		                    .receipt = &b->receipt,
 		                    .peer = "192.0.2.7:1",
 		                    .next = frame,
-		                    .framer = &b->frame };
+		                    .framer = &b->frame,
+		                    .lines = lines ? &b->frame : NULL };
 }
 
 /* Everything that was sealed is settled, nothing is left anywhere. */
@@ -243,6 +248,82 @@ static void what_is_not_ours_is_told_and_forgotten(void **state SQ_UNUSED)
 	end(&b);
 }
 
+/* Records that lie where they were received, and such that are copied out of the carry. */
+static void each_record_is_the_tenants_of_its_input(void **state SQ_UNUSED)
+{
+	for (int way = 0; way < 2; way++) {
+		const struct sq_sv bytes = SQ_SV("{}\n{}\n");
+		struct bench b;
+
+		make(&b, 1024);
+		b.in.tenant = SQ_SV("north");
+		assert_int_equal(way ? sqd_cutter_put(&b.k, bytes) : feed(&b, bytes), 0);
+		assert_non_null(b.d.open);
+		assert_int_equal(b.d.open->n_records, 2);
+		assert_int_equal(b.d.open->n_origins, 1);
+		assert_sv_equal(b.d.open->origins[0].tenant, SQ_SV("north"));
+		end(&b);
+	}
+}
+
+/* Of a stream in all kinds of pieces the records are those that the framer gives alone; and those
+ * behind a piece that is no line are cut as lines again. */
+static void in_all_pieces_lines_and_others_are_the_same(void **state SQ_UNUSED)
+{
+	static const char text[] =
+		"{\"a\":1}\n{\"b\":\"x\"}\r\n{\"c\":2}\n\n{\"d\":[{\n}]}\n{\"e\":4}\n[{\"f\":5},\n"
+		"{\"g\":6}]\n{\"h\":7} {\"i\":8}\n9 {\"j\":19}{\"k\":10}\n{\"l\n{\"m\":12}\n"
+		"[\n{\"p\":1}\n,\n{\"q\":2}\n]\n{\"r\":15}\n";
+	const size_t n = sizeof(text) - 1;
+
+	if (lines) /* it has been both ways */
+		return;
+	for (size_t from = 0; from < n; from++) {
+		for (size_t to = from + 1; to <= n; to++) {
+			const size_t ends[] = { 0, from, to, n };
+			struct bench b[2];
+			bool before = lines;
+
+			for (int way = 0; way < 2; way++) {
+				lines = way;
+				make(&b[way], 1024);
+				b[way].d.limits.records = 64;
+				assert_int_equal(feed(&b[way], SQ_SV("{}\n")), 0); /* not judged */
+				for (int i = 0; i < 3; i++)
+					assert_int_equal(feed(&b[way],
+					                      (struct sq_sv){ text + ends[i],
+					                                      ends[i + 1] -
+					                                              ends[i] }),
+					                 0);
+				assert_int_equal(sqd_cutter_end(&b[way].k), 0);
+				sqd_dispatch_seal(&b[way].d);
+			}
+			lines = before;
+			assert_int_equal(b[0].d.n, b[1].d.n);
+			assert_int_equal(b[0].counts.received, b[1].counts.received);
+			assert_int_equal(b[0].receipt.unsettled, b[1].receipt.unsettled);
+			for (unsigned i = 0; i < b[0].d.n; i++)
+				assert_string_equal(b[0].d.records[i], b[1].d.records[i]);
+			end(&b[0]);
+			end(&b[1]);
+		}
+	}
+}
+
+/* What looks like lines in a record that is skipped is none. */
+static void lines_of_a_record_that_is_too_long_are_skipped(void **state SQ_UNUSED)
+{
+	struct bench b;
+
+	make(&b, 16);
+	assert_int_equal(feed(&b, SQ_SV("{}\n40 {\"a\":1\n")), 0);
+	assert_int_equal(feed(&b, SQ_SV("{\"b\":1}\n{\"c\":1}\n")), 0);
+	assert_int_equal(feed(&b, SQ_SV("01234567890123456{\"d\":1}\n")), 0);
+	expect(&b, (const char *const[]){ "{}", "{\"d\":1}" }, 2);
+	assert_int_equal(b.counts.oversized, 1);
+	end(&b);
+}
+
 /* A framer of another kind, with an error of its own: it reaches the caller. */
 static int refuse(void *framer, struct sq_sv in, bool eof, size_t *ret_used, struct sq_sv *ret_rec)
 {
@@ -266,6 +347,7 @@ static void errors_of_other_framers_reach_the_caller(void **state SQ_UNUSED)
 
 	make(&b, 1024);
 	b.k.next = refuse;
+	b.k.lines = NULL;
 	b.k.framer = &good;
 	assert_int_equal(feed(&b, SQ_SV("abc")), -EBADMSG);
 	assert_int_equal(b.k.records, 2);
@@ -284,8 +366,14 @@ int main(void)
 		cmocka_unit_test(what_is_lost_is_counted),
 		cmocka_unit_test(a_long_record_is_put_together_in_carry),
 		cmocka_unit_test(what_is_not_ours_is_told_and_forgotten),
+		cmocka_unit_test(each_record_is_the_tenants_of_its_input),
+		cmocka_unit_test(in_all_pieces_lines_and_others_are_the_same),
+		cmocka_unit_test(lines_of_a_record_that_is_too_long_are_skipped),
 		cmocka_unit_test(errors_of_other_framers_reach_the_caller),
 	};
 
-	return cmocka_run_group_tests_name("input/cutter", tests, NULL, NULL);
+	int r = cmocka_run_group_tests_name("input/cutter", tests, NULL, NULL);
+
+	lines = true;
+	return r + cmocka_run_group_tests_name("input/cutter, lines", tests, NULL, NULL);
 }

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/output/file.h"
@@ -293,6 +295,24 @@ static void a_fifo_that_nobody_has_open_is_told_as_such(void **state SQ_UNUSED)
 	end(&w);
 }
 
+static void a_socket_is_told_as_such(void **state SQ_UNUSED)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sq_err err = { 0 };
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", w.path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(sqd_output_file.start(w.out, &err), -ENXIO);
+	assert_non_null(strstr(err.text, "a socket, not a file"));
+	assert_int_equal(sqd_output_file.check(&w.cfg, true, &err), -ENXIO);
+	assert_non_null(strstr(err.text, "a socket, where a file is wanted"));
+	end(&w);
+	close(fd);
+}
+
 static void a_fifo_whose_reader_does_not_read_fails_until_it_does(void **state SQ_UNUSED)
 {
 	enum { N = 300 * 1024 }; /* more than a FIFO holds */
@@ -361,6 +381,37 @@ static void a_disk_that_does_not_answer_fails_until_it_does(void **state SQ_UNUS
 	expect_file(w.path, "late\n");
 	write_text(&w, SQ_SV("more\n"));
 	expect_file(w.path, "late\nmore\n");
+	end(&w);
+}
+
+static bool works_again(void *ctx)
+{
+	return !((struct world *)ctx)->out->failing;
+}
+
+/* Nothing waits to be written, so nothing else would tell. */
+static void an_open_that_takes_long_is_over_when_it_is_open(void **state SQ_UNUSED)
+{
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_file);
+	w.cfg.stall_timeout = 100;
+	start(&w);
+	fd = open(w.path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, "torn", 4), 4); /* is ended by a write when it is opened */
+	close(fd);
+	pthread_mutex_lock(&held);
+	holds = true;
+	w.out->ops->reopen(w.out);
+	assert_int_equal(send_text(&w, SQ_SV("later\n")), -EAGAIN);
+	run_until(&w.loop, is_failing, &w);
+	holds = false;
+	pthread_mutex_unlock(&held);
+	run_until(&w.loop, works_again, &w);
+	assert_int_equal(w.out->outage.since.wall_us, 0);
+	write_text(&w, SQ_SV("later\n"));
+	expect_file(w.path, "torn\nlater\n");
 	end(&w);
 }
 
@@ -484,8 +535,10 @@ int main(void)
 		cmocka_unit_test(closing_with_a_full_disk_tells_what_is_owed),
 		cmocka_unit_test(no_such_folder_is_an_error_with_the_path),
 		cmocka_unit_test(a_fifo_that_nobody_has_open_is_told_as_such),
+		cmocka_unit_test(a_socket_is_told_as_such),
 		cmocka_unit_test(a_fifo_whose_reader_does_not_read_fails_until_it_does),
 		cmocka_unit_test(a_disk_that_does_not_answer_fails_until_it_does),
+		cmocka_unit_test(an_open_that_takes_long_is_over_when_it_is_open),
 		cmocka_unit_test(a_write_that_takes_less_long_is_no_failure),
 		cmocka_unit_test(stdout_whose_reader_waits_is_written_in_pieces),
 		cmocka_unit_test(stdout_without_a_reader_is_gone_for_good),

@@ -113,12 +113,40 @@ static void a_request_on_its_way_keeps_its_channel(void **state SQ_UNUSED)
 	free(h);
 }
 
+/* Its end could not be told: the question would be taken for the next request. */
+static void a_question_without_a_length_ends_the_connection(void **state SQ_UNUSED)
+{
+	struct http_world *h = calloc(1, sizeof(*h));
+	const char *answer;
+	int fd;
+
+	http_make(h);
+	h->w.cfg.http.hec_acks = true;
+	world_start(&h->w);
+	fd = http_dial(h);
+	http_say(h, fd,
+	         SQ_SV("POST /services/collector/ack?channel=C-1 HTTP/1.1\r\n\r\n{\"acks\":[0]}"));
+	answer = http_hear(h, fd);
+	assert_starts(answer, "HTTP/1.1 411 ");
+	assert_string_equal(http_body(answer), "{\"text\":\"Invalid data format\",\"code\":6}");
+	assert_string_equal(http_hear(h, fd), "");
+	close(fd);
+	assert_int_equal(h->w.counts.http_bad, 1);
+	assert_starts(
+		http_ask(h, "POST /services/collector/ack?channel=C-1 HTTP/1.1\r\n"
+	                    "Transfer-Encoding: chunked\r\n\r\nc\r\n{\"acks\":[0]}\r\n0\r\n\r\n"),
+		"HTTP/1.1 200 ");
+	world_end(&h->w);
+	free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acks_tell_what_is_settled),
 		cmocka_unit_test(channels_are_bounded),
 		cmocka_unit_test(a_request_on_its_way_keeps_its_channel),
+		cmocka_unit_test(a_question_without_a_length_ends_the_connection),
 	};
 
 	return cmocka_run_group_tests_name("http_acks", tests, NULL, NULL);

@@ -75,6 +75,10 @@ static struct row rows[] = {
 	{ "HEC acks that are off", "POST /services/collector/ack HTTP/1.1\r\n", "{\"acks\":[0]}", "400",
 	  "{\"text\":\"ACK is disabled\",\"code\":14}", { 0 } },
 	{ "no such path", "POST /event HTTP/1.1\r\n", "{\"a\":1}\n", "404", "{\"error\":\"no such path\"}", { 0 } },
+	{ "a question that brings events", "GET / HTTP/1.1\r\n", "{\"a\":1}\n", "400",
+	  "{\"error\":{\"root_cause\":[{\"type\":\"illegal_argument_exception\",\"reason\":\"this question has no body; "
+	  "send events by POST\"}],\"type\":\"illegal_argument_exception\",\"reason\":\"this question has no body; send "
+	  "events by POST\"},\"status\":400}", { 0 } },
 	{ "another method", "GET /events HTTP/1.1\r\n", "", "405", "{\"error\":\"this path does not know the method\"}", { 0 } },
 	{ "multipart", "POST / HTTP/1.1\r\nContent-Type: multipart/mixed; boundary=x\r\n", "--x\r\n\r\n{}\r\n--x--\r\n", "415",
 	  "{\"error\":\"multipart bodies are not read; send one record a line\"}", { 0 } },

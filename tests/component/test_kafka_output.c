@@ -273,6 +273,37 @@ static void no_memory_for_a_place_leaves_the_list_as_it_was(void **state SQ_UNUS
 	sqd_parking_fini(&p);
 }
 
+static bool has_sent_all(void *ctx)
+{
+	struct scene *s = ctx;
+
+	return s->sent == s->want;
+}
+
+/* They are answered in order: behind one that waits for its partition's batch there may be many. */
+static void it_takes_as_many_sends_as_a_queue_gives(void **state SQ_UNUSED)
+{
+	struct sq_outbuf b = sq_outbuf_of(1 << 20);
+	struct scene s;
+	size_t each;
+
+	for (unsigned i = 0; i < SQD_OUTPUT_SENDS; i++)
+		put(&b, 10);
+	each = b.len / SQD_OUTPUT_SENDS;
+	scene_make(&s);
+	start(&s);
+	run_until(&s.loop, can_send, &s);
+	for (s.want = 0; s.want < SQD_OUTPUT_SENDS; s.want++) {
+		struct sq_sv v = { b.p + s.want * each, each };
+
+		s.in_flight++;
+		assert_int_equal(s.out->ops->send(s.out, v), 0);
+	}
+	run_until(&s.loop, has_sent_all, &s);
+	scene_end(&s);
+	sq_outbuf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +311,7 @@ int main(void)
 		cmocka_unit_test(wherever_memory_ends_nothing_is_lost_and_nothing_refused_twice),
 		cmocka_unit_test(lists_keep_their_order_and_take_no_more_places_than_are_used),
 		cmocka_unit_test(no_memory_for_a_place_leaves_the_list_as_it_was),
+		cmocka_unit_test(it_takes_as_many_sends_as_a_queue_gives),
 	};
 
 	return cmocka_run_group_tests_name("output/kafka", tests, NULL, NULL);

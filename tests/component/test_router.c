@@ -1,3 +1,6 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "daemon/flow/router.h"
 #include "tests/support/fake_output.h"
 
@@ -256,6 +259,42 @@ static void repeats_wait_for_an_output_that_blocks(void **state)
 	teardown(&f);
 }
 
+/* Nobody waits for the next: it is dropped, and told as that. */
+static void a_summary_that_finds_no_room_makes_nobody_wait(void **state)
+{
+	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
+		                             .entries = 16,
+		                             .bytes = 65536 };
+	int log = memfd_create("log", MFD_CLOEXEC), stderr_was = dup(2);
+	struct sqd_outqueue_health h;
+	char said[4096] = "";
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, &fold);
+	f.out[1]->answer = -EAGAIN;
+	add(f.batch[0], "a", SQ_LEVEL_HIGH); /* a third of the queue; the summary takes more */
+	add(f.batch[0], "a", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	assert_int_equal(dup2(log, 2), 2);
+	sqd_router_flush(f.router);
+	assert_int_equal(dup2(stderr_was, 2), 2);
+	assert_true(pread(log, said, sizeof(said) - 1, 0) > 0);
+	assert_non_null(strstr(said, "what comes is dropped"));
+	assert_null(strstr(said, "inputs wait"));
+	close(log);
+	close(stderr_was);
+	fake_drain(f.out[0]);
+	sqd_outqueue_health(f.queue[1], &h);
+	assert_int_equal(h.dropped, 1);
+	assert_true(h.full);
+	assert_int_equal(h.cost, SQD_COST_NEWEST);
+	fake_ready(f.out[1]);
+	fake_drain(f.out[1]);
+	teardown(&f);
+}
+
 static void when_time_gets_short_nobody_holds_up_the_others(void **state)
 {
 	struct fixture f;
@@ -393,6 +432,7 @@ int main(void)
 		cmocka_unit_test(forgotten_batches_are_counted_where_they_were_missed),
 		cmocka_unit_test(repeats_are_folded_for_all_outputs),
 		cmocka_unit_test(repeats_wait_for_an_output_that_blocks),
+		cmocka_unit_test(a_summary_that_finds_no_room_makes_nobody_wait),
 		cmocka_unit_test(when_time_gets_short_nobody_holds_up_the_others),
 		cmocka_unit_test(events_sent_again_are_counted_and_their_alerts_left_out),
 		cmocka_unit_test(forgotten_repeats_are_counted),

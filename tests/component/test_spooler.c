@@ -104,6 +104,7 @@ static void a_full_spool_refuses_until_something_is_delivered(void **state)
 
 static void the_oldest_make_room_for_the_newest(void **state)
 {
+	struct sqd_outqueue_health h;
 	struct world w;
 	unsigned n = 0;
 	uint64_t left;
@@ -117,67 +118,14 @@ static void the_oldest_make_room_for_the_newest(void **state)
 	until_passed(&w);
 	left = sqd_outqueue_waiting(w.q);
 	assert_true(left < 500);
+	sqd_outqueue_health(w.q, &h);
+	assert_true(h.full);
+	assert_int_equal(h.cost, SQD_COST_OLDEST);
+	assert_int_equal(h.dropped, 1000 - left);
+	assert_true(h.lost_ms < SPOOL_WORLD_DEADLINE_MS);
 	deliver(&w, left);
 	assert_int_equal(nth(&w, 0, 2000), 0); /* was on its way */
 	assert_int_equal(nth(&w, left - 1, 2000), 999);
-	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
-	close_queue(&w);
-}
-
-/* Change a letter of every message from `first` to `end`, `step` apart. */
-static void damage(const char *folder, unsigned first, unsigned end, unsigned step)
-{
-	char *path = scratch_path(folder, "spool/data.mdb"), *bytes, *at, text[16];
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stat st;
-
-	assert_int_equal(fstat(fd, &st), 0);
-	bytes = malloc((size_t)st.st_size);
-	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
-	for (unsigned i = first; i < end; i += step) {
-		snprintf(text, sizeof(text), "%06u x", i);
-		for (char *p = bytes; (at = memmem(p, (size_t)(bytes + st.st_size - p), text, 8));
-		     p = at + 1)
-			assert_int_equal(pwrite(fd, "Y", 1, at - bytes + 20), 1);
-	}
-	close(fd);
-	free(bytes);
-	free(path);
-}
-
-static void what_is_damaged_is_left_out_and_counted(void **state)
-{
-	struct world w;
-
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(push(&w, i, 100), 0);
-	close_queue(&w);
-	damage(*state, 4, 5, 1);
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	deliver(&w, 9);
-	assert_int_equal(nth(&w, 3, 100), 3);
-	assert_int_equal(nth(&w, 4, 100), 5);
-	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
-	assert_int_equal(metric(&w, "dropped_damaged"), 1);
-	close_queue(&w);
-}
-
-/* Whatever does not fit into one load any more, a damaged one is in front of it. */
-static void what_is_damaged_is_counted_once_in_whatever_load_it_is(void **state)
-{
-	struct world w;
-
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	push_all(&w, 0, 240, 1000);
-	close_queue(&w);
-	damage(*state, 1, 240, 2);
-	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
-	deliver(&w, 120);
-	until_idle(&w);
-	for (unsigned i = 0; i < 120; i++)
-		assert_int_equal(nth(&w, i, 1000), 2 * i);
-	assert_int_equal(metric(&w, "dropped_damaged"), 120);
 	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
 	close_queue(&w);
 }
@@ -208,30 +156,26 @@ static void an_output_that_fails_does_not_fill_the_memory(void **state)
 	assert_int_equal(close_queue(&w), 0);
 }
 
-/* More gaps than the memory keeps account of: those in the file behind them were read, and are
- * counted as damaged, but not passed yet when the oldest are dropped. */
-static void what_is_damaged_is_not_counted_as_dropped_too(void **state)
+static void who_is_away_at_the_start_has_no_more_read_back(void **state)
 {
+	const struct sqd_failure refused = { .level = SQD_LOG_WARNING,
+		                             .why = "refused",
+		                             .then = "retrying" };
+	const struct queue_opts o = { .max = 8 << 20, .size = 64 << 20 };
 	struct world w;
-	uint64_t left;
 
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	push_all(&w, 0, 600, 100);
-	close_queue(&w);
-	damage(*state, 1, 600, 2);
-	open_queue(&w, *state, (struct queue_opts){ .max = 65536, .drop_oldest = true });
-	push_all(&w, 600, 1400, 2000);
+	open_queue(&w, *state, o);
+	push_all(&w, 0, 800, 4000);
 	until_passed(&w);
-	until_idle(&w);
-	assert_true(metric(&w, "dropped_oldest") > 0);
-	left = sqd_outqueue_waiting(w.q);
-	deliver(&w, left);
-	until_idle(&w);
-	assert_null(w.f->sending.p);
-	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
-	assert_int_equal(metric(&w, "dropped_damaged"), 300);
-	assert_int_equal(metric(&w, "dropped_oldest"), 1400 - 300 - left);
 	close_queue(&w);
+	open_queue(&w, *state, o);
+	sqd_output_failed(&w.f->base, &refused);
+	until_idle(&w);
+	assert_in_range(sqd_outqueue_bytes(w.q), 1 << 20, (1 << 20) + 8192);
+	(void)sqd_output_works(&w.f->base, "connected");
+	deliver(&w, 800);
+	assert_arrived(&w, 800, 4000);
+	assert_int_equal(close_queue(&w), 0);
 }
 
 /* What a receiver never takes leaves the spool when it is with the dead letters, and not before:
@@ -418,6 +362,64 @@ static void nothing_is_dropped_as_the_oldest_while_the_file_has_room(void **stat
 	close_queue(&w);
 }
 
+static enum sqd_cost cost_of_waiting(struct world *w)
+{
+	struct sqd_outqueue_health h;
+
+	sqd_outqueue_waited(w->q);
+	sqd_outqueue_health(w->q, &h);
+	assert_true(h.full);
+	return h.cost;
+}
+
+/* Who gives to the queue waits either way, and for the disk either way. */
+static void what_waits_for_the_oldest_to_go_is_not_told_as_inputs_that_wait(void **state)
+{
+	for (int oldest = 1; oldest >= 0; oldest--) {
+		enum sqd_cost cost = SQD_COST_WAIT;
+		bool safe = false; /* what came, and still there is no room */
+		struct world w;
+
+		open_queue(&w, *state,
+		           (struct queue_opts){ .max = 65536, .drop_oldest = oldest != 0 });
+		while (!push(&w, 0, 1000))
+			;
+		assert_int_equal(cost_of_waiting(&w), SQD_COST_WAIT);
+		while (!safe && cost == SQD_COST_WAIT) {
+			turn(&w, UV_RUN_NOWAIT);
+			safe = all_passed(&w);
+			while (!push(&w, 0, 1000))
+				safe = false;
+			cost = cost_of_waiting(&w);
+		}
+		assert_int_equal(cost, oldest ? SQD_COST_OLDEST : SQD_COST_WAIT);
+		close_queue(&w);
+	}
+}
+
+/* A whole queue of them, more than may be on their way: none is, and nobody waits for an answer. */
+static void datagrams_that_are_too_long_hold_up_nothing(void **state)
+{
+	struct world w;
+
+	open_queue(&w, *state, (struct queue_opts){ .repeats = 3 });
+	w.f->base.framing = SQD_FRAMING_MESSAGE;
+	w.f->answer = -EAGAIN;
+	push_all(&w, 0, 10, 1000);
+	close_queue(&w);
+	open_queue(&w, *state, (struct queue_opts){ .repeats = 3 });
+	w.f->base.framing = SQD_FRAMING_MESSAGE;
+	w.f->answer = -EMSGSIZE;
+	until_idle(&w); /* of what is read back */
+	assert_int_equal(sqd_outqueue_counts(w.q)->dropped_too_long, 10);
+	push_all(&w, 10, 20, 1000); /* and of what comes */
+	assert_int_equal(sqd_outqueue_counts(w.q)->dropped_too_long, 20);
+	assert_int_equal(sqd_outqueue_waiting(w.q), 0);
+	until_idle(&w);
+	assert_true(all_passed(&w));
+	close_queue(&w);
+}
+
 /* Messages of all that the output has and has not answered. */
 static unsigned on_their_way(const struct world *w, size_t len)
 {
@@ -486,10 +488,8 @@ int main(void)
 		TEST(what_is_too_much_for_the_memory_is_read_back_in_order),
 		TEST(a_full_spool_refuses_until_something_is_delivered),
 		TEST(the_oldest_make_room_for_the_newest),
-		TEST(what_is_damaged_is_left_out_and_counted),
-		TEST(what_is_damaged_is_counted_once_in_whatever_load_it_is),
-		TEST(what_is_damaged_is_not_counted_as_dropped_too),
 		TEST(an_output_that_fails_does_not_fill_the_memory),
+		TEST(who_is_away_at_the_start_has_no_more_read_back),
 		TEST(what_is_refused_stays_until_its_letter_is_written),
 		TEST(an_output_that_is_away_keeps_nobody_busy),
 		TEST(what_was_delivered_is_taken_out_to_the_last),
@@ -497,6 +497,8 @@ int main(void)
 		TEST(what_has_no_room_yet_keeps_nobody_busy),
 		TEST(that_all_is_safe_is_told_however_full_the_spool_is),
 		TEST(nothing_is_dropped_as_the_oldest_while_the_file_has_room),
+		TEST(what_waits_for_the_oldest_to_go_is_not_told_as_inputs_that_wait),
+		TEST(datagrams_that_are_too_long_hold_up_nothing),
 		TEST(no_more_are_on_their_way_than_may_come_twice),
 		TEST(what_waits_for_its_letter_counts_as_on_its_way),
 	};

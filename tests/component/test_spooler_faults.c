@@ -1,9 +1,10 @@
-/* A queue with a spool whose disk fails, is full, is damaged; and a process without memory. */
+/* A queue with a spool whose disk fails or is full; and a process without memory. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "daemon/flow/outqueue_private.h"
 #include "lib/host/spool.h"
 #include "tests/support/fault_alloc.h"
 #include "tests/support/mortal.h"
@@ -60,122 +61,6 @@ static void the_spool_is_ours_also_while_its_disk_fails(void **state)
 	mortal_set("");
 	until_passed(&w);
 	assert_int_equal(close_queue(&w), 10);
-}
-
-/* ---- the file is damaged while we use it ---- */
-
-/* All but the two pages that say where the others are. */
-static void damage(const struct world *w)
-{
-	static const char zeros[4096];
-	char *path = scratch_path(w->dir, "data.mdb");
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	struct stat st;
-
-	assert_int_equal(fstat(fd, &st), 0);
-	for (off_t at = 8192; at < st.st_size; at += 4096)
-		assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
-	close(fd);
-	free(path);
-}
-
-static void a_file_that_is_damaged_while_it_is_used_is_set_aside(void **state)
-{
-	struct world w;
-	uint64_t lost;
-
-	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
-	push_all(&w, 0, 150, 1000);
-	until_passed(&w);
-	until_idle(&w);
-	damage(&w);
-	assert_int_equal(push(&w, 150, 1000), 0);
-	until_passed(&w);
-	assert_int_equal(metric(&w, "set_aside"), 1);
-	lost = metric(&w, "dropped_damaged");
-	assert_true(lost > 80 && lost < 90); /* what was not in memory */
-	assert_int_equal(sqd_outqueue_waiting(w.q), 151 - lost);
-	deliver(&w, 151 - lost);
-	assert_int_equal(nth(&w, 150 - lost, 1000), 150);
-	assert_int_equal(close_queue(&w), 0);
-}
-
-/* Pages that say where messages are, which an opening that trusts them does not look at. */
-static void damage_leaves(const struct world *w)
-{
-	static const char zeros[4096];
-	char *path = scratch_path(w->dir, "data.mdb"), page[4096];
-	int fd = open(path, O_RDWR | O_CLOEXEC), n = 0;
-
-	for (off_t at = 8192; pread(fd, page, sizeof(page), at) == sizeof(page); at += sizeof(page))
-		if (page[10] == 2) { /* P_LEAF of LMDB; a message has letters there */
-			assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
-			n++;
-		}
-	assert_true(n > 0);
-	close(fd);
-	free(path);
-}
-
-static void a_damaged_file_is_walked_before_it_is_trusted_again(void **state)
-{
-	struct world w;
-
-	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
-	push_all(&w, 0, 150, 1000);
-	until_passed(&w);
-	until_idle(&w);
-	damage_leaves(&w);
-	assert_int_equal(push(&w, 150, 1000), 0);
-	until_passed(&w);
-	assert_int_equal(metric(&w, "set_aside"), 1);
-	assert_int_equal(metric(&w, "dropped_damaged") + sqd_outqueue_waiting(w.q), 151);
-	close_queue(&w);
-}
-
-/* It is noticed as it is read; and what is sent after that, was in memory only. */
-static void what_was_in_a_damaged_file_is_counted_and_no_longer_waits(void **state)
-{
-	struct world w;
-	uint64_t sent, waiting, lost;
-
-	open_queue(&w, *state, (struct queue_opts){ .max = 65536 });
-	push_all(&w, 0, 150, 1000);
-	until_passed(&w);
-	until_idle(&w);
-	damage(&w);
-	deliver(&w, 65); /* all that was in memory; the next are to be read */
-	until_failures(&w, 1);
-	push_all(&w, 150, 160, 1000);
-	while (metric(&w, "set_aside") < 1)
-		turn(&w, UV_RUN_ONCE);
-	until_passed(&w);
-	sent = sqd_outqueue_counts(w.q)->sent;
-	lost = metric(&w, "dropped_damaged");
-	assert_int_equal(sent + lost, 150);
-	waiting = close_queue(&w);
-	assert_int_equal(waiting, 10);
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	assert_int_equal(metric(&w, "found"), waiting);
-	close_queue(&w);
-}
-
-static void what_was_in_memory_only_since_then_is_lost_with_us(void **state)
-{
-	struct world w;
-
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	push_all(&w, 0, 50, 1000);
-	until_passed(&w);
-	until_idle(&w);
-	damage(&w);
-	push_all(&w, 50, 60, 1000);
-	until_passed(&w);
-	assert_int_equal(metric(&w, "dropped_damaged"), 0); /* all of it may yet be sent */
-	assert_int_equal(close_queue(&w), 10);
-	open_queue(&w, *state, (struct queue_opts){ 0 });
-	assert_int_equal(metric(&w, "found"), 10);
-	close_queue(&w);
 }
 
 /* ---- the disk is full ---- */
@@ -237,6 +122,33 @@ static void a_disk_without_room_is_asked_again_in_a_while_and_not_at_once(void *
 		turn(&w, UV_RUN_ONCE);
 	assert_true(mortal_calls() > 0 && mortal_calls() < 30);
 	mortal_set("");
+	close_queue(&w);
+}
+
+/* What is left lies together with what is on its way, and a commit of nothing succeeds. */
+static void when_nothing_can_be_dropped_it_is_asked_again_in_a_while_and_not_at_once(void **state)
+{
+	struct world w;
+	uint64_t begin_ns, commits;
+	unsigned n = 33;
+
+	open_queue(&w, *state, (struct queue_opts){ .max = 32768, .drop_oldest = true });
+	push_all(&w, 0, n, 1000); /* one piece, and the memory has no room for the last of it */
+	until_passed(&w);
+	until_idle(&w);
+	mortal_set("big:20000");
+	while (!push(&w, n, 1000))
+		n++;
+	until_failures(&w, 1);
+	assert_true(push(&w, n, 1000) < 0); /* starved: the oldest is to go */
+	commits = metric(&w, "commits");
+	begin_ns = uv_hrtime();
+	while (uv_hrtime() - begin_ns < 1200000000)
+		turn(&w, UV_RUN_ONCE);
+	assert_true(metric(&w, "commits") - commits < 10);
+	assert_int_equal(metric(&w, "dropped_oldest"), 0);
+	mortal_set("");
+	until_passed(&w);
 	close_queue(&w);
 }
 
@@ -317,16 +229,18 @@ static void end_reader(pid_t child)
 
 /* Pages that it may look at cannot be used again: so the file comes to its end though little is in
  * it. `*ret_n`: messages so far, of which `*ret_sent` are delivered. */
-static pid_t fill_file(struct world *w, const char *folder, unsigned *ret_n, unsigned *ret_sent)
+static pid_t fill_file(struct world *w, const char *folder, bool drop_oldest, unsigned *ret_n,
+                       unsigned *ret_sent)
 {
+	const struct queue_opts o = { .max = 65536, .drop_oldest = drop_oldest };
 	unsigned n = 10, sent = 0;
 	pid_t reader;
 
-	open_queue(w, folder, (struct queue_opts){ .max = 65536 });
+	open_queue(w, folder, o);
 	push_all(w, 0, 10, 1000);
 	close_queue(w);
 	reader = start_reader(folder);
-	open_queue(w, folder, (struct queue_opts){ .max = 65536 });
+	open_queue(w, folder, o);
 	while (n < 150) { /* the pages of a good part of the file */
 		push_all(w, n, n + 20, 1000);
 		until_passed(w);
@@ -350,7 +264,7 @@ static void a_full_file_is_read_and_sent(void **state)
 {
 	struct world w;
 	unsigned n, sent;
-	pid_t reader = fill_file(&w, *state, &n, &sent);
+	pid_t reader = fill_file(&w, *state, false, &n, &sent);
 
 	assert_true(n - sent > 150); /* more than the memory holds */
 	assert_true(metric(&w, "spool_bytes") < 900000);
@@ -360,11 +274,41 @@ static void a_full_file_is_read_and_sent(void **state)
 	close_queue(&w);
 }
 
+/* It has dropped enough; that it finds no room is not for want of it. */
+static void while_a_reader_keeps_the_room_that_was_made_no_more_is_dropped_at_once(void **state)
+{
+	struct world w;
+	unsigned n, sent;
+	pid_t reader = fill_file(&w, *state, true, &n, &sent);
+	uint64_t begin_ns, once;
+	bool again = false;
+
+	while (push(&w, n, 1000) >= 0)
+		n++;
+	while (!(once = metric(&w, "dropped_oldest")))
+		turn(&w, UV_RUN_ONCE);
+	begin_ns = uv_hrtime();
+	while (uv_hrtime() - begin_ns < 100000000) {
+		turn(&w, UV_RUN_NOWAIT);
+		again |= sqd_outspool_drops(w.q);
+	}
+	if (uv_hrtime() - begin_ns < 300000000) /* else it has been a while, on a machine so slow */
+		assert_int_equal(metric(&w, "dropped_oldest"), once);
+	assert_false(all_passed(&w));
+	while (!again) { /* after a while more is to go, and who waits then waits for that */
+		turn(&w, UV_RUN_ONCE);
+		again = sqd_outspool_drops(w.q);
+	}
+	end_reader(reader);
+	until_passed(&w);
+	close_queue(&w);
+}
+
 static void a_reader_that_was_killed_keeps_nothing_from_being_used_again(void **state)
 {
 	struct world w;
 	unsigned n, sent;
-	pid_t reader = fill_file(&w, *state, &n, &sent);
+	pid_t reader = fill_file(&w, *state, false, &n, &sent);
 
 	end_reader(reader);
 	until_passed(&w);
@@ -376,7 +320,7 @@ static void closing_with_a_full_file_ends(void **state)
 {
 	struct world w;
 	unsigned n, sent;
-	pid_t reader = fill_file(&w, *state, &n, &sent);
+	pid_t reader = fill_file(&w, *state, false, &n, &sent);
 	uint64_t durable, next;
 
 	for (unsigned i = 0; i < 5; i++) /* behind what found no room */
@@ -447,15 +391,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_has_gathered_is_sent_while_the_disk_fails),
 		TEST(the_spool_is_ours_also_while_its_disk_fails),
-		TEST(a_file_that_is_damaged_while_it_is_used_is_set_aside),
-		TEST(a_damaged_file_is_walked_before_it_is_trusted_again),
-		TEST(what_was_in_a_damaged_file_is_counted_and_no_longer_waits),
-		TEST(what_was_in_memory_only_since_then_is_lost_with_us),
 		TEST(while_the_disk_is_full_what_is_there_is_sent),
 		TEST(while_the_disk_is_full_what_was_delivered_is_taken_out),
 		TEST(a_disk_without_room_is_asked_again_in_a_while_and_not_at_once),
+		TEST(when_nothing_can_be_dropped_it_is_asked_again_in_a_while_and_not_at_once),
 		TEST(for_a_full_disk_no_more_is_dropped_than_a_part_of_what_is_there),
 		TEST(a_full_file_is_read_and_sent),
+		TEST(while_a_reader_keeps_the_room_that_was_made_no_more_is_dropped_at_once),
 		TEST(a_reader_that_was_killed_keeps_nothing_from_being_used_again),
 		TEST(closing_with_a_full_file_ends),
 		TEST(without_memory_nothing_is_lost),

@@ -1,5 +1,32 @@
 #include "tests/support/output_world.h"
 
+enum { MUCH = 32 << 20 }; /* more than the kernel buffers */
+
+/** A TCP output that is up. @return the peer's end */
+static int connected(struct world *w)
+{
+	make(w, &sqd_output_tcp);
+	start(w);
+	wait_ready(w);
+	return take_connection(w);
+}
+
+static void deliver(struct world *w, int fd, struct sq_sv text)
+{
+	assert_int_equal(send_text(w, text), 0);
+	wait_sent(w, 0);
+	expect_bytes(fd, text.p);
+}
+
+/** Close, and throw away what is on its way. */
+static void reset(int fd)
+{
+	struct linger hard = { .l_onoff = 1 };
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(fd);
+}
+
 /* ---- tests ------------------------------------------------------------------------------- */
 
 static void bytes_arrive_in_order(void **state SQ_UNUSED)
@@ -45,9 +72,7 @@ static void a_peer_that_is_away_is_tried_again(void **state SQ_UNUSED)
 	}
 	wait_ready(&w);
 	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, SQ_SV("hello\n")), 0);
-	wait_sent(&w, 0);
-	expect_bytes(fd, "hello\n");
+	deliver(&w, fd, SQ_SV("hello\n"));
 	close(fd);
 	end(&w);
 }
@@ -57,48 +82,35 @@ static void a_peer_that_goes_away_is_noticed_without_sending(void **state SQ_UNU
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(send(fd, "chatter", 7, 0), 7); /* read and thrown away */
 	close(fd);
 	wait_ready(&w);
 	assert_int_equal(w.out->reconnects, 1);
 	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, SQ_SV("again\n")), 0);
-	wait_sent(&w, 0);
-	expect_bytes(fd, "again\n");
+	deliver(&w, fd, SQ_SV("again\n"));
 	close(fd);
 	end(&w);
 }
 
 static void a_write_that_fails_is_told_and_the_output_mends_itself(void **state SQ_UNUSED)
 {
-	enum { N = 32 << 20 }; /* more than the kernel buffers */
-	struct linger hard = { .l_onoff = 1 };
-	char *big = calloc(1, N);
+	char *big = calloc(1, MUCH);
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	fd = connected(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
 	for (int i = 0; i < 20; i++)
 		uv_run(&w.loop, UV_RUN_NOWAIT);
 	assert_int_equal(w.sent, 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-	close(fd); /* a reset */
+	reset(fd);
 	run_until(&w.loop, is_sent, &w);
 	assert_true(w.status < 0);
 	assert_int_equal(send_text(&w, SQ_SV("x")), -EAGAIN);
 	wait_ready(&w);
 	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, SQ_SV("x\n")), 0);
-	wait_sent(&w, 0);
-	expect_bytes(fd, "x\n");
+	deliver(&w, fd, SQ_SV("x\n"));
 	close(fd);
 	end(&w);
 	free(big);
@@ -106,19 +118,14 @@ static void a_write_that_fails_is_told_and_the_output_mends_itself(void **state 
 
 static void what_a_peer_took_and_refused_at_once_is_told_as_not_sent(void **state SQ_UNUSED)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(send_text(&w, SQ_SV("x\n")), 0); /* the kernel has it all */
 	expect_bytes(fd, "x\n");
 	assert_int_equal(w.sent, 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-	close(fd);
+	reset(fd);
 	run_until(&w.loop, is_sent, &w);
 	assert_int_equal(w.status, UV_ECONNRESET);
 	wait_ready(&w);
@@ -131,10 +138,7 @@ static void more_is_written_while_the_first_is_not_answered(void **state SQ_UNUS
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
 	assert_int_equal(send_text(&w, SQ_SV("not yet\n")), -EAGAIN); /* it is being written */
 	wait_ready(&w);
@@ -154,19 +158,15 @@ static void more_is_written_while_the_first_is_not_answered(void **state SQ_UNUS
 
 static void what_has_arrived_is_answered_while_the_next_is_on_its_way(void **state SQ_UNUSED)
 {
-	enum { N = 32 << 20 }; /* more than the kernel buffers */
-	char *big = calloc(1, N);
+	char *big = calloc(1, MUCH);
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
 	assert_int_equal(send_text(&w, SQ_SV("x")), -EAGAIN);
 	wait_ready(&w);
-	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
 	wait_sent(&w, 0);
 	assert_int_equal(w.sending, 1); /* nobody reads the second */
 	expect_bytes(fd, "one\n");
@@ -180,20 +180,15 @@ static void what_has_arrived_is_answered_while_the_next_is_on_its_way(void **sta
 
 static void a_failure_is_told_once_for_all_that_is_not_answered(void **state SQ_UNUSED)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
 	assert_int_equal(send_text(&w, SQ_SV("x")), -EAGAIN);
 	wait_ready(&w);
 	assert_int_equal(send_text(&w, SQ_SV("two\n")), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-	close(fd);
+	reset(fd);
 	run_until(&w.loop, is_sent, &w);
 	assert_true(w.status < 0);
 	assert_int_equal(w.sending, 0);
@@ -201,9 +196,7 @@ static void a_failure_is_told_once_for_all_that_is_not_answered(void **state SQ_
 	assert_int_equal(w.sent, 1);
 	/* The next connection counts from its own beginning. */
 	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, SQ_SV("one\n")), 0);
-	wait_sent(&w, 0);
-	expect_bytes(fd, "one\n");
+	deliver(&w, fd, SQ_SV("one\n"));
 	close(fd);
 	end(&w);
 }
@@ -218,10 +211,7 @@ static void a_stream_is_not_held_up_by_its_answers(void **state SQ_UNUSED)
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
+	fd = connected(&w);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	begin_ns = uv_hrtime();
 	while (got < (uint64_t)N * PIECES && uv_hrtime() - begin_ns < 5000000000) {
@@ -241,8 +231,6 @@ static void a_stream_is_not_held_up_by_its_answers(void **state SQ_UNUSED)
 	free(big);
 	free(sink);
 }
-
-enum { MUCH = 32 << 20 }; /* more than the kernel buffers */
 
 static uint64_t take_all(struct world *w, int fd, uint64_t want)
 {
@@ -328,16 +316,12 @@ static void the_only_receiver_is_waited_for(void **state SQ_UNUSED)
 
 static void closing_tells_what_is_in_flight(void **state SQ_UNUSED)
 {
-	enum { N = 32 << 20 };
-	char *big = calloc(1, N);
+	char *big = calloc(1, MUCH);
 	struct world w;
 	int fd;
 
-	make(&w, &sqd_output_tcp);
-	start(&w);
-	wait_ready(&w);
-	fd = take_connection(&w);
-	assert_int_equal(send_text(&w, (struct sq_sv){ big, N }), 0);
+	fd = connected(&w);
+	assert_int_equal(send_text(&w, (struct sq_sv){ big, MUCH }), 0);
 	w.out->ops->close(w.out);
 	assert_int_equal(w.sent, 0); /* not from inside */
 	run_until(&w.loop, is_closed, &w);

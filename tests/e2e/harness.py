@@ -4,6 +4,7 @@ Python standard library only. Every wait has a deadline; nothing sleeps for a fi
 "surely done". Ports are chosen by the system. A test file that could run nothing exits with 77,
 which meson counts as skipped.
 """
+import atexit
 import fcntl
 import gzip
 import json
@@ -28,6 +29,12 @@ SQUIBLY = os.path.join(BUILD, "cli", "squibly")
 SQUIBLYD = os.path.join(BUILD, "daemon", "squiblyd")
 DEMO = os.path.join(SOURCE, "tests", "data", "demo")
 LONG = bool(os.environ.get("SQUIBLY_LONG"))
+# All that a test file leaves behind lies in here, and goes at its end, unless something has failed.
+RUN = tempfile.mkdtemp(prefix="squiblyd-run-")
+os.chmod(RUN, 0o711)  # daemons may run as somebody else
+tempfile.tempdir = RUN
+atexit.register(lambda us=os.getpid(): KEEP or os.getpid() != us or shutil.rmtree(RUN, True))
+KEEP = []
 # How many loops a daemon has whose test does not say: what is true with one is true with several.
 LOOPS = os.environ.get("SQUIBLY_LOOPS")
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
@@ -201,6 +208,8 @@ class Daemon:
         # `wrap`: a program that runs it, and its arguments.
         self.args = [*wrap, program, *(["-c", self.config] if text or config else []), *args]
         self.env = {**os.environ, "XDG_CACHE_HOME": compiled(), **(env or {})}
+        if "durability: spool" in config:  # it notes there what was delivered, and not for all of the machine
+            self.env.setdefault("RUNTIME_DIRECTORY", self.folder)
         self.out, self.err = [], []
         self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, env=self.env, pass_fds=pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -363,6 +372,8 @@ def main():
     for _, why in run.skipped:
         print("skipped:", why)
     if not run.wasSuccessful():
+        KEEP.append(RUN)
+        print("what it has left is in", RUN)
         sys.exit(1)
     if run.skipped and len(run.skipped) >= run.testsRun:  # a class that is skipped as a whole has run no test
         sys.exit(77)

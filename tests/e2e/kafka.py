@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -59,8 +60,9 @@ class Reader:
 
     def __init__(self, cluster, topic):
         self.messages = []
+        self.words = tempfile.TemporaryFile()
         self.process = subprocess.Popen([kcat_or_skip(), "-C", "-b", cluster.bootstrap, "-t", topic, "-o", "beginning", "-J", "-u", "-q"],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.words)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
@@ -69,8 +71,15 @@ class Reader:
             self.messages.append(json.loads(line))
 
     def wait(self, n, deadline=DEADLINE):
-        eventually(lambda: f"{n} messages, {len(self.messages)} came", lambda: len(self.messages) >= n, deadline)
+        eventually(lambda: f"{n} messages, {len(self.messages)} came", lambda: len(self.messages) >= n or self.reads(), deadline)
         return list(self.messages)
+
+    def reads(self):
+        """Who waits in vain for a kcat that has ended is told at once, and why it did. @return False"""
+        if not self.thread.is_alive():
+            self.words.seek(0)
+            raise AssertionError(f"kcat, which reads, ended with {self.process.wait()}: {self.words.read().decode()}")
+        return False
 
     def alerts(self):
         return [json.loads(m["payload"]) for m in list(self.messages)]
@@ -80,3 +89,4 @@ class Reader:
         self.process.wait()
         self.thread.join()
         self.process.stdout.close()
+        self.words.close()

@@ -12,6 +12,7 @@ SERIOUS = {"medium", "high", "critical"}
 SQUIBLYDOO = "Squiblydoo: regsvr32 runs a scriptlet from a URL"
 CHILD = "regsvr32 starts a shell, a tool of Windows or a program out of a writable folder"
 ENCODED = "PowerShell runs an encoded command without a window"
+LOADER = "A program of Windows loads code out of a writable folder or from an address"
 # Every alert of medium and above: (file, rule, event id): (level, how many, why it is right).
 JUSTIFIED = {
     (ATTACK, SQUIBLYDOO, "1"): ("critical", 1, "the attack itself, as Sysmon saw it"),
@@ -45,6 +46,11 @@ JUSTIFIED = {
     ("psh_cmstp_execution_bypassuac",
      "cmstp installs a profile from another machine or out of a writable folder", "4688"):
         ("high", 1, "the same start"),
+    ("covenant_installutil", LOADER, "1"): ("high", 1, "the implant of Covenant, out of ProgramData"),
+    ("covenant_installutil", LOADER, "4688"): ("high", 1, "the same start"),
+    ("psh_mshta_html_application_execution", LOADER, "1"):
+        ("high", 1, "an HTML application in the folder that runs at each logon"),
+    ("psh_mshta_html_application_execution", LOADER, "4688"): ("high", 1, "the same start"),
     ("wmic_remote_xsl_jscript", "wmic formats its output with a script of its own", "1"):
         ("high", 1, "a style sheet with script from a web server (SquiblyTwo)"),
     ("wmic_remote_xsl_jscript", "wmic formats its output with a script of its own", "4688"):

@@ -184,7 +184,7 @@ SCHEMA = {
         "objects": {"finding_info": "finding_info", "metadata": "metadata", "device": "device", "actor": "actor",
                     "evidences": "evidences", "observables": "observable"}},
     "metadata": {"required": {"product", "version"},
-                 "allowed": {"uid", "profiles", "log_name", "log_provider", "event_code"},
+                 "allowed": {"uid", "tenant_uid", "profiles", "log_name", "log_provider", "event_code"},
                  "objects": {"product": "product"}},
     "product": {"required": set(), "allowed": {"name", "vendor_name", "version"}, "one_of": {"name", "uid"}},
     "finding_info": {"required": {"uid"},
@@ -227,7 +227,7 @@ def check_object(kind, o, path):
     assert not extra, f"{path}: {extra} is not of OCSF"
     assert not schema.get("one_of") or schema["one_of"] & o.keys(), f"{path}: none of {schema['one_of']}"
     for key, value in o.items():
-        if key.endswith("_id") or key.endswith("_uid") or key.endswith("time") or key in ("pid", "count"):
+        if key.endswith(("_id", "_uid", "time")) and key != "tenant_uid" or key in ("pid", "count"):
             assert type(value) is int, f"{path}.{key}: {value!r}"
         if key in schema.get("objects", {}):
             many = isinstance(value, list)
@@ -267,14 +267,14 @@ class Formats(Case):
         super().setUpClass()
         cls.lines = None
 
-    def run_all(self, records, config="", env=None):
+    def run_all(self, records, config="", env=None, tenant=""):
         """Lines of each format about the same events, in their order."""
         folder = tempfile.mkdtemp(prefix="squibly-formats-")
         rule = os.path.join(folder, "rule.yml")
         with open(rule, "w", encoding="utf-8") as f:
             f.write(RULE)
         outputs = "".join(f"  - type: file\n    path: {folder}/{name}\n    format: {name}\n" for name in FORMATS)
-        d = self.daemon(f"inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\nrules:\n  paths: [{rule}]\n"
+        d = self.daemon(f"inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n{tenant}rules:\n  paths: [{rule}]\n"
                         f"outputs:\n{outputs}{config}", inputs=False, env=env)
         d.send(b"".join(records))
         d.wait_received(len(records))
@@ -289,7 +289,8 @@ class Formats(Case):
 
     def hostile(self):
         if Formats.lines is None:
-            Formats.lines = self.run_all([record(i, value) for i, (_, value, _) in enumerate(HOSTILE)])
+            Formats.lines = self.run_all([record(i, value) for i, (_, value, _) in enumerate(HOSTILE)],
+                                         tenant="    tenant: north\n")
         return Formats.lines
 
     def each(self, name):
@@ -311,6 +312,7 @@ class Formats(Case):
         self.assertEqual(a["process"]["parent"]["executable"], f"C:\\p{text}.exe")
         self.assertEqual(a["rule"]["name"], TITLE)
         self.assertEqual(a["host"]["name"], f"ws-{number}.corp.example")
+        self.assertEqual((a["squibly"]["tenant"], a["organization"]), ("north", {"name": "north"}))
         self.assertRegex(a["event"]["id"], "^[0-9a-f]{32}$")
 
     def test_json(self):
@@ -346,6 +348,7 @@ class Formats(Case):
             self.assertEqual(pairs["duser"], in_cef(f"u{text}.")[:1023])
             self.assertEqual(pairs["cs2"], in_cef(f"C:\\p{text}.exe")[:4000])
             self.assertEqual(pairs["cn1"], str(number))
+            self.assertEqual(pairs["squiblydTenant"], "north")
             self.assertRegex(pairs["externalId"], "^[0-9a-f]{32}$")
 
     def test_leef(self):
@@ -356,6 +359,7 @@ class Formats(Case):
             self.assertEqual(pairs["usrName"], in_leef(f"u{text}."))
             self.assertEqual(pairs["ruleName"], TITLE)
             self.assertEqual(pairs["recordId"], str(number))
+            self.assertEqual(pairs["tenant"], "north")
             self.assertRegex(pairs["alertId"], "^[0-9a-f]{32}$")
 
     def test_ocsf(self):
@@ -370,6 +374,7 @@ class Formats(Case):
             self.assertEqual(f["actor"]["user"], {"name": f"u{text}.", "domain": "DOM"})
             self.assertEqual(f["device"]["hostname"], f"ws-{number}.corp.example")
             self.assertEqual(f["start_time"], 1595388472000)
+            self.assertEqual((f["metadata"]["tenant_uid"], f["unmapped"]["squibly"]["tenant"]), ("north", "north"))
             info = f["finding_info"]
             self.assertEqual((info["title"], info["desc"]), (TITLE, "Says what it finds."))
             self.assertEqual(info["analytic"], {"uid": RULE_ID, "name": TITLE, "type_id": 1, "type": "Rule"})

@@ -7,7 +7,7 @@ import struct
 import tempfile
 import urllib.request
 
-from harness import DEADLINE, Case, eventually, main, scan
+from harness import DEADLINE, Case, eventually, main, scan, squibly
 
 RECORD = {"EventID": 1, "SourceName": "Microsoft-Windows-Sysmon", "Channel": "Microsoft-Windows-Sysmon/Operational",
           "Hostname": "WS-7.corp.Example", "RecordNumber": 4711, "EventTime": "2020-07-22 03:27:52",
@@ -64,9 +64,9 @@ def halves(text):
     return int(text[:16], 16), int(text[16:], 16)
 
 
-def event_id(r):
+def event_id(r, *tenant):
     return named(1, r["Hostname"].lower(), r["Channel"], str(r["RecordNumber"]), r["SourceName"], r["EventTime"],
-                 str(r["EventID"]), r["CommandLine"])
+                 str(r["EventID"]), r["CommandLine"], *tenant)
 
 
 def content_id(host, text):
@@ -80,14 +80,14 @@ def alert_id(event, alert):
 
 
 class Ids(Case):
-    def run_daemon(self, folder, inputs):
+    def run_daemon(self, folder, inputs, more=""):
         path = os.path.join(folder, "alerts")
-        return path, self.daemon(f"inputs:\n{inputs}outputs:\n  - type: file\n    path: {path}\n", inputs=False)
+        return path, self.daemon(f"inputs:\n{inputs}outputs:\n  - type: file\n    path: {path}\n{more}", inputs=False)
 
     def alerts_of(self, path, n):
         def look():
             with open(path, "rb") as f:
-                lines = f.read().splitlines()
+                lines = f.read().split(b"\n")[:-1]
             return len(lines) >= n and [json.loads(line) for line in lines]
         return eventually(f"{n} alerts", lambda: os.path.exists(path) and look())
 
@@ -97,13 +97,17 @@ class Ids(Case):
             self.assertRegex(a["squibly"]["event_id"], "^[0-9a-f]{32}$")
         return {a["rule"]["id"]: (a["event"]["id"], a["squibly"]["event_id"]) for a in alerts}
 
-    def test_every_way_in_and_the_document_give_the_same(self):
-        raw = json.dumps(RECORD, ensure_ascii=False).encode()
+    def scanned(self, raw):
         with tempfile.NamedTemporaryFile(suffix=".ndjson") as f:
             f.write(raw + b"\n")
             f.flush()
             alerts, _ = scan(f.name)
         self.assertTrue(alerts)
+        return alerts
+
+    def test_every_way_in_and_the_document_give_the_same(self):
+        raw = json.dumps(RECORD, ensure_ascii=False).encode()
+        alerts = self.scanned(raw)
         want = self.ids(alerts)
         self.assertEqual(len(set(want.values())), len(want))
         for a in alerts:
@@ -120,6 +124,71 @@ class Ids(Case):
                     self.assertEqual(self.ids(got), want)
                     self.assert_stops(d)
                     os.remove(path)
+
+    def test_whoever_sends_and_by_whichever_way_the_tenant_is_that_of_the_input(self):
+        raw = json.dumps(RECORD, ensure_ascii=False).encode()
+        kinds = ("tcp", "udp", "http", "beats")
+        ways = (self.by_tcp, self.by_syslog, self.by_octets, self.by_udp, self.by_http, self.by_collector, self.by_beats)
+        folder = self.scratch()
+        path, d = self.run_daemon(folder, "".join(
+            f"  - {{type: {kind}, listen: '127.0.0.1:0', tenant: north}}\n" for kind in kinds), "loops: 2\n")
+        each = len(self.scanned(raw))
+        for n, way in enumerate(ways, 1):
+            way(d, raw)
+            alerts = self.alerts_of(path, n * each)
+        self.assertEqual(len(alerts), len(ways) * each)
+        for a in alerts:
+            self.assertEqual(a["squibly"]["tenant"], "north")
+            self.assertEqual(a["organization"], {"name": "north"})
+            self.assertEqual(a["squibly"]["event_id"], event_id(RECORD, "north"))
+            self.assertEqual(a["event"]["id"], alert_id(event_id(RECORD, "north"), a))
+        self.assert_stops(d)
+
+    def test_one_event_of_two_tenants_is_two_events(self):
+        """Each of them sends it, and broken text, before and after a reload; so does somebody who is nobody's."""
+        raw = json.dumps(RECORD, ensure_ascii=False).encode()
+        folder = self.scratch()
+        passed, dead, socket_path = (os.path.join(folder, name) for name in ("passed", "dead", "control.sock"))
+        path, d = self.run_daemon(
+            folder, "  - {type: tcp, listen: '127.0.0.1:0', tenant: north}\n"
+            "  - {type: http, listen: '127.0.0.1:0', tenant: south}\n  - {type: beats, listen: '127.0.0.1:0'}\n",
+            f"  - {{type: file, path: {passed}, forward: all, verdict: all}}\ndead_letter:\n  path: {dead}\n"
+            f"fold: {{window: 1h}}\ndeduplicate: {{window: 100}}\ncontrol:\n  path: {socket_path}\n")
+        ways = {"north": self.by_tcp, "south": self.by_http, None: self.by_beats}
+        for turn in range(2):
+            for way in ways.values():
+                way(d, raw)
+                way(d, b"no JSON")
+            d.wait_received(6 * (turn + 1))
+            if not turn:
+                d.wait_said(r"reloaded: \d+ rule", d.hup())
+        inputs = json.loads(squibly("status", "-j", "-s", socket_path)[0])["inputs"]
+        self.assertEqual([i.get("tenant") for i in inputs], ["north", "south", None])
+        text = squibly("status", "-s", socket_path)[0].decode()
+        self.assertRegex(text, r"(?m)^input tcp \S+, tenant north$")
+        self.assertRegex(text, r"(?m)^input beats [^,\n]+$")
+        c = self.assert_stops(d, 12)
+        self.assertEqual(c["dropped"], 3, c)  # what each has sent again
+        self.check_tenants(path, dead, passed)
+
+    def check_tenants(self, path, dead, passed):
+        alerts = self.alerts_of(path, 1)
+        names = ("north", "south", None)
+        per = {t: [a for a in alerts if a["squibly"].get("tenant") == t] for t in names}
+        self.assertEqual(len({len(of) for of in per.values()}), 1, per)
+        self.assertEqual(sum(len(of) for of in per.values()), len(alerts))
+        for tenant, of in per.items():
+            told = [tenant] if tenant else []
+            for a in of:
+                self.assertEqual(a.get("organization"), {"name": tenant} if tenant else None)
+                self.assertEqual(a["squibly"]["event_id"], event_id(RECORD, *told))
+                self.assertEqual(a["event"]["id"], alert_id(event_id(RECORD, *told), a))
+        self.assertEqual(len({a["event"]["id"] for a in alerts}), len(alerts))
+        for n, name in ((6, dead), (9, passed)):
+            with open(name, "rb") as f:
+                lines = [json.loads(line) for line in f]
+            said = [line.get("squibly", line).get("tenant") for line in lines]
+            self.assertEqual({t: said.count(t) for t in said}, dict.fromkeys(names, n // 3), name)
 
     def by_tcp(self, d, raw):
         d.send(raw + b"\n")

@@ -124,6 +124,22 @@ class Jobs(Case):
                 if attacks is not None:
                     self.assertEqual(len(re.findall(rb'"level":"critical"', out)), attacks)
 
+    def test_a_file_that_is_cut_short_or_written_over_while_it_is_read(self):
+        data, _ = mixed(20 * PIECE)
+        for k in range(6):
+            with open(self.path, "wb") as f:
+                f.write(data)
+            process = subprocess.Popen([SQUIBLY, "scan", "-j", "2", "-f", "json", self.path], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE)
+            self.assertTrue(process.stdout.read(1))  # it is under way
+            with open(self.path, "r+b") as f:
+                if k % 2:
+                    f.truncate(PIECE // 2 * (k + 1) + 77)
+                else:
+                    f.write(b"\xff" * (10 * PIECE))
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, err)
+
     def test_what_is_malformed_is_told_in_order(self):
         data = b"".join(mixed(PIECE // 3)[0] + b'{"n%d":"\\x"}\nno event %d\n' % (k, k) for k in range(40))
         with open(self.path, "wb") as f:

@@ -205,10 +205,12 @@ class Input(KafkaCase):
     def test_each_message_is_a_record_and_what_is_done_is_not_read_again(self):
         self.cluster.tell("topic", "events", 3)
         self.produce(0, 300, "-z", "lz4")
-        d = self.start()
+        d = self.start("    tenant: north\n")
         self.wait_seen(300)
-        peers = {json.loads(line)["squibly"]["peer"] for line in self.up.lines}
+        said = [json.loads(line)["squibly"] for line in self.up.lines]
+        peers = {squibly["peer"] for squibly in said}
         self.assertTrue(peers <= {f"events[{n}]" for n in range(3)}, peers)
+        self.assertEqual({squibly.get("tenant") for squibly in said}, {"north"})
         c = self.assert_stops(d, 300)
         self.assertEqual(c["kafka_assigned"], 3)
         self.assertGreater(c["kafka_commits"], 0)

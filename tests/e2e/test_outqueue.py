@@ -73,5 +73,18 @@ class RateLimit(Queue):
         self.assert_stops(d, 500)
 
 
+class Threads(Queue):
+    """Each output may wait for its disk on a thread of its own."""
+
+    def test_there_is_one_for_each_file(self):
+        folder = tempfile.mkdtemp(prefix="squiblyd-e2e-")
+        d = self.daemon("workers: 1\nloops: 1\noutputs:\n"
+                        + "".join(f"  - type: file\n    path: {folder}/{n}.json\n" for n in range(20)))
+        d.send(attack(1))
+        eventually("an alert in each", lambda: all(os.path.getsize(f"{folder}/{n}.json") for n in range(20)))
+        self.assertGreater(len(os.listdir(f"/proc/{d.process.pid}/task")), 20)
+        self.assert_stops(d, 1)
+
+
 if __name__ == "__main__":
     main()

@@ -38,13 +38,14 @@ ATTACKS = [
 ]
 LAWFUL = [
     "C:\\Program Files\\Contoso\\shellext.dll", "C:\\Program Files (x86)\\Contoso AG\\Office\\addin.dll",
-    "C:\\Program Files\\Common Files\\Contoso Shared\\x.ocx", "D:\\Program Files\\Contoso\\filter.ax",
+    "C:\\Program Files\\Common Files\\Contoso Shared\\x.ocx",
     "C:\\Program Files\\Users\\Public\\a.dll", "C:\\Program Files\\Temp\\AppData\\http.dll",
     "C:\\Program Files\\Contoso\\data.dat", "C:\\Windows\\System32\\wuapi.dll", "C:\\Windows\\SysWOW64\\msxml3.dll",
     "C:\\WINDOWS\\system32\\wbem\\wmiutils.dll", "%windir%\\system32\\atl.dll", "%ProgramFiles%\\Contoso\\x.dll",
     "C:\\PROGRA~1\\Contoso\\x.dll", "\\\\?\\C:\\Program Files\\Contoso\\x.dll", "C:/Program Files/Contoso/x.dll",
     "C:\\Program Files\\Contoso\\bin\\..\\lib\\x.dll", "wuapi.dll", "msxml3.dll", "shell32.dll", "jscript.dll",
 ]
+SECOND_DISK = "D:\\Program Files\\Contoso\\filter.ax"  # lawful, but what looks odd beside it stays odd
 HIDDEN = "\u00ad\u200b\u200c\u200d\u200e\u202a\u202e\u2060\u2063\u2066\ufeff"
 CONTROL = "\x01\x02\x0e\x1b\x1f\x7f"
 DASHES = "\u2010\u2011\u2013\u2014\u2212\ufe63\uff0d"
@@ -209,6 +210,7 @@ class Pack(Case):
                   "regsvr32 /s {} {}", "REGSVR32 /S /U {}", "regsvr32 /su {}"]
         lines = [shape.format(quoted(a), quoted(b)) for shape in shapes for a in LAWFUL
                  for b in (LAWFUL if "{} {}" in shape else LAWFUL[:1])]
+        lines += [shape.format(quoted(SECOND_DISK), quoted(LAWFUL[0])) for shape in shapes]
         for parent in (CMD, EXPLORER, "C:\\Windows\\System32\\msiexec.exe", "C:\\Windows\\System32\\svchost.exe",
                        "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"):
             for line, level in zip(lines, levels(lines, parent=parent)):

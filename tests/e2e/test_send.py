@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -64,6 +65,29 @@ class Plain(Sending):
             s.settimeout(30)
             squibly("send", "--udp", "unix:" + path, stdin=EVENTS[0] + b"\n" + EVENTS[1] + b"\n")
             self.assertEqual([s.recv(65536), s.recv(65536)], EVENTS[:2])
+
+    def closing(self, path=None):
+        """Takes a connection and closes it, and reads nothing."""
+        return self.server(lambda c, _: None, path=path)
+
+    def test_a_peer_that_closes_before_it_has_read_all_is_an_error(self):
+        for path in (None, os.path.join(self.folder, "c.sock")):
+            s = self.closing(path)
+            for data in (EVENTS[0] + b"\n", FILE * 1000):
+                with self.subTest(path=path, bytes=len(data)):
+                    _, err = squibly("send", s.target, stdin=data, status=1)
+                    self.assertNotIn("sent", err)
+                    self.assertRegex(err, "before it had read everything|Broken pipe|Connection reset")
+
+    def test_a_peer_that_does_not_close_is_waited_for_no_longer_than_asked_for(self):
+        over = threading.Event()
+        s = self.server(lambda c, _: over.wait(60))
+        self.addCleanup(over.set)  # before the server is closed
+        for wait in ("0", "1"):
+            began = time.monotonic()
+            _, err = squibly("send", "--wait", wait, s.target, self.file)
+            self.assertRegex(err, "^sent 25 records")
+            self.assertGreaterEqual(time.monotonic() - began, int(wait))
 
     def test_the_wrong_type_of_unix_socket_says_so(self):
         path = os.path.join(self.folder, "d.sock")
@@ -523,7 +547,7 @@ class WrongUse(Sending):
 
     def test_help_names_every_option(self):
         out, _ = squibly("send", "--help")
-        for option in ("--udp --beats --http --path --token --gzip --compress --window --retries --timeout --tls --ca "
+        for option in ("--udp --beats --http --path --token --gzip --compress --window --retries --timeout --wait --tls --ca "
                        "--cert --key --name --insecure --rate --repeat --quiet").split():
             self.assertIn(option, out.decode())
         self.assertLessEqual(max(map(len, out.decode().splitlines())), 104)

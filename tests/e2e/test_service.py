@@ -49,6 +49,12 @@ class Install(Case):
         with open(config, encoding="utf-8") as f:
             self.assertIn("/srv/alerts", f.read())
 
+        # A link that leads nowhere today is the operator's, too.
+        os.remove(config)
+        os.symlink("/nonexistent/squiblyd.yaml", config)
+        self.install(to)
+        self.assertTrue(os.path.islink(config))
+
         # What units and documents point at is there.
         for unit in glob.glob(to + "/**/systemd/system/squiblyd*", recursive=True):
             with open(unit, encoding="utf-8") as f:

@@ -222,7 +222,7 @@ class Proxy(Sockets):
 
     def test_a_listed_address_must_begin_with_a_header(self):
         d = self.local("tcp", "s.sock", "proxy_from: [unix]")
-        squibly("send", "unix:" + self.at("s.sock"), stdin=attack(1))
+        squibly("send", "unix:" + self.at("s.sock"), stdin=attack(1), status=1)
         d.wait_said("does not begin with a PROXY header")
         self.assert_stops(d, 0)
 

@@ -82,6 +82,56 @@ class Restart(SpoolCase):
         self.assertEqual((e["found"], e["sent"], e["waiting"]), (c["queued"], c["queued"], 0))
 
 
+class Delivered(SpoolCase):
+    """What was delivered last is noted in a folder of memory."""
+
+    def where(self):
+        return os.path.dirname(os.readlink(f"{self.folder}/spool/cursor"))
+
+    def test_it_waits_for_no_disk_of_the_spool(self):
+        """What is written where it is mapped waits for its disk: LMDB's lock alone, which commits need and no delivery does."""
+        up = self.upstream()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 50))
+        self.assert_missing_none(up, range(50))
+        with open(f"/proc/{d.process.pid}/maps", encoding="utf-8") as f:
+            rows = [line.split(None, 5) for line in f]
+        written = {os.path.basename(row[5].strip()) for row in rows if row[1] == "rw-s" and f"{self.folder}/spool/" in row[5]}
+        self.assertEqual(written, {"lock.mdb"})
+        self.assert_stops(d)
+
+    def test_on_another_machine_the_last_commit_counts(self):
+        up = self.upstream()
+        d = self.start(up)
+        there = self.scratch()
+        self.assertTrue(self.post(d, 0, 50))
+        self.assert_missing_none(up, range(50))
+        self.assertEqual(self.where(), self.folder)
+        d.kill()
+        d = self.start(up, env={"RUNTIME_DIRECTORY": there})
+        d.port("http")
+        self.assertEqual(self.where(), there)
+        up.stop()
+        self.assertTrue(self.post(d, 50, 100))
+        d.kill()
+        os.remove(os.readlink(f"{self.folder}/spool/cursor"))
+        d = self.start(up)
+        up.start()
+        self.assertTrue(self.post(d, 100, 110))
+        self.assert_missing_none(up, range(110))
+        self.assert_stops(d)
+        self.assertFalse(os.path.lexists(f"{self.folder}/spool/cursor"))  # the last commit has it
+        self.assertEqual([name for name in os.listdir(self.folder) if "squiblyd-spool-" in name], [])
+
+    def test_that_it_cannot_be_noted_is_told_and_holds_up_nothing(self):
+        up = self.upstream()
+        d = self.start(up, env={"RUNTIME_DIRECTORY": "/nowhere"})
+        d.wait_said("spool: what was delivered cannot be noted: /nowhere: No such file.*more than spool_repeats may")
+        self.assertTrue(self.post(d, 0, 50))
+        self.assert_missing_none(up, range(50))
+        self.assert_stops(d)
+
+
 class Stop(SpoolCase):
     """What is on disk is not waited for: it does not end by its deadline, which is ten minutes."""
     MORE = "shutdown_deadline: 10min\n"

@@ -1,16 +1,21 @@
 """The spool when the process dies, or the disk fails, at every step of a commit; and by chance."""
+import fcntl
 import http.client
 import json
 import os
 import random
+import struct
+import subprocess
+import termios
 import time
 
-from harness import BUILD, DEADLINE, LONG, eventually, main, squibly
+from harness import BUILD, DEADLINE, LONG, SQUIBLY, eventually, lines_of, main, squibly
 from test_delivery import Beats, Http, Repeated, Sender, event
 from test_spool import SpoolCase, numbers
 
 LIMIT = 20  # alerts, spool_repeats of those who count what comes twice
 MORTAL = os.path.join(BUILD, "tests", "e2e", "squiblyd_mortal")
+UNSYNCED = os.path.join(BUILD, "tests", "e2e", "squibly_unsynced")
 
 
 def ids(up):
@@ -220,6 +225,8 @@ class Tool(SpoolCase):
         self.assertIn("another process", squibly("spool", "drain", dir_, status=2)[1])
         self.assert_stops(d)
         self.assertIn("20 alerts, nothing is damaged", squibly("spool", "verify", dir_)[0].decode())
+        shown = squibly("spool", "show", "-n", "3", dir_, dir_)[0].splitlines()
+        self.assertEqual(len(shown), 6)  # so many of each
         self.assertEqual(len(squibly("spool", "drain", dir_)[0].splitlines()), 20)
         self.assertIn(" 0 waiting", squibly("spool", "list", dir_)[0].decode())
         self.assertEqual(squibly("spool", "drain", dir_)[0], b"")
@@ -228,6 +235,58 @@ class Tool(SpoolCase):
         self.assertIn("damaged", squibly("spool", "verify", dir_, status=1)[1])
         squibly("spool", "show", "/nowhere", status=2)
         squibly("spool", "melt", dir_, status=2)
+
+    def test_nothing_is_taken_out_that_the_disk_of_the_output_has_not(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 20))
+        self.assert_stops(d)
+        dir_ = f"{self.folder}/spool"
+        with open(f"{self.folder}/drained", "wb") as f:
+            run = subprocess.run([UNSYNCED, "spool", "drain", dir_], stdout=f, stderr=subprocess.PIPE, timeout=DEADLINE, check=False)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn(b"cannot write to standard output: Input/output error", run.stderr)
+        self.assertIn(" 20 waiting", squibly("spool", "list", dir_)[0].decode())
+        with open(f"{self.folder}/drained", "wb") as f:
+            subprocess.run([SQUIBLY, "spool", "drain", dir_], stdout=f, timeout=DEADLINE, check=True)
+        self.assertEqual(len(lines_of(f"{self.folder}/drained")), 20)
+        self.assertIn(" 0 waiting", squibly("spool", "list", dir_)[0].decode())
+
+    def test_who_is_not_read_keeps_nothing_from_being_used_again(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(up)
+        self.assertTrue(self.post(d, 0, 1500))  # more than a pipe holds, and than is read at a time
+        dir_ = f"{self.folder}/spool"
+        with subprocess.Popen([SQUIBLY, "spool", "show", dir_], stdout=subprocess.PIPE) as reader:
+            eventually("a full pipe", lambda: self.unread(reader.stdout) > 32768 and self.sleeps(reader.pid))
+            self.assertIsNone(self.looks_at(dir_, reader.pid))
+            self.assertTrue(self.post(d, 1500, 1510))  # for who asks after that: it could go on for ever
+            self.assertEqual(len(reader.stdout.read().splitlines()), 1500)
+        self.assertEqual(reader.returncode, 0)
+        self.assert_stops(d)
+
+    @staticmethod
+    def unread(pipe):
+        return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"    "))[0]
+
+    @staticmethod
+    def sleeps(pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] == "S"
+
+    @staticmethod
+    def looks_at(dir_, pid):
+        """Which commit a reader looks at: LMDB has a table of them, 64 bytes for each, begun by that number and the
+        process; None: at none just now."""
+        with open(f"{dir_}/lock.mdb", "rb") as f:
+            table = f.read()
+        rows = [struct.unpack_from("<QI", table, at) for at in range(0, len(table) - 63, 64)]
+        commits = [commit for commit, process in rows if process == pid]
+        if len(commits) != 1:
+            raise AssertionError(f"{len(commits)} rows of that reader")
+        return commits[0] if commits[0] != 2 ** 64 - 1 else None
 
 
 class Chance(SpoolCase):

@@ -73,6 +73,28 @@ class Status(Case):
                          [f"tcp 127.0.0.1:{up.port}: its queue is full; what comes is dropped and counted",
                           f"tcp 127.0.0.1:{up.port}: its queue was full for"])
 
+    def test_that_the_oldest_are_dropped_is_told(self):
+        up = self.upstream()
+        up.stop()
+        d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', when_full: drop_oldest, queue: 4MiB,\n"
+                       f"      durability: spool, spool: '{self.scratch()}/spool', spool_size: 16MiB}}\n"
+                       "shutdown_deadline: 100ms\n")
+        large = attack(1).replace(b" /s ", b" /s " + b"x" * 16000 + b" ")
+        for _ in range(60):
+            d.send(large * 30)
+            if d.said("its spool is full"):
+                break
+        d.wait_said("its spool is full; the oldest are dropped and counted$")
+        o = eventually("some are dropped", lambda: self.output(self.status())["dropped"]["dropped_oldest"]
+                       and self.status()["outputs"][0])
+        self.assertTrue(o["full"])
+        self.assertLess(o["lost_ms"], 60000)
+        text = squibly("status", "-s", self.path)[0].decode()
+        self.assertRegex(text, r"(?m)^  !! its spool is full since 20\d\d-.* UTC: the oldest are dropped$")
+        self.assertRegex(text, r"(?m)^  !! [1-9]\d* dropped for want of room, 0 refused by the receiver; the last 00:")
+        d.stop()
+        self.assertTrue(d.said("its spool was full for .*; [1-9][0-9]* dropped meanwhile"))
+
     def test_inputs_that_wait_for_an_output_are_told(self):
         up = self.upstream()
         up.stop()
@@ -151,7 +173,7 @@ class Status(Case):
         self.assertGreater(after["full_in_ms"], 60000)
         text = squibly("status", "-s", self.path)[0].decode()
         self.assertRegex(text, r"(?m)^!! 1 of 1 outputs cannot be reached")
-        self.assertRegex(text, r"(?m)^  !! away since 20\d\d-.* UTC, for 00:.*: connection refused; tried \d+ times, last 00:")
+        self.assertRegex(text, r"(?m)^  !! away since 20\d\d-.* UTC, for 00:.*: connection refused; failed \d+ times, last 00:")
         self.assertRegex(text, r"(?m)^  !! \d+ wait, [\d.]+ KiB of 64.0 MiB, the oldest for 00:0\d:\d\d; sent last 00:")
         self.assertRegex(text, r"(?m)^     when full \(as fast as now: in .*\), inputs wait, and datagrams are lost; "
                                r"when squiblyd ends, what waits then is lost$")

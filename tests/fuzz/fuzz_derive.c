@@ -37,6 +37,8 @@ static uint64_t run(struct sq_sv image, struct sq_sv text, uint8_t how, size_t c
 		sq_event_add(&ev, SQ_F_COMMAND_LINE, text);
 		if (how < 16)
 			sq_event_add(&ev, SQ_F_COMMAND_LINE, image);
+		if (how % 4 == 0)
+			sq_event_set(&ev, SQ_F_CURRENT_DIRECTORY, how % 8 ? image : text);
 	} else {
 		sq_event_set(&ev, fields[how % SQ_LEN(fields)], text);
 	}

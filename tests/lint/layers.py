@@ -26,6 +26,8 @@ IMPURE = {"unistd.h", "fcntl.h", "pthread.h", "threads.h", "sys/socket.h", "sys/
 MAX_LINES = 600
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|scanf|sscanf|strncpy|"
                     r"alloca|signal|system|localtime)\s*\(")
+# C17 7.13.1.1: a call of setjmp may stand in few places, and the whole of what `if` asks is one.
+JUMP = re.compile(r"\bsetjmp\s*\((?<!if \(setjmp\()")
 MULTIPLIED = re.compile(r"\bmalloc\s*\([^;]*\*\s")
 
 
@@ -52,6 +54,8 @@ def check(root):
                 yield f"{name}:{number}: {found.group(1)} is banned"
             if MULTIPLIED.search(line):
                 yield f"{name}:{number}: malloc of a product; use calloc or reallocarray"
+            if JUMP.search(line):
+                yield f"{name}:{number}: setjmp is all that an if asks: if (setjmp(...))"
             if "//" in line:
                 yield f"{name}:{number}: // comment"
         if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text):

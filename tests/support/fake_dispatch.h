@@ -25,6 +25,7 @@ struct sqd_dispatch {
 	unsigned opened; /* batches taken, all in all */
 	uint64_t turn;
 	uint32_t short_at; /* records in the open batch; 0: never */
+	bool lines;        /* lines are cut here; none of them is left out */
 };
 
 bool sqd_dispatch_short(const struct sqd_dispatch *d)
@@ -36,6 +37,38 @@ bool sqd_dispatch_short(const struct sqd_dispatch *d)
 void sqd_dispatch_sift(struct sqd_dispatch *d)
 {
 	(void)d;
+}
+
+/* As much as a sifter is to the caller that leaves nothing out. */
+bool sqd_dispatch_lines(struct sqd_dispatch *d, uint32_t origin, struct sq_sv text,
+                        uint32_t max_record, uint32_t *ret_lines)
+{
+	struct sq_batch *b = d->open;
+	struct sq_batch before = *b;
+
+	assert_true(text.n && text.p[text.n - 1] == '\n' && text.p >= b->chunk + b->tail);
+	while (d->lines && text.n) {
+		size_t end = sq_sv_chr(text, '\n');
+		struct sq_sv line = sq_sv_trim(sq_sv_first(text, end));
+
+		if (!line.n || line.n > max_record || line.p[0] != '{' ||
+		    line.p[line.n - 1] != '}' || sq_batch_add(b, origin, line) < 0)
+			break;
+		text = sq_sv_skip(text, end + 1);
+	}
+	*ret_lines = b->n_records - before.n_records;
+	if (text.n) {
+		b->n_records = before.n_records;
+		b->origins[origin].n -= *ret_lines;
+		return false;
+	}
+	for (uint32_t i = before.n_records; i < b->n_records; i++) {
+		struct sq_sv *raw = &b->records[i].raw;
+
+		raw->p = memmove(b->chunk + b->tail, raw->p, raw->n);
+		b->tail += (uint32_t)raw->n;
+	}
+	return true;
 }
 
 uint64_t sqd_dispatch_turn(const struct sqd_dispatch *d)

@@ -8,6 +8,7 @@
  *	eio:7     it fails with EIO; every later one, with eio:7+
  *	full:7    the same with ENOSPC
  *	rofs:7    the same with EROFS
+ *	big:7     each that writes more than 7 bytes fails with ENOSPC
  *	child     a child that is forked is killed at once, as who is out of memory is
  *
  * Numbers count from 1. With SQ_MORTAL_WHILE nothing of this happens but while that file is there.
@@ -72,8 +73,8 @@ static int is_time(void)
 	return !path || access(path, F_OK) == 0;
 }
 
-/* What is to be done with this call: its first letter, or 0: as ever. */
-static char fate(int fd)
+/* What is to be done with this call, which writes `n` bytes: its first letter, or 0: as ever. */
+static char fate(int fd, size_t n)
 {
 	const char *said = chosen ? chosen : getenv("SQ_MORTAL");
 	const char *at = said ? strchr(said, ':') : NULL;
@@ -84,6 +85,8 @@ static char fate(int fd)
 		return 0;
 	now = ++calls;
 	number = (unsigned)strtoul(at + 1, &end, 10);
+	if (said[0] == 'b')
+		return n > number ? 'f' : 0;
 	return now == number || (now > number && *end == '+') ? said[0] : 0;
 }
 
@@ -110,9 +113,18 @@ static ssize_t written(char what, ssize_t r)
 	return r;
 }
 
+static size_t sum_of(const struct iovec *v, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += v[i].iov_len;
+	return sum;
+}
+
 ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
-	char what = fate(fd);
+	char what = fate(fd, n);
 
 	if (before(what))
 		return -1;
@@ -126,7 +138,7 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
-	char what = fate(fd);
+	char what = fate(fd, sum_of(v, n));
 
 	if (before(what))
 		return -1;
@@ -135,7 +147,7 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 
 ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
 {
-	char what = fate(fd);
+	char what = fate(fd, sum_of(v, n));
 
 	if (before(what))
 		return -1;
@@ -144,7 +156,7 @@ ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
 
 int fdatasync(int fd)
 {
-	char what = fate(fd);
+	char what = fate(fd, 0);
 
 	if (before(what))
 		return -1;

@@ -28,7 +28,7 @@ struct sieve_world {
 	struct sq_spot spot;
 	struct sq_pipeline *pipeline;
 	struct sq_batch *batch;
-	uint64_t records, hits, odd, kept;
+	uint64_t records, hits, odd, kept, lined;
 	/* Of the record being run. */
 	struct sq_sv raw;
 	bool is_odd;
@@ -155,7 +155,7 @@ static inline void sieve_see(void *ctx, const struct sq_event *ev, const struct 
 static inline bool sieve_world_open(struct sieve_world *w, struct sq_rules *rules)
 {
 	static const struct sq_batch_limits limits = {
-		.chunk = 4 << 20, .records = 2, .origins = 1, .arena = 8 << 20, .out = 1 << 20
+		.chunk = 4 << 20, .records = 4, .origins = 1, .arena = 8 << 20, .out = 1 << 20
 	};
 	static const struct sq_pipeline_opts opts = { .formats = 0 };
 	struct sq_err err = { 0 };
@@ -188,6 +188,38 @@ static inline void sieve_world_close(struct sieve_world *w)
 	sq_ruleset_unref(w->rs);
 }
 
+/* The record thrice as lines: what is looked at in one pass is what is looked at alone.
+ * @return false: it is not */
+static inline bool sieve_lines_agree(struct sieve_world *w, struct sq_sv raw, bool left_out)
+{
+	struct sq_batch *b = w->batch;
+	size_t size = 3 * raw.n + 4;
+	char *text = malloc(size), *to = text;
+	uint32_t kept = left_out ? 0 : 3;
+	uint32_t n = 0;
+	bool one = memchr(raw.p, '\n', raw.n) == NULL, cut;
+
+	sq_assert(text);
+	for (int i = 0; i < 3; i++) {
+		memcpy(to, raw.p, raw.n);
+		to += raw.n;
+		if (i == 1)
+			*to++ = '\r';
+		*to++ = '\n';
+	}
+	sq_batch_reset(b);
+	sq_assert(sq_batch_origin(b, NULL, "") == 0);
+	cut = sq_sieve_lines(w->sieve, b, 0, (struct sq_sv){ text, size }, (uint32_t)raw.n, NULL,
+	                     NULL, &n);
+	free(text);
+	w->lined += cut && one;
+	if (cut && memchr(raw.p, '\0', raw.n))
+		return false;
+	if (!cut)
+		return !b->counts.left_out && !b->n_records && !b->origins[0].n;
+	return !one || (n == 3 && b->n_records == kept && b->counts.left_out == 3 - kept);
+}
+
 /** Run one record. @return NULL, or what is wrong */
 static inline const char *sieve_world_run(struct sieve_world *w, struct sq_sv raw)
 {
@@ -195,7 +227,7 @@ static inline const char *sieve_world_run(struct sieve_world *w, struct sq_sv ra
 	bool left_out;
 
 	sq_batch_reset(b);
-	if (raw.n == 0 || raw.n > b->limits.chunk || sq_batch_origin(b, NULL, "") < 0)
+	if (raw.n == 0 || raw.n > b->limits.chunk / 4 || sq_batch_origin(b, NULL, "") < 0)
 		return NULL;
 	memcpy(b->chunk, raw.p, raw.n);
 	b->tail = (uint32_t)raw.n;
@@ -215,6 +247,8 @@ static inline const char *sieve_world_run(struct sieve_world *w, struct sq_sv ra
 	w->hits += w->matched;
 	w->odd += w->is_odd;
 	w->kept += !left_out;
+	if (!w->wrong && !sieve_lines_agree(w, raw, left_out))
+		return "as a line it is cut or kept otherwise";
 	if (w->wrong)
 		return "a rule matches without what it promises";
 	return left_out && w->matched ? "a record that rules match is left out" : NULL;

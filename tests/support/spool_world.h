@@ -16,6 +16,7 @@ struct world {
 	uv_timer_t deadline;
 	struct fake_output *f;
 	struct sqd_outqueue *q;
+	const char *folder;
 	char *dir;
 	bool closed, late;
 };
@@ -44,6 +45,7 @@ static inline void begin_world(struct world *w, const char *folder, uint64_t max
 	w->deadline.data = w;
 	(void)uv_timer_start(&w->deadline, spool_world_on_deadline, SPOOL_WORLD_DEADLINE_MS, 0);
 	uv_unref((uv_handle_t *)&w->deadline);
+	w->folder = folder;
 	w->dir = scratch_path(folder, "spool");
 	w->f = fake_new(SQD_FRAMING_LF);
 	w->f->base.loop = &w->loop;
@@ -57,7 +59,8 @@ static inline int give_spool(struct world *w, struct queue_opts o)
 		                           .size = o.size ? o.size : 1 << 20,
 		                           .interval_ms = 1,
 		                           .repeats = o.repeats ? o.repeats : 1000000,
-		                           .drop_oldest = o.drop_oldest };
+		                           .drop_oldest = o.drop_oldest,
+		                           .marks = w->folder };
 
 	return sqd_outqueue_spool(w->q, &opts, NULL);
 }

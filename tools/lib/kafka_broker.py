@@ -3,6 +3,7 @@
 Everything on 127.0.0.1, ports chosen by the system, data in a folder of its own; ends with the `with`, or stop().
 """
 import glob
+import json
 import os
 import shutil
 import socket
@@ -88,9 +89,18 @@ class Broker:
                               capture_output=True, timeout=30).returncode == 0
 
     def topic(self, name):
-        """Make it, by asking for it: with as many partitions as every topic has."""
-        subprocess.run([KCAT, "-P", "-b", self.bootstrap, "-t", name], stdin=subprocess.DEVNULL, check=True, capture_output=True, timeout=60)
-        subprocess.run([KCAT, "-L", "-b", self.bootstrap, "-t", name], stdin=subprocess.DEVNULL, check=True, capture_output=True, timeout=60)
+        """Make it, by asking for it: with as many partitions as every topic has. On return it can be written to and read:
+        the broker answers before it has made it, and kcat, told of a topic that is not there, ends."""
+        end = time.monotonic() + self.deadline
+        while True:
+            run = subprocess.run([KCAT, "-L", "-J", "-b", self.bootstrap, "-t", name], stdin=subprocess.DEVNULL, capture_output=True,
+                                 check=True, timeout=60)
+            of_it = [t for t in json.loads(run.stdout)["topics"] if t["topic"] == name and not t.get("error")]
+            if of_it and of_it[0]["partitions"] and not any("error" in p or p["leader"] < 0 for p in of_it[0]["partitions"]):
+                return
+            if time.monotonic() > end:
+                raise RuntimeError(f"Kafka does not make the topic {name}: {run.stdout.decode()}")
+            time.sleep(0.05)
 
     def stop(self, kill=False):
         if self.process and self.process.poll() is None:

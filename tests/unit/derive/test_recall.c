@@ -16,6 +16,8 @@ static const char *const lines[] = {
 	"",
 	long_line,
 	long_url,
+	"regsvr32 /s a.dll",
+	"rundll32 .\\a.dll,Start",
 	"regsvr32 /s %windir%\\%temp%\\%appdata%\\..\\%x%\\%y%\\%z%\\a.jpg",
 };
 static const char *const images[] = { NULL, "C:\\Windows\\System32\\regsvr32.exe",
@@ -23,6 +25,8 @@ static const char *const images[] = { NULL, "C:\\Windows\\System32\\regsvr32.exe
 	                              long_image };
 static const char *const parents[] = { NULL, "C:\\Windows\\explorer.exe",
 	                               "C:\\Users\\bob\\AppData\\Local\\Temp\\w.exe" };
+static const char *const folders[] = { NULL, "C:\\Windows\\System32\\", "E:\\",
+	                               "C:\\Users\\Public\\" };
 static const char *const originals[] = { NULL, "REGSVR32.EXE", "Cmd.Exe" };
 static const char *const descriptions[] = { NULL, "Microsoft(C) Register Server" };
 static const char *const hashes[] = { NULL, "MD5=00,IMPHASH=0235ff9a007804882636bcccfb4d1a2f" };
@@ -45,6 +49,7 @@ static void make_event(struct derived *d)
 	PUT_ONE_OF(d, SQ_F_COMMAND_LINE, lines);
 	PUT_ONE_OF(d, SQ_F_IMAGE, images);
 	PUT_ONE_OF(d, SQ_F_PARENT_IMAGE, parents);
+	PUT_ONE_OF(d, SQ_F_CURRENT_DIRECTORY, folders);
 	PUT_ONE_OF(d, SQ_F_ORIGINAL_FILE_NAME, originals);
 	PUT_ONE_OF(d, SQ_F_DESCRIPTION, descriptions);
 	PUT_ONE_OF(d, SQ_F_HASHES, hashes);
@@ -177,6 +182,10 @@ static void what_came_before_is_known(void **state)
 		again += is_known(known, line);
 	}
 	assert_int_equal(again, 100);
+	assert_false(is_known(known, "regsvr32 /s a.dll"));
+	assert_false(is_known(known, "regsvr32 /s a.dll")); /* another folder, another library */
+	assert_false(is_known(known, "regsvr32 /s C:\\Tools\\a.dll"));
+	assert_true(is_known(known, "regsvr32 /s C:\\Tools\\a.dll"));
 	sq_recall_free(known);
 }
 

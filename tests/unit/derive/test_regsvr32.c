@@ -4,7 +4,8 @@
 
 struct line_case {
 	const char *name, *line, *want;
-	const char *image; /* NULL: SYSTEM32 */
+	const char *image;            /* NULL: SYSTEM32 */
+	const char *folder, *folder2; /* CurrentDirectory; NULL: the event has none */
 };
 
 /* clang-format off */
@@ -96,6 +97,68 @@ static struct line_case cases[] = {
 	  "regsvr32.shape=-", "C:\\Program Files\\Google\\chrome.exe" },
 	{ "what calls itself a browser has one", "chrome.exe /s /u /i:http://h/x scrobj.dll",
 	  "regsvr32.shape=true", "C:\\chrome.exe" },
+	{ "the shape by a scriptlet of this machine", "x.exe /u /s /i:C:\\ProgramData\\x.SCT .\\jabber.dll",
+	  "regsvr32.shape=true", "C:\\Tools\\x.exe" },
+	{ "the shape by a component and two letters", "x.exe /n /i:a.wsc vcrt",
+	  "regsvr32.shape=true", "C:\\Tools\\x.exe" },
+	{ "a component alone has not the shape", "conv.exe -i:a.wsc out", "regsvr32.shape=false", "C:\\conv.exe" },
+	{ "the weak shape with a dressed library", "x.exe /s /u C:/Users/Public/b.jpg",
+	  "regsvr32.weak_shape=true", "C:\\Tools\\x.exe" },
+	{ "one letter and a file are anybody's", "x.exe -s C:\\Users\\bob\\b.jpg",
+	  "regsvr32.weak_shape=false", "C:\\Tools\\x.exe" },
+	{ "and so is a folder", "x.exe -s -u C:\\Users\\bob",
+	  "regsvr32.weak_shape=false", "C:\\Tools\\x.exe" },
+	{ "or a file elsewhere", "x.exe /s /u C:\\Users\\Public\\b.jpg d:\\x\\b.jpg",
+	  "regsvr32.weak_shape=false", "C:\\Tools\\x.exe" },
+	{ "Program Files of another drive may be an image's", "regsvr32 /s \"E:\\Program Files\\V\\v.dll\"",
+	  "regsvr32.library_place=other_program_files\nregsvr32.lawful=false" },
+	{ "a bare name out of an image", "regsvr32.exe 102755.dll",
+	  "regsvr32.library=e:\\102755.dll\nregsvr32.library_place=other_drive\nregsvr32.lawful=false",
+	  NULL, "E:\\" },
+	{ "a bare name out of a download", "regsvr32 /s a.dll",
+	  "regsvr32.library=c:\\users\\bob\\downloads\\a.dll\nregsvr32.library_place=user_writable\n"
+	  "regsvr32.library_name=a", NULL, "C:\\Users\\bob\\Downloads\\" },
+	{ "a bare name on a share", "regsvr32 a.dll",
+	  "regsvr32.library=\\\\198.51.100.7\\s\\a.dll\nregsvr32.library_place=remote",
+	  NULL, "\\\\198.51.100.7\\s\\" },
+	{ "up from a folder", "regsvr32 -s ..\\Celod.dll",
+	  "regsvr32.library=c:\\users\\bob\\celod.dll\nregsvr32.library_place=user_writable",
+	  NULL, "C:\\Users\\bob\\Documents\\" },
+	{ "down from a folder", "regsvr32 /s sub/a.dll", "regsvr32.library=c:\\users\\public\\sub\\a.dll",
+	  NULL, "C:\\Users\\Public" },
+	{ "out of System32", "regsvr32 /s ..\\..\\Users\\Public\\a.dll",
+	  "regsvr32.library_place=user_writable", NULL, "C:\\Windows\\System32\\" },
+	{ "a path within Program Files is lawful there", "regsvr32 /s .\\a.dll",
+	  "regsvr32.library_place=program_files\nregsvr32.lawful=true", NULL, "C:\\Program Files\\V\\" },
+	{ "a bare name is not: PATH is searched, too", "regsvr32 /s a.dll",
+	  "regsvr32.library=a.dll\nregsvr32.library_place=bare\nregsvr32.lawful=false",
+	  NULL, "C:\\Program Files\\V\\" },
+	{ "a bare name in System32 says nothing", "regsvr32 /s a.dll", "regsvr32.library_place=bare",
+	  NULL, "C:\\Windows\\System32\\" },
+	{ "a library of Windows is found before the folder", "regsvr32 /s scrrun.dll",
+	  "regsvr32.library=scrrun.dll\nregsvr32.library_place=bare_system\nregsvr32.lawful=true",
+	  NULL, "C:\\Users\\bob\\Downloads\\" },
+	{ "what is typed where a prompt begins", "regsvr32 vendor.ocx", "regsvr32.library_place=bare",
+	  NULL, "C:\\Users\\bob\\" },
+	{ "what is not typed there", "regsvr32 /s a.dll", "regsvr32.library_place=user_writable",
+	  NULL, "C:\\Users\\bob\\" },
+	{ "a word is no library", "regsvr32 help", "regsvr32.library=help\nregsvr32.library_place=bare",
+	  NULL, "C:\\Users\\bob\\Desktop\\" },
+	{ "the root of the current drive", "regsvr32 /s \\a.dll",
+	  "regsvr32.library=e:\\a.dll\nregsvr32.library_place=other_drive", NULL, "E:\\x\\" },
+	{ "the folder of the same drive", "regsvr32 /s C:Public\\a.dll",
+	  "regsvr32.library=c:\\users\\public\\a.dll\nregsvr32.library_place=user_writable",
+	  NULL, "C:\\Users\\" },
+	{ "the folder of another drive is not known", "regsvr32 /s E:a.dll", "regsvr32.library=e:a.dll",
+	  NULL, "C:\\Users\\" },
+	{ "a folder that is none", "regsvr32 /s .\\a.dll", "regsvr32.library_place=relative", NULL, "-" },
+	{ "a full path needs no folder", "regsvr32 /s C:\\Tools\\a.dll", "regsvr32.library_place=root",
+	  NULL, "C:\\Users\\Public\\" },
+	{ "Program Files without its quotes", "regsvr32 /s C:\\Program Files (x86)\\V\\a.dll",
+	  "regsvr32.library=c:\\program|files|(x86)\\v\\a.dll\nregsvr32.library_place=root|bare|relative",
+	  NULL, "C:\\Users\\bob\\" },
+	{ "of two folders either may be it", "regsvr32 /s a.dll",
+	  "regsvr32.library=e:\\a.dll\nregsvr32.library_place=other_drive", NULL, "C:\\Windows\\", "E:\\" },
 };
 /* clang-format on */
 
@@ -107,6 +170,8 @@ static void check_line(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, tc->image ? tc->image : SYSTEM32);
 	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
+	derived_put(&d, SQ_F_CURRENT_DIRECTORY, tc->folder);
+	derived_put(&d, SQ_F_CURRENT_DIRECTORY, tc->folder2);
 	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	assert_string_equal(derived_wrong(&d, tc->want), "");
 	derived_fini(&d);

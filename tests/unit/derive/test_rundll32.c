@@ -2,6 +2,7 @@
 
 struct rundll_case {
 	const char *name, *line, *want;
+	const char *folder; /* CurrentDirectory */
 };
 
 /* clang-format off */
@@ -25,6 +26,11 @@ static struct rundll_case cases[] = {
 	{ "no arguments", "rundll32.exe", "rundll32.library=-\nargument_count=0" },
 	{ "what it starts for others", "rundll32 shell32.dll,ShellExec_RunDLL regsvr32 /s C:\\ProgramData\\a.dll",
 	  "launch.carries=regsvr32|regsvr32_user_writable" },
+	{ "a path from a folder", "rundll32 .\\a.dll,Start",
+	  "rundll32.library=c:\\users\\public\\a.dll\nrundll32.library_place=user_writable\n"
+	  "rundll32.library_name=a\nrundll32.entry=start", "C:\\Users\\Public\\" },
+	{ "a bare name is one of Windows", "rundll32 davclnt.dll,DavSetCookie h",
+	  "rundll32.library=davclnt.dll\nrundll32.library_place=bare", "C:\\Users\\bob\\Desktop\\" },
 };
 /* clang-format on */
 
@@ -36,6 +42,7 @@ static void check_rundll(void **state)
 	derived_init(&d);
 	derived_put(&d, SQ_F_IMAGE, "C:\\Windows\\System32\\rundll32.exe");
 	derived_put(&d, SQ_F_COMMAND_LINE, tc->line);
+	derived_put(&d, SQ_F_CURRENT_DIRECTORY, tc->folder);
 	sq_derive(&d.ev, &d.arena, SQ_DERIVE_ALL);
 	assert_string_equal(derived_wrong(&d, tc->want), "");
 	derived_fini(&d);
@@ -56,6 +63,7 @@ static void places_of_arguments_are_told(void **state)
 		  "user_writable" },
 		{ "cmstp.exe", "cmstp /s \\\\h\\s\\a.inf", "remote" },
 		{ "mshta.exe", "mshta a.hta", "bare" },
+		{ "mofcomp.exe", "mofcomp C:\\Users\\Public\\a.mof", "user_writable" },
 		{ "schtasks.exe", "schtasks /query", "-" },
 	};
 

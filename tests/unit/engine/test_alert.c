@@ -431,6 +431,12 @@ static void a_fold_key_is_of_rule_host_sender_and_command_line(void **state)
 	assert_false(same_key(&a, &b));
 	b.alert.identity = &(struct sq_identity){ .user = "north", .proxy = "192.0.2.1" };
 	assert_true(same_key(&a, &b));
+	a.alert.tenant = SQ_SV("north");
+	assert_false(same_key(&a, &b));
+	b.alert.tenant = SQ_SV("south");
+	assert_false(same_key(&a, &b));
+	b.alert.tenant = SQ_SV("north");
+	assert_true(same_key(&a, &b));
 
 	/* The end of one part cannot stand for the beginning of the next. */
 	sample_attack(&a);

@@ -141,14 +141,18 @@ static void ids_are_those_that_are_documented(void **state)
 	uint64_t id[2];
 
 	(void)state;
-	sq_event_id_of_bytes(empty, empty, id);
+	sq_event_id_of_bytes(empty, empty, empty, id);
 	sq_id_format(id, text);
 	assert_sv_equal(((struct sq_sv){ text, sizeof(text) }),
 	                SQ_SV("f46e88db4aeea7523207bc676f1b0b3e"));
-	sq_event_id_of_bytes(SQ_SV("WS5.Example"), SQ_SV("{\"EventID\":1}"), id);
+	sq_event_id_of_bytes(SQ_SV("WS5.Example"), SQ_SV("{\"EventID\":1}"), empty, id);
 	sq_id_format(id, text);
 	assert_sv_equal(((struct sq_sv){ text, sizeof(text) }),
 	                SQ_SV("bade9ade09964ca7d6df2ef7ffe81d5d"));
+	sq_event_id_of_bytes(SQ_SV("WS5.Example"), SQ_SV("{\"EventID\":1}"), SQ_SV("north"), id);
+	sq_id_format(id, text);
+	assert_sv_equal(((struct sq_sv){ text, sizeof(text) }),
+	                SQ_SV("2bfe7dbecdc2135859e606f35ac7ec66"));
 	memcpy(id, ids_of(TOOL).event, sizeof(id));
 	sq_id_format(id, text);
 	assert_sv_equal(((struct sq_sv){ text, sizeof(text) }),

@@ -52,9 +52,10 @@ static void run_all(struct sieve_world *w, size_t step)
 		}
 		corpus_end(&c);
 	}
-	print_message("%llu records, %llu matches; %llu odd, %llu kept\n",
+	print_message("%llu records, %llu matches; %llu odd, %llu kept, %llu as lines\n",
 	              (unsigned long long)w->records, (unsigned long long)w->hits,
-	              (unsigned long long)w->odd, (unsigned long long)w->kept);
+	              (unsigned long long)w->odd, (unsigned long long)w->kept,
+	              (unsigned long long)w->lined);
 	assert_true(w->records > 900 && w->hits > 20);
 }
 
@@ -71,6 +72,7 @@ static void shipped_rules_keep_their_promises(void **state SQ_UNUSED)
 	assert_in_range(w.plan.n_words, 1, 100);
 	run_all(&w, STEP);
 	assert_true(w.kept < w.records);
+	assert_true(w.lined > w.records / 2);
 	sieve_world_close(&w);
 }
 

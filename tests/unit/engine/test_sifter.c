@@ -79,6 +79,91 @@ static void what_no_rule_can_match_leaves_and_the_rest_moves_together(void **sta
 	close_all(&t);
 }
 
+/* Lines in the chunk, some bytes behind its tail. */
+static bool lines(struct sift *t, const char *text, uint32_t *ret_n)
+{
+	struct sq_batch *b = t->rig.batch;
+	struct sq_sv v = { b->chunk + b->tail + 5, strlen(text) };
+
+	memcpy(b->chunk + b->tail + 5, text, v.n);
+	return sq_sifter_lines(&t->sifter, b, 0, v, 1000, ret_n);
+}
+
+static void lines_are_cut_and_leave_at_once(void **state)
+{
+	static const char *const kept[] = { ATTACK("1"), ATTACK("2"), ATTACK("3") };
+	struct sift t;
+	uint32_t n;
+
+	(void)state;
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 0, 7);
+	rig_add(&t.rig, SQ_SV(CLEAN("a")));
+	assert_false(lines(&t, CLEAN("a") "\n", &n)); /* one has not been looked at */
+	sq_sifter_run(&t.sifter, t.rig.batch);
+	assert_true(lines(&t, CLEAN("a") "\n" ATTACK("1") "\r\n" CLEAN("b") "\n", &n));
+	assert_int_equal(n, 3);
+	records_are(&t, kept, 1);
+	assert_true(lines(&t, ATTACK("2") "\n" ATTACK("3") "\n", &n));
+	assert_int_equal(n, 2);
+	assert_false(lines(&t, CLEAN("b") "\n" ATTACK("4") "\nno JSON\n", &n));
+	records_are(&t, kept, 3);
+	sq_sifter_run(&t.sifter, t.rig.batch); /* they have been looked at */
+	records_are(&t, kept, 3);
+	assert_int_equal(t.rig.batch->counts.clean, 3);
+	assert_int_equal(t.rig.batch->counts.left_out, 3);
+	assert_int_equal(t.rig.batch->origins[0].n, 6);
+	sq_pipeline_run(t.rig.pipeline, t.rig.batch, rig_now);
+	assert_int_equal(t.rig.batch->counts.alerted, 3);
+	close_all(&t);
+}
+
+/* As many as of records that are looked at one by one. */
+static void of_lines_that_leave_some_are_checked(void **state)
+{
+	uint32_t checked[2] = { 0 }, n;
+	struct sift t;
+
+	(void)state;
+	for (int way = 0; way < 2; way++) {
+		open_with(&t, (struct sq_pipeline_opts){ 0 }, 5, 7);
+		for (int i = 0; i < 1000; i++) {
+			struct sq_batch *b = t.rig.batch;
+
+			if (way) {
+				assert_false(lines(&t, CLEAN("a") "\n[]\n", &n)); /* uses none up */
+				assert_true(lines(&t, CLEAN("a") "\n", &n));
+			} else {
+				rig_add(&t.rig, SQ_SV(CLEAN("a")));
+				sq_sifter_run(&t.sifter, b);
+			}
+			checked[way] += b->n_records;
+			if (b->n_records)
+				assert_true(b->records[0].check && b->records[0].left_out);
+			b->n_records = b->sifted = b->tail = 0;
+		}
+		close_all(&t);
+	}
+	assert_in_range(checked[0], 100, 400);
+	assert_int_equal(checked[0], checked[1]);
+}
+
+static void lines_are_left_alone_where_clean_records_go_on(void **state)
+{
+	static const struct sq_view view = { .min_level = SQ_LEVEL_INFORMATIONAL };
+	const struct sq_pipeline_opts opts = { .views = &view, .n_views = 1 };
+	struct sift t;
+	uint32_t n;
+
+	(void)state;
+	open_with(&t, opts, 0, 7);
+	assert_false(lines(&t, CLEAN("a") "\n", &n));
+	close_all(&t);
+	open_with(&t, (struct sq_pipeline_opts){ 0 }, 0, 7);
+	t.rig.batch->sieve = 6;
+	assert_false(lines(&t, CLEAN("a") "\n", &n));
+	close_all(&t);
+}
+
 static void a_batch_may_become_empty(void **state)
 {
 	struct sift t;
@@ -203,6 +288,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_rule_can_match_leaves_and_the_rest_moves_together),
+		cmocka_unit_test(lines_are_cut_and_leave_at_once),
+		cmocka_unit_test(of_lines_that_leave_some_are_checked),
+		cmocka_unit_test(lines_are_left_alone_where_clean_records_go_on),
 		cmocka_unit_test(a_batch_may_become_empty),
 		cmocka_unit_test(a_batch_of_other_rules_is_left_to_whoever_runs_it),
 		cmocka_unit_test(where_clean_records_go_on_none_leaves),

@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "lib/host/spool_chunk.h"
 #include "lib/host/spool_private.h"
+#include "tests/support/spool_key.h"
 #include "tests/unit/host/scratch.h"
 
 static int to_come; /* the signal that ends the child */
@@ -82,7 +84,7 @@ static void a_child_without_memory_says_nothing_of_the_file(void **state)
 
 	assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
 	sq_spool_close(s);
-	for (unsigned n = 1; n <= 2; n++) { /* of the messages, and of the free pages */
+	for (unsigned n = 1; n <= 3; n++) { /* to read, of the free pages, and to count */
 		cursor_to_fail = n;
 		assert_int_equal(sq_spool_open(&o, &s, &aside, &err), -EIO);
 		assert_int_equal(aside.code, 0);
@@ -90,6 +92,53 @@ static void a_child_without_memory_says_nothing_of_the_file(void **state)
 	cursor_to_fail = 0;
 	assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
 	assert_int_equal(aside.code, 0);
+	sq_spool_close(s);
+	free(dir);
+}
+
+static unsigned steps; /* from chunk to chunk */
+
+int __real_mdb_cursor_get(MDB_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op);
+int __wrap_mdb_cursor_get(MDB_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op);
+
+int __wrap_mdb_cursor_get(MDB_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op)
+{
+	steps++;
+	return __real_mdb_cursor_get(c, k, v, op);
+}
+
+enum { CHUNKS = 50, DAMAGED = 30, BASE = 0x00315a01 }; /* all on one page */
+
+/* Each that is taken out is found from the one before it, not from the beginning. */
+static void what_is_dropped_behind_much_damage_costs_what_it_is(void **state)
+{
+	char *dir = scratch_path(*state, "spool");
+	struct sq_spool_opts o = { .dir = dir, .size = 4 << 20 };
+	struct sq_err aside, err = { 0 };
+	struct sq_spool *s = NULL;
+	uint64_t n;
+
+	assert_int_equal(sq_spool_open(&o, &s, &aside, &err), 0);
+	assert_int_equal(sq_spool_begin(s, NULL), 0);
+	for (uint64_t i = 0; i < CHUNKS; i++) {
+		struct sq_spool_record r = { .seq = BASE + i, .text = SQ_SV("alert") };
+
+		assert_int_equal(sq_spool_put(s, &r, 1, NULL), 0);
+	}
+	assert_int_equal(sq_spool_commit(s, NULL), 0);
+	for (uint64_t i = 0; i < DAMAGED; i++) {
+		uint64_t key = sq_chunk_key(BASE + i, 1);
+
+		spool_key_change(dir, key, key, true);
+	}
+	steps = 0;
+	assert_int_equal(sq_spool_begin(s, NULL), 0);
+	assert_int_equal(sq_spool_drop(s, BASE + DAMAGED, 4 << 20, &n, NULL), 0);
+	assert_int_equal(n, CHUNKS - DAMAGED);
+	assert_int_equal(sq_spool_trim(s, BASE + DAMAGED, NULL), 0);
+	assert_int_equal(sq_spool_commit(s, NULL), 0);
+	assert_int_equal(sq_spool_state(s)->records, 0);
+	assert_in_range(steps, 1, 6 * CHUNKS);
 	sq_spool_close(s);
 	free(dir);
 }
@@ -118,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(only_what_damage_ends_in_is_taken_as_damage),
 		TEST(a_child_without_memory_says_nothing_of_the_file),
+		TEST(what_is_dropped_behind_much_damage_costs_what_it_is),
 		TEST(pages_that_cannot_be_are_damage),
 	};
 

@@ -3,10 +3,10 @@
 #include "lib/host/spool_chunk.h"
 
 #include <errno.h>
-#include <lmdb.h>
 #include <stdlib.h>
 
 #include "tests/unit/host/scratch.h"
+#include "tests/unit/host/spool_value.h"
 
 /* ---- bytes alone ---- */
 
@@ -171,27 +171,30 @@ static void what_was_put_together_is_read_from_any_of_it_and_leaves_together(voi
 	free(dir);
 }
 
-/* The rest of a chunk of which something is on its way counts as dropped, with what goes. */
+/* The rest of a chunk of which something is on its way stays, and is read before what is left. */
 static void what_is_dropped_begins_within_a_chunk(void **state)
 {
 	char *dir = scratch_path(*state, "spool");
 	struct sq_spool *s = open_it(dir);
-	uint64_t next = 0, n = 0;
+	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < 20; i++)
-		put(s, 1 + 100 * i, 100); /* more than half a page */
+		put(s, 1 + 100 * i, 100);                      /* more than half a page */
+	for (uint64_t left = 1900; left > 1700; left -= 100) { /* also over what went before */
+		assert_int_equal(sq_spool_begin(s, NULL), 0);
+		assert_int_equal(sq_spool_drop(s, 31, 1, &n, NULL), 0);
+		assert_int_equal(n, 100);
+		assert_int_equal(sq_spool_commit(s, NULL), 0);
+		assert_holds(s, left, left);
+		assert_int_equal(read_from(s, 31).first, 31);
+		assert_int_equal(read_from(s, 31).n, left - 30);
+		assert_int_equal(read_from(s, 101).n, left - 100);
+	}
 	assert_int_equal(sq_spool_begin(s, NULL), 0);
-	assert_int_equal(sq_spool_drop(s, 31, 1, &next, &n, NULL), 0);
-	assert_int_equal(next, 201);
-	assert_int_equal(n, 170);
+	assert_int_equal(sq_spool_drop(s, 1961, 1, &n, NULL), 0);
+	assert_int_equal(n, 0); /* there is no other chunk behind it */
 	assert_int_equal(sq_spool_commit(s, NULL), 0);
-	assert_holds(s, 1900, 1900);
-	assert_int_equal(sq_spool_begin(s, NULL), 0);
-	assert_int_equal(sq_spool_drop(s, 1961, 1, &next, &n, NULL), 0);
-	assert_int_equal(next, 1961); /* there is no other chunk behind it */
-	assert_int_equal(n, 0);
-	assert_int_equal(sq_spool_commit(s, NULL), 0);
-	assert_holds(s, 1900, 1900);
+	assert_holds(s, 1800, 1800);
 	sq_spool_close(s);
 	free(dir);
 }
@@ -217,23 +220,6 @@ static void what_may_be_there_already_is_put_anew(void **state)
 
 /* ---- what is in the file ---- */
 
-/* Put a value into the table as LMDB alone would. */
-static void put_value(const char *dir, uint64_t key, void *bytes, size_t n)
-{
-	MDB_val k = { sizeof(key), &key }, v = { n, bytes };
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi dbi;
-
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_open(env, dir, 0, 0600), 0);
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &dbi), 0);
-	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	mdb_env_close(env);
-}
-
 static void a_chunk_without_its_heads_is_told_by_its_numbers(void **state)
 {
 	char *dir = scratch_path(*state, "spool"), bytes[400] = { 0 };
@@ -243,7 +229,7 @@ static void a_chunk_without_its_heads_is_told_by_its_numbers(void **state)
 	put(s, 11, 10);
 	put(s, 21, 10);
 	sq_spool_close(s);
-	put_value(dir, sq_chunk_key(11, 10), bytes, sizeof(bytes));
+	spool_put_value(dir, sq_chunk_key(11, 10), bytes, sizeof(bytes));
 	s = open_it(dir);
 	assert_int_equal(read_from(s, 1).n, 20);
 	assert_int_equal(read_from(s, 1).damaged, 10);
@@ -267,7 +253,7 @@ static void what_an_older_version_wrote_is_left_as_it_is(void **state)
 
 	put(s, 1, 10);
 	sq_spool_close(s);
-	put_value(dir, 0, older, sizeof(older));
+	spool_put_value(dir, 0, older, sizeof(older));
 	assert_true(sq_spool_open(&o, &s, &aside, &err) < 0);
 	assert_int_equal(aside.code, 0);
 	assert_non_null(strstr(err.text, "an older squiblyd has written it"));

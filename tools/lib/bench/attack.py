@@ -69,7 +69,8 @@ def attack(corpus, folder):
         print(f"skipped: every event an attack: git has no commit {BEFORE} here\n")
         return
     path, events, different = attack_file(corpus, folder)
-    used, alerts = {before: [], f"{BUILD}/squiblyd": []}, {}
+    now = f"{BUILD}/squiblyd"
+    used, alerts = {before: [], now: []}, {}
     for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine hits both
         for program, times in used.items():
             with Squiblyd(folder, "tcp", program=program) as server:
@@ -77,11 +78,12 @@ def attack(corpus, folder):
                 times.append(server.served())
             server.expect(events)
             alerts[program] = server.written_alerts()
-    if min(alerts.values()) < events or len(set(alerts.values())) != 1:
-        raise SystemExit(f"bench: {events} attacks gave other numbers of alerts: {alerts}")
+    # Rules have come since, and find more in the same events: that is work which only one of the two does.
+    if not events <= alerts[before] <= alerts[now]:
+        raise SystemExit(f"bench: {events} attacks gave too few alerts: {alerts}")
     old, new = (min(times) for times in used.values())
     print(f"every event an attack ({different} different ones, each of other hosts and record numbers), "
           "per CPU second on one core")
-    for name, seconds in ((f"before ({BEFORE})", old), ("squiblyd", new)):
-        print(f"  {name:16} {events / seconds:8.0f} events   {alerts[before] / seconds:8.0f} alerts   {seconds:.2f} s")
+    for name, program, seconds in ((f"before ({BEFORE})", before, old), ("squiblyd", now, new)):
+        print(f"  {name:16} {events / seconds:8.0f} events   {alerts[program] / seconds:8.0f} alerts   {seconds:.2f} s")
     print(f"  ratio {old / new:.2f} (bar {BAR_ATTACK}: {verdict(old / new >= BAR_ATTACK)})\n")
