@@ -440,6 +440,7 @@ static bool run_record(const struct run *r, struct sq_sv raw)
 			n = sq_reader_next(r->pl->reader, &rest, &header, &b->arena, &r->pl->event);
 		if (n == 0 && !first)
 			return true;
+		b->verdict.several |= !first;
 		if (n > 0 || (n < 0 && salvage(r, &header)))
 			counted = run_event(r);
 		else if (n == 0)

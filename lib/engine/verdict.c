@@ -31,6 +31,7 @@ void sq_verdict_begin(struct sq_finding *v)
 	sq_outbuf_reset(&v->text);
 	v->rules = 0;
 	v->level = 0;
+	v->several = false;
 	v->id[0] = v->id[1] = 0;
 	v->n_host = 0;
 }
@@ -47,15 +48,12 @@ void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev, struct
 		memcpy(v->host, host.p, v->n_host);
 }
 
-/* Of a record that nobody has read, or could read. */
-static void identify_bytes(struct sq_finding *v, struct sq_sv raw, struct sq_sv tenant)
+static void id_of_bytes(struct sq_sv raw, struct sq_sv tenant, uint64_t ret[2])
 {
 	struct sq_syslog header;
 
-	if (sq_id_known(v->id))
-		return;
 	sq_syslog_strip(raw, &header);
-	sq_event_id_of_bytes(header.host, header.payload.n ? header.payload : raw, tenant, v->id);
+	sq_event_id_of_bytes(header.host, header.payload.n ? header.payload : raw, tenant, ret);
 }
 
 static void write_head(struct sq_jsonw *w, const struct sq_verdict_source *from,
@@ -96,6 +94,8 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 	if (!hits->n)
 		return;
 	sq_verdict_identify(v, ev, from->tenant);
+	if (!v->rules && v->several) /* it may be another's */
+		sq_event_id(ev, from->tenant, v->id);
 	if (!v->rules) {
 		write_head(&w, from, v->id);
 		write_event(&w, from, ev);
@@ -295,13 +295,17 @@ static bool identifies(const struct sq_batch *b, const struct sq_view *views)
 	return any;
 }
 
-static struct sq_pass_ref *new_row(struct sq_batch *b)
+/* A record with one event has that one's id. Of several the first may be in other records, too, and
+ * who keeps one message of an id would lose the rest of them. */
+static struct sq_pass_ref *new_row(struct sq_batch *b, struct sq_sv raw, struct sq_sv tenant)
 {
 	struct sq_pass_ref *ref = &b->passes[b->n_passes++];
 	const struct sq_finding *v = &b->verdict;
 
 	sq_assert(b->n_passes <= b->limits.records);
 	*ref = (struct sq_pass_ref){ .id = { v->id[0], v->id[1] }, .level = v->level };
+	if (v->several)
+		id_of_bytes(raw, tenant, ref->id);
 	ref->host.at = (uint32_t)b->out.len;
 	ref->host.n = v->n_host;
 	sq_outbuf_put(&b->out, (struct sq_sv){ v->host, v->n_host });
@@ -342,9 +346,9 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 		sq_verdict_begin(&b->verdict);
 		return;
 	}
-	if (identifies(b, views))
-		identify_bytes(&b->verdict, rec->raw, from->tenant);
-	ref = new_row(b);
+	if (identifies(b, views) && !sq_id_known(b->verdict.id)) /* nobody has read it, or could */
+		id_of_bytes(rec->raw, from->tenant, b->verdict.id);
+	ref = new_row(b, rec->raw, from->tenant);
 	rec->pass = b->n_passes;
 	sq_verdict_end(&b->verdict, from);
 	for (uint32_t i = 0; i < b->limits.views; i++) {

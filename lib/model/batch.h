@@ -99,9 +99,10 @@ struct sq_pass_ref {
 struct sq_finding {
 	/** Members of the object "squibly" and the list of rules, which is still open. */
 	struct sq_outbuf text;
-	uint32_t rules; /* that matched; those beyond a maximum are counted only */
-	uint8_t level;  /* as in sq_pass_ref */
-	uint64_t id[2];
+	uint32_t rules;  /* that matched; those beyond a maximum are counted only */
+	uint8_t level;   /* as in sq_pass_ref */
+	bool several;    /* there is more than one event in it, or something beside the event */
+	uint64_t id[2];  /* of the first event that matched, else of the first */
 	char host[256];  /* the name of its first event's, cut when longer */
 	uint32_t n_host; /* bytes of it */
 };

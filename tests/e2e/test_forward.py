@@ -166,6 +166,25 @@ class Forward(harness.Case):
         self.assertEqual(sum("squibly" in x for x in found), 1)
         self.assert_stops(d, 8)
 
+    def test_documents_of_several_events_are_told_apart(self):
+        script = Elastic()
+        receiver = Receiver(script)
+        self.addCleanup(lambda: receiver.running and receiver.stop())
+        d = self.daemon("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\noutputs:\n  - type: elasticsearch\n"
+                        f"    url: http://127.0.0.1:{receiver.port}\n    index: alerts\n    forward: all\n", inputs=False)
+        calm, loud, other = (e.rstrip(b"\n") for e in (harness.ordinary(0), harness.attack(1), harness.attack(2)))
+        records = [calm, loud, b"[" + calm + b"," + loud + b"]", b"[" + calm + b"," + other + b"]", calm + loud]
+        d.send(b"".join(b"%d " % len(r) + r for r in records + records))
+        harness.eventually(lambda: f"16 events {receiver.wrong}", lambda: receiver.wrong or d.wait_received(16)
+                           and self.queue_is_empty(d, receiver, "output elasticsearch"))
+        self.assertEqual(receiver.wrong, [])
+        self.assertEqual(len(script.docs), len(records))
+        told = [x["squibly"]["event_id"] for x in script.order if "squibly" in x]
+        self.assertEqual([told[1], told[3]], [told[0], told[0]])  # that of the event that matched
+        self.assertNotEqual(told[2], told[0])
+        self.assertEqual(told[0], next(i for i, x in script.docs.items() if x.get("squibly") and "message" not in x))
+        self.assert_stops(d, 16)
+
     def test_a_sender_is_answered_when_its_records_have_been_sent(self):
         up = self.upstream()
         up.stop()

@@ -1,5 +1,6 @@
 #include "lib/engine/verdict.h"
 
+#include "lib/engine/event_id.h"
 #include "lib/text/json.h"
 #include "lib/wire/syslog.h"
 #include "tests/support/corpus.h"
@@ -353,6 +354,60 @@ static void ids_and_hosts_are_told_of_every_record(void **state)
 	rig_close(&g);
 }
 
+/* An array, or objects back to back, may begin with the same event as another: what comes after it
+ * makes another record of it. The verdict names the event that matched, as its alerts do. */
+static void records_of_several_events_are_told_apart(void **state)
+{
+#define CALM "{\"EventID\":1,\"Hostname\":\"ws-1\",\"Channel\":\"S\",\"RecordNumber\":1}"
+#define LOUD EVENT("scrobj")
+	static const char *const records[] = {
+		CALM,
+		LOUD,
+		"[" CALM "," LOUD "]",
+		CALM LOUD,
+		"<13>1 2026-01-01T00:00:00Z h a - - - [" CALM "," EVENT("b scrobj") "]",
+		CALM "{\"a\":",
+	};
+	static const char *const again =
+		"<13>1 2026-01-01T00:00:01Z h a - - - [" CALM "," EVENT("b scrobj") "]";
+	const struct sq_view view = { .identify = true };
+	struct sq_pipeline_opts opts = { .views = &view, .n_views = 1 };
+	char loud[SQ_ID_TEXT];
+	struct sq_batch *b;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, opts, 1 << 20);
+	b = g.batch;
+	for (size_t i = 0; i < SQ_LEN(records); i++)
+		rig_add(&g, sq_sv_of(records[i]));
+	rig_add(&g, sq_sv_of(again));
+	sq_pipeline_run(g.pipeline, b, rig_now);
+	assert_int_equal(b->n_passes, SQ_LEN(records) + 1);
+	for (size_t i = 0; i < SQ_LEN(records); i++)
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(b->passes[i].id, b->passes[k].id, 16);
+	/* A relay's header makes no other record of it. */
+	assert_memory_equal(b->passes[SQ_LEN(records)].id, b->passes[SQ_LEN(records) - 2].id, 16);
+	sq_id_format(b->passes[1].id, loud);
+	for (size_t i = 1; i < 4; i++) {
+		const struct sq_pass_ref *p = &b->passes[i];
+		struct sq_sv text = { b->out.p + p->text[0].at, p->text[0].n };
+		size_t at = sq_sv_find(text, SQ_SV("\"event_id\":\""));
+
+		assert_true(at != SIZE_MAX);
+		text = sq_sv_skip(text, at + sizeof("\"event_id\":\"") - 1);
+		assert_sv_equal(sq_sv_first(text, sizeof(loud)),
+		                ((struct sq_sv){ loud, sizeof(loud) }));
+	}
+	assert_sv_equal(((struct sq_sv){ b->out.p + b->passes[2].host.at, b->passes[2].host.n }),
+	                SQ_SV("ws-1"));
+	rig_run(&g);
+	rig_close(&g);
+#undef CALM
+#undef LOUD
+}
+
 /* ---- real events ------------------------------------------------------------------------- */
 
 static bool sink_nesting(void *ctx, bool array)
@@ -449,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_record_of_several_events_has_one_verdict_of_all),
 		cmocka_unit_test(a_record_that_is_run_in_parts_has_one_verdict),
 		cmocka_unit_test(ids_and_hosts_are_told_of_every_record),
+		cmocka_unit_test(records_of_several_events_are_told_apart),
 		cmocka_unit_test(real_events_stay_byte_for_byte),
 	};
 	int failed = RUN_TABLE("verdict/splice", splices, check_splice) +
