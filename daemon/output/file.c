@@ -69,6 +69,7 @@ struct file_output {
 	int job_fd, job_result;
 	size_t job_written;
 	bool job_rotates, job_moved, job_unsynced;
+	struct sqd_file_begun job_begun;
 	struct stat job_stat; /* of what was opened */
 	struct sqd_log_limit limit;
 };
@@ -211,7 +212,7 @@ static void open_job(uv_work_t *w)
 	o->job_moved = o->job_result == 1;
 	if (o->job_result < 0)
 		return;
-	o->job_result = sqd_file_open(cfg);
+	o->job_result = sqd_file_open_anew(cfg, o->job_fd, &o->job_begun);
 	if (o->job_result >= 0 && fstat(o->job_result, &o->job_stat) < 0) {
 		close(o->job_result);
 		o->job_result = -errno;
@@ -357,8 +358,10 @@ static void on_opened(uv_work_t *w, int status)
 		close(o->fd);
 		o->fd = r;
 		take_stock(o, &o->job_stat);
-		/* What was begun in the old file is written anew, as a whole, into this one. */
-		o->done = 0;
+		o->done = o->job_begun.kept;
+	} else {
+		o->done -= o->job_begun.cut;
+		o->size -= o->job_begun.cut;
 	}
 	if (o->closing) {
 		wind_up(o, -ECANCELED);
@@ -392,6 +395,8 @@ static void next_step(struct file_output *o)
 	if (o->reopen_due || o->rotate_due) {
 		o->job_rotates = !o->reopen_due; /* who sent SIGHUP has moved it himself */
 		o->job_fd = o->fd;
+		o->job_begun = (struct sqd_file_begun){ .bytes = sq_sv_first(o->piece, o->done),
+			                                .size = o->size };
 		o->reopen_due = o->rotate_due = false;
 		o->state = FILE_OPENING;
 		o->base.open_handles++; /* a request keeps us alive like a handle */

@@ -61,3 +61,41 @@ int sqd_file_open(const struct sqd_output_file_cfg *cfg)
 	}
 	return fd;
 }
+
+/* The front of a line that could not be ended there is taken back, if nobody else has written
+ * since; lines that are whole stay, once they are as safe as they are to be. */
+static void leave(const struct sqd_output_file_cfg *cfg, int fd, struct sqd_file_begun *b)
+{
+	const char *end = b->bytes.n ? memrchr(b->bytes.p, '\n', b->bytes.n) : NULL;
+	size_t whole = end ? (size_t)(end + 1 - b->bytes.p) : 0, torn = b->bytes.n - whole;
+	struct stat st;
+
+	b->kept = whole;
+	if (!b->bytes.n || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (torn && (uint64_t)st.st_size == b->size && ftruncate(fd, st.st_size - (off_t)torn) == 0)
+		b->cut = torn;
+	if (cfg->sync && fdatasync(fd) < 0)
+		b->kept = 0;
+}
+
+/* A FIFO, or a device: what was written goes on where it was. */
+static bool is_same_stream(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 && !S_ISREG(one.st_mode) &&
+	       one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+int sqd_file_open_anew(const struct sqd_output_file_cfg *cfg, int old, struct sqd_file_begun *b)
+{
+	int fd;
+
+	b->cut = 0;
+	leave(cfg, old, b);
+	fd = sqd_file_open(cfg);
+	if (fd >= 0 && is_same_stream(old, fd))
+		b->kept = b->bytes.n;
+	return fd;
+}
