@@ -54,6 +54,7 @@ struct file_output {
 	bool wanted; /* send() said -EAGAIN: call `ready` */
 	bool gone;
 	bool reopen_due, rotate_due;
+	bool missed;             /* the last attempt to open it anew failed: `clock` is another */
 	uint64_t size;           /* of a regular file */
 	int64_t period;          /* of its lines: which interval since 1970 */
 	uint64_t rotate_from_ms; /* not before, since it failed */
@@ -63,7 +64,7 @@ struct file_output {
 	uv_work_t work;     /* writing, or opening; one at a time */
 	uv_timer_t retry;   /* RESTING: until the next try; WRITING, OPENING: it takes long */
 	bool long_already;  /* for half of stall_timeout */
-	uv_timer_t clock;   /* runs when files are moved by time */
+	uv_timer_t clock;   /* runs when files are moved by time, or `missed` */
 	/* Between the loop and the thread of `work`: the thread has them while it runs. */
 	struct sq_sv job;
 	int job_fd, job_result;
@@ -71,7 +72,7 @@ struct file_output {
 	bool job_rotates, job_moved, job_unsynced;
 	struct sqd_file_begun job_begun;
 	struct stat job_stat; /* of what was opened */
-	struct sqd_log_limit limit;
+	bool told;            /* that it cannot be opened anew, or moved: once, until it can */
 };
 
 static const struct sq_opt_enum rotate_names[] = { { "number", SQD_ROTATE_NUMBER },
@@ -157,10 +158,15 @@ static void on_clock(uv_timer_t *t)
 {
 	struct file_output *o = t->data;
 
-	if (o->state != FILE_IDLE || o->piece.p || !should_rotate(o, 0))
+	if (o->missed)
+		o->reopen_due = true;
+	else if (o->state != FILE_IDLE || o->piece.p || !should_rotate(o, 0))
 		return;
-	o->rotate_due = true;
-	next_step(o);
+	else
+		o->rotate_due = true;
+	o->missed = false;
+	if (o->state == FILE_IDLE) /* else it is the next step */
+		next_step(o);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -347,6 +353,13 @@ static void on_written(uv_work_t *w, int status)
 	finish(o, 0);
 }
 
+/* Whoever moved the file may pack it now, and remove it: what is written there is soon nowhere. */
+static void try_again(struct file_output *o)
+{
+	o->missed = true;
+	(void)uv_timer_start(&o->clock, on_clock, RETRY_MS, uv_timer_get_repeat(&o->clock));
+}
+
 static void on_opened(uv_work_t *w, int status)
 {
 	struct file_output *o = w->data;
@@ -370,12 +383,17 @@ static void on_opened(uv_work_t *w, int status)
 	}
 	release(o);
 	if (r < 0) {
-		sqd_log_limited(&o->limit, SQD_LOG_ERROR, "%s: cannot %s: %s; keeping the old one",
-		                o->base.name,
-		                o->job_rotates && !o->job_moved ? "move it aside" : "open it anew",
-		                sq_strerror(r));
+		if (!o->told)
+			sqd_log(SQD_LOG_ERROR, "%s: cannot %s: %s; keeping the old one, retrying",
+			        o->base.name,
+			        o->job_rotates && !o->job_moved ? "move it aside" : "open it anew",
+			        sq_strerror(r));
+		o->told = true;
 		o->rotate_from_ms = uv_now(o->base.loop) + ROTATE_RETRY_MS;
+		if (!o->job_rotates || o->job_moved)
+			try_again(o);
 	} else {
+		o->missed = o->told = false;
 		sqd_log(SQD_LOG_INFO, "%s: %s", o->base.name,
 		        o->job_moved ? "moved aside, and a new one begun" : "opened anew");
 		if (!o->piece.p) { /* else its writing tells */
@@ -450,6 +468,7 @@ static void file_reopen(struct sqd_output *out)
 	if (!o->ours || o->closing || !o->started)
 		return;
 	o->reopen_due = true;
+	o->told = false;
 	if (o->state == FILE_RESTING) { /* perhaps that is what helps */
 		(void)uv_timer_stop(&o->retry);
 		o->state = FILE_IDLE;

@@ -106,6 +106,42 @@ static void a_reopen_during_a_write_comes_after_it(void **state SQ_UNUSED)
 	end(&w);
 }
 
+static bool has_path(void *ctx)
+{
+	struct stat st;
+
+	return stat(((struct world *)ctx)->path, &st) == 0;
+}
+
+/* Whoever has moved the file removes it: what is written there from then on would be nowhere. */
+static void a_file_that_cannot_be_opened_anew_is_tried_again(void **state SQ_UNUSED)
+{
+	char old[128];
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	snprintf(old, sizeof(old), "%s.1", w.path);
+	assert_int_equal(rename(w.path, old), 0);
+	assert_int_equal(mkdir(w.path, 0700), 0);
+	w.out->ops->reopen(w.out);
+	assert_int_equal(send_text(&w, SQ_SV("meanwhile\n")), -EAGAIN);
+	run_until(&w.loop, is_ready, &w);
+	write_text(&w, SQ_SV("meanwhile\n")); /* nobody waits for that */
+	expect_file(old, "meanwhile\n");
+	assert_int_equal(rmdir(w.path), 0);
+	run_until(&w.loop, has_path, &w);
+	w.ready = w.sent = 0;
+	if (send_text(&w, SQ_SV("after\n")) == -EAGAIN) { /* it is there, but not known yet */
+		run_until(&w.loop, is_ready, &w);
+		assert_int_equal(send_text(&w, SQ_SV("after\n")), 0);
+	}
+	run_until(&w.loop, is_sent, &w);
+	expect_file(old, "meanwhile\n");
+	expect_file(w.path, "after\n");
+	end(&w);
+}
+
 static void a_full_disk_is_waited_for(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -400,6 +436,7 @@ int main(void)
 		cmocka_unit_test(one_piece_at_a_time),
 		cmocka_unit_test(a_renamed_file_is_left_on_reopen),
 		cmocka_unit_test(a_reopen_during_a_write_comes_after_it),
+		cmocka_unit_test(a_file_that_cannot_be_opened_anew_is_tried_again),
 		cmocka_unit_test(a_full_disk_is_waited_for),
 		cmocka_unit_test(closing_with_a_full_disk_tells_what_is_owed),
 		cmocka_unit_test(no_such_folder_is_an_error_with_the_path),

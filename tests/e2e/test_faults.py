@@ -79,8 +79,8 @@ class Descriptors(Case):
             s.sendall(attack(1))
             self.assertEqual(d.wait_received(2)["reloads_failed"], 1)
             self.allow(d, True)
-            at = d.hup()
-            d.wait_said("opened anew", at)
+            d.wait_said("opened anew", at)  # by itself
+            self.assertEqual(sum("cannot open it anew" in line for line in d.err), 1)
             s.sendall(attack(2))
             d.wait_received(3)
         self.assert_stops(d, 3)
