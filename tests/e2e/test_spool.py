@@ -80,6 +80,7 @@ class Restart(SpoolCase):
         self.assert_missing_none(up, range(50))
         e = self.assert_stops(again)
         self.assertEqual((e["found"], e["sent"], e["waiting"]), (c["queued"], c["queued"], 0))
+        self.assertEqual(e["replayed"], c["queued"])  # there was nothing else
 
 
 class Delivered(SpoolCase):

@@ -51,8 +51,11 @@ class Status(Case):
         d = self.start(f"outputs:\n  - {{type: tcp, address: '127.0.0.1:{up.port}', when_full: drop_newest, queue: 64KiB}}\n"
                        "shutdown_deadline: 100ms\n")
         d.send(b"".join(attack(n) for n in range(200)))
-        self.settled(200)
+        alerts = self.settled(200)["accounts"][1]
+        self.assertEqual((alerts["came"]["alerts"], alerts["delivered"]["at_the_outputs"]), (200, 200))
         o = self.status()["outputs"][0]
+        high = self.output(self.status())["aside"]["high_water_bytes"]
+        self.assertTrue(32 << 10 < high <= 64 << 10, high)
         dropped = self.output(self.status())["dropped"]["dropped_full"]
         self.assertGreater(dropped, 0)
         self.assertTrue(o["full"])

@@ -5,7 +5,7 @@
 - Every name_with_underscores in backticks (option, counter, member, function) is a word of the tree; but for docs/decisions, which
   tell of other programs, and of what was tried.
 - Every section of the configuration is in the table of docs/configuration.md.
-- Every counter and every option is named by some test.
+- Every counter, every number of an output and every option is named by some test.
 """
 import fnmatch
 import os
@@ -82,6 +82,8 @@ def main():
     counters = re.findall(r"X\((\w+),\s*(?:INFO|TERM|DROP)", texts["lib/base/counters.h"])
     findings += [f"lib/base/counters.h: no test names the counter {c}" for c in counters if c not in tested]
     for f, text in texts.items():
+        if f.startswith("daemon/"):  # { "sent", c->sent, "Messages written" ...
+            findings += [f"{f}: no test names {n}" for n in re.findall(r'\{\s*"([a-z_]+)",[^"{}]+,\s*"[A-Z][^"]{8,}"', text) if n not in tested]
         if f.startswith(("lib/", "daemon/")):
             findings += [f"{f}: no test names the option {o}" for o in re.findall(r'\{ *"(\w+)", *SQ_OPT_', text) if o not in tested]
     print("\n".join(findings) or f"{len(counters)} counters and all documents are in order")
