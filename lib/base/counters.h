@@ -34,7 +34,7 @@
 	X(bytes_in,            INFO, "Bytes received from inputs")                                     \
 	X(alerts,              INFO, "Alerts made: one for each rule and event")                       \
 	X(alerts_folded,       INFO, "Alerts counted into an earlier one of the same rule, host and command line") \
-	X(alerts_capped,       INFO, "Events that more than 64 rules matched; of the others no alert was made") \
+	X(alerts_capped,       INFO, "Events that more than 64 rules matched: no alert was made of those with the lowest level") \
 	X(alerts_shortened,    INFO, "Alerts sent without their record, which was too large to go along")  \
 	X(alerts_lost,         INFO, "Alerts that could not be written at all: out of memory")         \
 	X(duplicate_keys,      INFO, "Events that held a JSON key twice; every value was looked at")   \

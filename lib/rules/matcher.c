@@ -330,6 +330,28 @@ static struct sq_sv which_value(struct sq_matcher *m, const struct sq_planned *p
 	return value;
 }
 
+/* The list is full: the last of the lowest level gives way to a higher one. @return false: there is
+ * none that is lower */
+static bool make_room(const struct sq_ruleset *rs, struct sq_hits *hits, uint32_t rule)
+{
+	enum sq_level level = rs->rules.list[rule]->level;
+	uint32_t at = hits->n;
+
+	for (uint32_t i = 0; i < hits->n; i++) {
+		enum sq_level l = rs->rules.list[hits->list[i].rule]->level;
+
+		if (l < level || (at < hits->n && l == level)) {
+			level = l;
+			at = i;
+		}
+	}
+	if (at == hits->n)
+		return false;
+	hits->n--;
+	memmove(&hits->list[at], &hits->list[at + 1], (hits->n - at) * sizeof(hits->list[0]));
+	return true;
+}
+
 static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 {
 	const struct sq_ruleset *rs = m->rs;
@@ -338,7 +360,8 @@ static void tell(struct sq_matcher *m, struct sq_hits *hits, uint32_t rule)
 
 	if (hits->n == SQ_HITS_MAX) {
 		hits->capped = true;
-		return;
+		if (!make_room(rs, hits, rule))
+			return;
 	}
 	hit = &hits->list[hits->n++];
 	hit->rule = rule;

@@ -26,7 +26,7 @@ struct sq_hit {
 
 struct sq_hits {
 	uint32_t n;
-	bool capped;                     /* more than SQ_HITS_MAX rules matched */
+	bool capped; /* more than SQ_HITS_MAX rules matched: these are of the highest levels */
 	struct sq_hit list[SQ_HITS_MAX]; /* in the order of the rule set */
 };
 

@@ -50,6 +50,42 @@ static void an_event_of_too_many_rules_is_counted(void **state SQ_UNUSED)
 	}
 }
 
+/* Whoever can make many rules match with what they look for must not hide the worst behind them. */
+static void of_too_many_rules_the_highest_levels_are_told(void **state SQ_UNUSED)
+{
+	const struct sq_pipeline_opts opts = { .formats = 1u << SQ_FORMAT_JSON };
+	struct sq_outbuf sigma = sq_outbuf_of(1 << 20);
+	struct sq_batch *b;
+	struct rig g;
+
+	for (unsigned i = 0; i < SQ_HITS_MAX + 3; i++) {
+		const char *level = i == 10                ? "medium"
+		                    : i == SQ_HITS_MAX     ? "critical"
+		                    : i == SQ_HITS_MAX + 2 ? "high"
+		                                           : "low";
+
+		sq_outbuf_printf(&sigma,
+		                 "%stitle: Rule %u\nlevel: %s\n" RIG_LOGSOURCE
+		                 "detection:\n  s:\n    CommandLine|contains: scrobj\n"
+		                 "  condition: s\n",
+		                 i ? "---\n" : "", i, level);
+	}
+	sq_outbuf_putc(&sigma, '\0');
+	open_with(&g, sigma.p, opts, 1 << 20, 0);
+	b = g.batch;
+	rig_add(&g, SQ_SV(SYSMON "\"CommandLine\":\"scrobj\"}"));
+	sq_pipeline_run(g.pipeline, b, rig_now);
+	assert_int_equal(b->n_alerts, SQ_HITS_MAX);
+	assert_int_equal(b->counts.alerts_capped, 1);
+	for (uint32_t i = 0; i < SQ_HITS_MAX - 2; i++) /* in the order of the rules, as ever */
+		assert_int_equal(b->alerts[i].level, i == 10 ? SQ_LEVEL_MEDIUM : SQ_LEVEL_LOW);
+	assert_int_equal(b->alerts[SQ_HITS_MAX - 2].level, SQ_LEVEL_CRITICAL);
+	assert_int_equal(b->alerts[SQ_HITS_MAX - 1].level, SQ_LEVEL_HIGH);
+	rig_run(&g);
+	rig_close(&g);
+	sq_outbuf_fini(&sigma);
+}
+
 static void an_expression_that_is_given_up_is_counted(void **state SQ_UNUSED)
 {
 	static const char sigma[] =
@@ -193,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_of_too_many_rules_is_counted),
+		cmocka_unit_test(of_too_many_rules_the_highest_levels_are_told),
 		cmocka_unit_test(an_expression_that_is_given_up_is_counted),
 		cmocka_unit_test(a_record_that_was_cut_and_matched_is_counted),
 		cmocka_unit_test(an_event_with_too_many_values_is_counted),
