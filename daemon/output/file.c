@@ -16,6 +16,9 @@
  * one before. What fdatasync has failed for may be lost although a second call succeeds, so nothing
  * is asked twice: the file is opened anew and the whole piece written again.
  *
+ * A file that somebody has removed takes nothing: it is opened anew, and until that can be it is a
+ * disk that fails.
+ *
  * Standard output whose reader has gone (EPIPE) is gone for good.
  *
  * A disk that does not answer (NFS whose server is away) keeps its thread of the pool, and a FIFO
@@ -50,6 +53,7 @@ struct file_output {
 	enum state state;
 	int fd;      /* -1: none */
 	bool whole;  /* a regular file: it takes any amount at once */
+	bool named;  /* there was a name for it when it was opened */
 	bool ours;   /* opened by us, not standard output */
 	bool wanted; /* send() said -EAGAIN: call `ready` */
 	bool gone;
@@ -69,43 +73,13 @@ struct file_output {
 	struct sq_sv job;
 	int job_fd, job_result;
 	size_t job_written;
-	bool job_rotates, job_moved, job_unsynced;
+	bool job_rotates, job_moved, job_unsynced, job_orphan;
 	struct sqd_file_begun job_begun;
 	struct stat job_stat; /* of what was opened */
 	bool told;            /* that it cannot be opened anew, or moved: once, until it can */
 };
 
-static const struct sq_opt_enum rotate_names[] = { { "number", SQD_ROTATE_NUMBER },
-	                                           { "time", SQD_ROTATE_TIME },
-	                                           { 0 } };
-
-#define AT(member) .offset = offsetof(struct sqd_output_file_cfg, member)
-
-/* clang-format off */
-static const struct sq_opt file_opts[] = {
-	{ "path", SQ_OPT_STR, AT(path), .required = true,
-	  .doc = "File to append to; made with mode 0640 when it is not there, opened anew on SIGHUP." },
-	{ "rotate_size", SQ_OPT_BYTES, AT(rotate_size), .min = 0, .max = (uint64_t)1 << 50, .def = "0",
-	  .doc = "Move the file aside before it becomes longer than this, 1MiB or more; 0 means never." },
-	{ "rotate_interval", SQ_OPT_MSEC, AT(rotate_interval), .min = 0, .max = (uint64_t)366 * 86400000, .def = "0",
-	  .doc = "Move it aside when so much time has begun anew, counted in UTC: 1h is at each full hour, 1d at "
-		 "midnight; a minute at least; 0 means never." },
-	{ "rotate_keep", SQ_OPT_U32, AT(rotate_keep), .min = 1, .max = 100000, .def = "10",
-	  .doc = "So many files that were moved aside are kept; the oldest are removed." },
-	{ "rotate_names", SQ_OPT_ENUM, AT(rotate_names), .enums = rotate_names, .def = "number",
-	  .doc = "What they are called: alerts.json.1 is the newest, or alerts.json.20261123T021500Z with the time (UTC)." },
-	{ "sync", SQ_OPT_BOOL, AT(sync), .def = "false",
-	  .doc = "Alerts count as written when the disk has them (fdatasync, once for all that gathered during the "
-		 "one before); else when the system has them, which may lose them with the power." },
-	{ "stall_timeout", SQ_OPT_MSEC, AT(stall_timeout), .min = 100, .max = 3600000, .def = "30s",
-	  .doc = "A disk, or the reader of a FIFO, that takes nothing for this time counts as failing: what may wait no "
-		 "longer than that, as for dead letters, goes on; what waits is written when it answers." },
-	{ 0 }
-};
-
 static const struct sq_opt stdout_opts[] = { { 0 } };
-/* clang-format on */
-
 static void next_step(struct file_output *o);
 
 static struct file_output *self(struct sqd_output *out)
@@ -139,6 +113,7 @@ static void take_stock(struct file_output *o, const struct stat *st)
 	int64_t now = wall_us(), last = (int64_t)st->st_mtim.tv_sec * 1000000;
 
 	o->whole = S_ISREG(st->st_mode);
+	o->named = st->st_nlink > 0; /* not of /dev/fd/N, perhaps */
 	o->size = o->whole ? (uint64_t)st->st_size : 0;
 	if (o->ours && cfg_of(o)->rotate_interval)
 		o->period = period_at(o, last < now ? last : now);
@@ -179,6 +154,11 @@ static void write_job(uv_work_t *w)
 	o->job_written = 0;
 	o->job_result = 0;
 	o->job_unsynced = false;
+	o->job_orphan = o->ours && o->whole && o->named && sqd_file_is_removed(o->job_fd);
+	if (o->job_orphan) {
+		o->job_result = -ENOENT;
+		return;
+	}
 	while (o->job_written < o->job.n) {
 		struct sq_sv left = sq_sv_skip(o->job, o->job_written);
 		struct pollfd pfd = { .fd = o->job_fd, .events = POLLOUT };
@@ -326,9 +306,13 @@ static void on_written(uv_work_t *w, int status)
 	}
 	release(o);
 	if (o->job_result < 0) {
-		if (o->job_unsynced) { /* nobody knows what of it there is */
+		if (o->job_unsynced || o->job_orphan) { /* nobody knows what of it there is */
 			o->done = 0;
 			o->reopen_due = true;
+		}
+		if (o->job_orphan && !o->missed) { /* else no other can be made now */
+			next_step(o);
+			return;
 		}
 		write_failed(o, o->job_result);
 		return;
@@ -574,7 +558,7 @@ const struct sqd_output_ops sqd_output_file = {
 	.kind = "file",
 	.size = sizeof(struct file_output),
 	.cfg_size = sizeof(struct sqd_output_file_cfg),
-	.opts = file_opts,
+	.opts = sqd_file_opts,
 	.check = file_check,
 	.start = file_start,
 	.send = file_send,

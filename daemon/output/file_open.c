@@ -7,6 +7,35 @@
 
 #include "daemon/output/file_rotate.h"
 
+static const struct sq_opt_enum rotate_names[] = { { "number", SQD_ROTATE_NUMBER },
+	                                           { "time", SQD_ROTATE_TIME },
+	                                           { 0 } };
+
+#define AT(member) .offset = offsetof(struct sqd_output_file_cfg, member)
+
+/* clang-format off */
+const struct sq_opt sqd_file_opts[] = {
+	{ "path", SQ_OPT_STR, AT(path), .required = true,
+	  .doc = "File to append to; made with mode 0640 when it is not there, opened anew on SIGHUP." },
+	{ "rotate_size", SQ_OPT_BYTES, AT(rotate_size), .min = 0, .max = (uint64_t)1 << 50, .def = "0",
+	  .doc = "Move the file aside before it becomes longer than this, 1MiB or more; 0 means never." },
+	{ "rotate_interval", SQ_OPT_MSEC, AT(rotate_interval), .min = 0, .max = (uint64_t)366 * 86400000, .def = "0",
+	  .doc = "Move it aside when so much time has begun anew, counted in UTC: 1h is at each full hour, 1d at "
+		 "midnight; a minute at least; 0 means never." },
+	{ "rotate_keep", SQ_OPT_U32, AT(rotate_keep), .min = 1, .max = 100000, .def = "10",
+	  .doc = "So many files that were moved aside are kept; the oldest are removed." },
+	{ "rotate_names", SQ_OPT_ENUM, AT(rotate_names), .enums = rotate_names, .def = "number",
+	  .doc = "What they are called: alerts.json.1 is the newest, or alerts.json.20261123T021500Z with the time (UTC)." },
+	{ "sync", SQ_OPT_BOOL, AT(sync), .def = "false",
+	  .doc = "Alerts count as written when the disk has them (fdatasync, once for all that gathered during the "
+		 "one before); else when the system has them, which may lose them with the power." },
+	{ "stall_timeout", SQ_OPT_MSEC, AT(stall_timeout), .min = 100, .max = 3600000, .def = "30s",
+	  .doc = "A disk, or the reader of a FIFO, that takes nothing for this time counts as failing: what may wait no "
+		 "longer than that, as for dead letters, goes on; what waits is written when it answers." },
+	{ 0 }
+};
+/* clang-format on */
+
 static bool is_whole(int fd)
 {
 	struct stat st;
@@ -77,6 +106,13 @@ static void leave(const struct sqd_output_file_cfg *cfg, int fd, struct sqd_file
 		b->cut = torn;
 	if (cfg->sync && fdatasync(fd) < 0)
 		b->kept = 0;
+}
+
+bool sqd_file_is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
 /* A FIFO, or a device: what was written goes on where it was. */

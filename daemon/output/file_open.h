@@ -3,6 +3,8 @@
 
 #include "daemon/output/file.h"
 
+extern const struct sq_opt sqd_file_opts[]; /* fill struct sqd_output_file_cfg */
+
 /** @return a descriptor at the end of the file, a line begun there ended; or -errno. -ENXIO: a FIFO
  *  that nobody reads, or a socket */
 int sqd_file_open(const struct sqd_output_file_cfg *cfg) SQ_MUST_CHECK;
@@ -19,6 +21,9 @@ struct sqd_file_begun {
  *  both, nor torn in one that is opened a second time. `b->cut` holds in any case. */
 int sqd_file_open_anew(const struct sqd_output_file_cfg *cfg, int old,
                        struct sqd_file_begun *b) SQ_MUST_CHECK;
+
+/** What is written there is nowhere: it has no name any more. */
+bool sqd_file_is_removed(int fd);
 
 /** What sqd_file_open() said, in words. Looks at the file. */
 const char *sqd_file_why(const char *path, int code);

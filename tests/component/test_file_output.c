@@ -142,6 +142,59 @@ static void a_file_that_cannot_be_opened_anew_is_tried_again(void **state SQ_UNU
 	end(&w);
 }
 
+static void a_file_that_was_removed_is_made_anew(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	write_text(&w, SQ_SV("before\n"));
+	assert_int_equal(unlink(w.path), 0);
+	write_text(&w, SQ_SV("after\n"));
+	expect_file(w.path, "after\n");
+	assert_int_equal(w.out->outage.failures, 0);
+	end(&w);
+}
+
+static void a_file_that_never_had_a_name_is_written(void **state SQ_UNUSED)
+{
+	char path[96];
+	struct world w;
+	int fd;
+
+	make(&w, &sqd_output_file);
+	fd = open(w.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(unlink(w.path), 0);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	w.cfg.path = path;
+	start(&w);
+	write_text(&w, SQ_SV("one\n"));
+	expect_file(path, "one\n");
+	close(fd);
+	end(&w);
+}
+
+/* Nothing is told as written that is nowhere. */
+static void what_is_for_a_file_that_was_removed_waits_until_there_is_one(void **state SQ_UNUSED)
+{
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	assert_int_equal(unlink(w.path), 0);
+	assert_int_equal(mkdir(w.path, 0700), 0);
+	assert_int_equal(send_text(&w, SQ_SV("kept\n")), 0);
+	run_until(&w.loop, is_failing, &w);
+	assert_int_equal(w.sent, 0);
+	assert_string_equal(w.out->outage.why, "No such file or directory");
+	assert_int_equal(rmdir(w.path), 0);
+	run_until(&w.loop, is_sent, &w);
+	assert_int_equal(w.status, 0);
+	expect_file(w.path, "kept\n");
+	assert_false(w.out->failing);
+	end(&w);
+}
+
 static void a_full_disk_is_waited_for(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -437,6 +490,9 @@ int main(void)
 		cmocka_unit_test(a_renamed_file_is_left_on_reopen),
 		cmocka_unit_test(a_reopen_during_a_write_comes_after_it),
 		cmocka_unit_test(a_file_that_cannot_be_opened_anew_is_tried_again),
+		cmocka_unit_test(a_file_that_was_removed_is_made_anew),
+		cmocka_unit_test(a_file_that_never_had_a_name_is_written),
+		cmocka_unit_test(what_is_for_a_file_that_was_removed_waits_until_there_is_one),
 		cmocka_unit_test(a_full_disk_is_waited_for),
 		cmocka_unit_test(closing_with_a_full_disk_tells_what_is_owed),
 		cmocka_unit_test(no_such_folder_is_an_error_with_the_path),
