@@ -41,7 +41,7 @@ static struct sq_sv put_action(struct writer *w, struct sq_sv xml, bool commands
 			if (commands)
 				w->to[w->n++] = ' ';
 			command = t.kind == SQ_XML_OPEN;
-		} else if (!commands) {
+		} else if (command == commands) { /* no tag joins what stands around it */
 			w->to[w->n++] = ' ';
 		}
 	}
