@@ -333,7 +333,8 @@ enum part { PROCESS = 1u << 0, IMAGE = 1u << 1, STORED = 1u << 2 };
 
 static const uint64_t image_fields =
 	BIT(PATH) | BIT(NAME) | BIT(PLACE) | BIT(PROGRAM) | BIT(MOVED) | BIT(TRICK);
-static const uint64_t stored_fields = BIT(LAUNCH_COMMAND) | BIT(LAUNCH_CARRIES) | BIT(TRICK);
+static const uint64_t stored_fields =
+	BIT(LAUNCH_COMMAND) | BIT(LAUNCH_CARRIES) | BIT(STORED_COMMAND) | BIT(TRICK);
 
 static bool to_make(struct sq_event *ev, enum part part, bool wanted)
 {

@@ -438,16 +438,22 @@ static void report(struct sq_event *ev, const struct look *l, struct sq_sv comma
 			sq_derive_list(ev, SQ_F_D_LAUNCH_CARRIES, sq_sv_of(names[i]));
 }
 
-/* Everything above on one folded text. */
-static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_sv folded,
-                         enum sq_launch_kind kind, uint32_t *tricks)
+/* What the shells will see of a folded text. */
+static struct sq_sv plain_of(struct sq_arena *arena, struct sq_sv folded, uint32_t *tricks)
+{
+	return powershell_plain(arena, sq_cmdline_plain(arena, folded, tricks),
+	                        joins_texts(folded));
+}
+
+/* Everything above on one folded text. @return it, plain */
+static struct sq_sv look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_sv folded,
+                                 enum sq_launch_kind kind, uint32_t *tricks)
 {
 	struct look l = { .arena = arena, .kind = kind };
 	struct sq_sv command;
 	bool named;
 
-	l.text = powershell_plain(arena, sq_cmdline_plain(arena, folded, tricks),
-	                          joins_texts(folded));
+	l.text = plain_of(arena, folded, tricks);
 	command = l.text;
 	named = find_word(l.text, 0, &regsvr32) != SIZE_MAX;
 	if (named)
@@ -463,11 +469,12 @@ static void look_at_text(struct sq_event *ev, struct sq_arena *arena, struct sq_
 	if (l.found & (BIT(URL) | BIT(UNC) | BIT(SCROBJ))) /* then these say nothing new */
 		l.found &= ~(BIT(URL_SCROBJ) | BIT(PATH_SCROBJ));
 	report(ev, &l, command);
+	return l.text;
 }
 
 void sq_launch_derive(struct sq_process *p)
 {
-	look_at_text(p->ev, p->arena, p->line, SQ_LAUNCH_LINE, &p->tricks);
+	(void)look_at_text(p->ev, p->arena, p->line, SQ_LAUNCH_LINE, &p->tricks);
 }
 
 static bool is_tag(struct sq_sv v)
@@ -476,22 +483,42 @@ static bool is_tag(struct sq_sv v)
 	return sq_sv_istarts(v, SQ_SV("<?xml")) || sq_sv_istarts(v, SQ_SV("<task"));
 }
 
+/* The actions of a task, each by itself, so that nothing its author wrote about it is taken for a
+ * part of a command. @return false: it has none */
+static bool put_actions(struct sq_event *ev, struct sq_arena *arena, struct sq_sv xml)
+{
+	struct sq_folded folded;
+	struct sq_sv action;
+	bool any = false;
+
+	for (; sq_stored_action(arena, &xml, &action); any = true) {
+		if (!sq_fold_text(arena, action, false, &folded))
+			ev->flags |= SQ_EVENT_OVERFLOW;
+		sq_derive_list(ev, SQ_F_D_STORED_COMMAND, plain_of(arena, folded.text, NULL));
+	}
+	return any;
+}
+
 uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw,
                           bool is_script)
 {
+	struct sq_sv task, text;
 	struct sq_folded folded;
 	struct sq_winpath path;
 
 	if (sq_sv_starts(sq_sv_trim(raw), SQ_SV("&lt;")))
 		raw = sq_xml_decode(raw, arena);
-	if (is_tag(raw))
+	task = is_tag(raw) ? raw : SQ_SV("");
+	if (task.n)
 		raw = sq_stored_task(arena, raw);
 	else if (is_script)
 		raw = sq_stored_script(arena, raw);
 	if (!sq_fold_text(arena, raw, false, &folded))
 		ev->flags |= SQ_EVENT_OVERFLOW;
-	look_at_text(ev, arena, folded.text, is_script ? SQ_LAUNCH_SCRIPT : SQ_LAUNCH_STORED,
-	             &folded.tricks);
+	text = look_at_text(ev, arena, folded.text, is_script ? SQ_LAUNCH_SCRIPT : SQ_LAUNCH_STORED,
+	                    &folded.tricks);
+	if (!is_script && !(task.n && put_actions(ev, arena, task)))
+		sq_derive_list(ev, SQ_F_D_STORED_COMMAND, text);
 	if (folded.text.n <= 1024 && sq_sv_find(folded.text, SQ_SV("scr")) != SIZE_MAX &&
 	    sq_winpath_fold(arena, sq_sv_trim(folded.text), &path) &&
 	    sq_winpath_names(&path, SQ_SV("scrobj")))

@@ -40,7 +40,8 @@ enum sq_carries {
 sq_program_fn sq_launch_derive;
 
 /** Sets squibly.launch.* from a command stored in `raw`, which may be a task's XML, or a PowerShell
- *  script, where a line end may end a command. In a command line it ends nothing.
+ *  script, where a line end may end a command. In a command line it ends nothing. Of all but
+ *  scripts squibly.stored.command tells the whole.
  *  @return tricks (enum sq_trick as bits) seen on the way */
 uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw,
                           bool is_script);

@@ -78,6 +78,27 @@ struct sq_sv sq_stored_task(struct sq_arena *arena, struct sq_sv xml)
 	return sq_xml_decode((struct sq_sv){ w.to, w.n }, arena);
 }
 
+bool sq_stored_action(struct sq_arena *arena, struct sq_sv *xml, struct sq_sv *ret)
+{
+	for (;;) {
+		struct sq_xml_token t = sq_xml_next(xml);
+		struct writer w = { 0 };
+
+		if (t.kind == SQ_XML_END || t.kind == SQ_XML_BROKEN)
+			return false;
+		if (t.kind != SQ_XML_OPEN || !sq_sv_ieq(t.name, SQ_SV("Exec")))
+			continue;
+		w.to = sq_arena_bytes(arena, xml->n);
+		if (!w.to)
+			return false;
+		(void)put_action(&w, *xml, true);
+		*xml = put_action(&w, *xml, false);
+		sq_arena_trim(arena, w.to + w.n);
+		*ret = sq_xml_decode((struct sq_sv){ w.to, w.n }, arena);
+		return true;
+	}
+}
+
 enum { NESTED_MAX = 64 };
 
 /* Where in a script we are. */

@@ -16,6 +16,14 @@
 struct sq_sv sq_stored_task(struct sq_arena *arena, struct sq_sv xml);
 
 /**
+ * The next action of a task's XML: its command, a blank, and its other texts. `*xml` is moved past
+ * it. `*ret` lies in the arena.
+ *
+ * @return false when there is none any more, or the arena was full
+ */
+bool sq_stored_action(struct sq_arena *arena, struct sq_sv *xml, struct sq_sv *ret);
+
+/**
  * A PowerShell script with a '|' in place of each line end that ends a command. One within quotes,
  * round or square brackets or a hash table does not, nor one behind a backtick, a caret or an
  * operator: those stay.

@@ -369,7 +369,8 @@ static void weak_shape_needs(struct sq_arena *a, struct sq_needs *ret)
 	finish(&m, ret);
 }
 
-/* Texts of folded fields. What paths may have been given by resolving them is no evidence. */
+/* Texts of folded fields. What paths may have been given by resolving them is no evidence. Before a
+ * colon of a stored command a single quote or a backtick may have stood. */
 static void folded_needs(struct sq_arena *a, const struct sq_pred *p, bool path,
                          struct sq_needs *ret)
 {
@@ -386,7 +387,7 @@ static void folded_needs(struct sq_arena *a, const struct sq_pred *p, bool path,
 
 	if (!x)
 		return;
-	opts = opts_of(path ? x->word : x->line, FOLDED_MIN);
+	opts = opts_of(path || p->field == SQ_F_D_STORED_COMMAND ? x->word : x->line, FOLDED_MIN);
 	if (p->field == SQ_F_D_LINE || p->field == SQ_F_D_ARGUMENT)
 		opts.lead = "/\\"; /* what escapes it stands before it */
 	texts = texts_of(a, p, &opts);
@@ -427,8 +428,10 @@ static void derived_needs(struct sq_arena *a, const struct sq_pred *p, struct sq
 		SQ_F_D_RS_LIBRARY,     SQ_F_D_RS_LIBRARY_NAME, SQ_F_D_RD_LIBRARY,
 		SQ_F_D_RD_LIBRARY_NAME
 	};
-	static const uint16_t lines[] = { SQ_F_D_LINE, SQ_F_D_ARGUMENT, SQ_F_D_RS_INSTALL,
-		                          SQ_F_D_RD_ENTRY, SQ_F_D_RD_ARGUMENT };
+	static const uint16_t lines[] = {
+		SQ_F_D_LINE,     SQ_F_D_ARGUMENT,    SQ_F_D_RS_INSTALL,
+		SQ_F_D_RD_ENTRY, SQ_F_D_RD_ARGUMENT, SQ_F_D_STORED_COMMAND
+	};
 	struct sq_sv text;
 
 	presence_needs(a, (uint32_t)p->field, ret);

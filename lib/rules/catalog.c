@@ -100,11 +100,12 @@ static const struct {
 /* Derived ones (lib/model/field.h): all of them, as the start of a process has them; those of any
  * event that names its process; those of one that holds a command for later. */
 #define DERIVED_NAME(id, name, says, example) name " "
-#define DERIVED SQ_DERIVED(DERIVED_NAME)
+#define DERIVED SQ_DERIVED_PROCESS(DERIVED_NAME)
 #define DERIVED_IMAGE                                                                             \
 	"squibly.image squibly.image_name squibly.image_place squibly.program squibly.moved "      \
 	"squibly.trick "
-#define DERIVED_COMMAND "squibly.launch.command squibly.launch.carries squibly.trick "
+#define DERIVED_LAUNCH  "squibly.launch.command squibly.launch.carries squibly.trick "
+#define DERIVED_COMMAND DERIVED_LAUNCH SQ_DERIVED_STORED(DERIVED_NAME)
 #define TWO_PROCESSES                                                                             \
 	"SourceProcessGuid SourceProcessGUID SourceProcessId SourceImage SourceUser "              \
 	"TargetProcessGuid TargetProcessGUID TargetProcessId TargetImage TargetUser "
@@ -163,7 +164,7 @@ static const struct category {
 	[SQ_CATEGORY_FILE_EXECUTABLE_DETECTED] = { { 29 }, SYSMON PROCESS "TargetFilename Hashes" },
 	[SQ_CATEGORY_SYSMON_ERROR] = { { 255 }, SYSMON "ID Description" },
 	[SQ_CATEGORY_PS_SCRIPT] = { { 4104 },
-		DERIVED_COMMAND "MessageNumber MessageTotal ScriptBlockText ScriptBlockId Path" },
+		DERIVED_LAUNCH "MessageNumber MessageTotal ScriptBlockText ScriptBlockId Path" },
 	[SQ_CATEGORY_PS_MODULE] = { { 4103 }, "ContextInfo UserData Payload" },
 	/* Their data has no names: what readers make of it differs. */
 	[SQ_CATEGORY_PS_CLASSIC_START] = { { 400 }, NULL },

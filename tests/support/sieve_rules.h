@@ -71,6 +71,8 @@ static const char *const sieve_selections[] = {
 	"{ squibly.launch.carries|exists: true }",
 	"{ squibly.launch.carries: [regsvr32_url, variable, caret_name] }",
 	"{ squibly.launch.command|contains: regsvr32 }",
+	"{ squibly.stored.command|contains: regsvr32 }",
+	"{ squibly.stored.command|re: '(regsvr32|mshta)[^|]*(script:|http)' }",
 	"{ squibly.rundll32.library_name: [scrobj, advpack] }",
 	"{ squibly.rundll32.entry: launchinfsection }",
 	"{ ScriptBlockText|contains: 'regsvr32' }",
@@ -112,6 +114,7 @@ static const char *const sieve_id_selections[] = {
 	"{ EventID: '1', squibly.launch.carries|exists: true }",
 	"{ EventID: 4104, squibly.launch.command|contains: regsvr32 }",
 	"{ EventID: 13, Details|contains: 'scrobj' }",
+	"{ EventID: [13, 4698, 7045], squibly.stored.command|contains: regsvr32 }",
 	"{ EventID: 7, CommandLine|contains: 'regsvr32' }",
 	"@{ a: { squibly.program: regsvr32.exe }, b: { EventID: 4657 }, c: { EventID: 13 }, "
 	"condition: a and (b or c) }",
