@@ -48,7 +48,7 @@
 	X(oracle_skipped,      INFO, "Records chosen for a check that came to no verdict: check_share was used up, or a search was given up") \
 	X(oracle_disagreed,    INFO, "Checked records for which the slow way found other alerts: a fault of this program, see the log") \
 	X(oracle_raised,       INFO, "Alerts that only the slow way found; they were sent, though their records count as clean") \
-	X(unknown_shape,       INFO, "Events without an event id: read, but no log source fits")       \
+	X(unknown_shape,       INFO, "Events without an event id, or starts of processes without image and command line: what rules ask about was not found") \
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
 	X(connections,         INFO, "Connections accepted")                                           \
 	X(connections_refused, INFO, "Connections closed at once because max_connections was reached") \

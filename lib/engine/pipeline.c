@@ -265,6 +265,15 @@ static bool leave_event(const struct run *r, struct mark before, uint32_t alerts
 	return true;
 }
 
+/* Was it read without finding what rules ask about? The start of a process has an image or a
+ * command line in every log that tells of one: then they stand where nobody looked. */
+static bool is_unread(const struct sq_event *ev)
+{
+	return ev->event_id == 0 ||
+	       (ev->category == SQ_CATEGORY_PROCESS_CREATION &&
+	        sq_event_get(ev, SQ_F_IMAGE).n == 0 && sq_event_get(ev, SQ_F_COMMAND_LINE).n == 0);
+}
+
 static void count_event(const struct run *r, struct mark before, uint32_t alerts)
 {
 	const struct sq_pipeline *pl = r->pl;
@@ -281,7 +290,7 @@ static void count_event(const struct run *r, struct mark before, uint32_t alerts
 	c->duplicate_keys += (ev->flags & SQ_EVENT_DUPLICATE_KEY) != 0;
 	c->fields_overflow += (ev->flags & SQ_EVENT_OVERFLOW) != 0;
 	c->cut_alerted += (ev->flags & SQ_EVENT_CUT) != 0;
-	c->unknown_shape += ev->event_id == 0;
+	c->unknown_shape += is_unread(ev);
 }
 
 /* Make the derived fields that rules ask for, and run the rules. An alert tells all of them. */

@@ -154,27 +154,32 @@ bool sq_ids_meet(const struct sq_id_set *a, const struct sq_id_set *b)
 
 /* ---- records ----------------------------------------------------------------------------- */
 
-/* Keys, or the last parts of keys with dots. Whatever else ends like that does no harm but by its
- * number. */
+/* Keys, or the last parts of keys with dots: all by which lib/model/fieldmap.c knows an event id; a
+ * test compares the two. Whatever else ends like that does no harm but by its number. */
 static const struct sq_sv names[] = {
-	SQ_SV("eventid"), SQ_SV("event_id"), SQ_SV("eventcode"), SQ_SV("code"),
-	SQ_SV("#text"),   SQ_SV("value"),    SQ_SV("id"),
+	SQ_SV("eventid"), SQ_SV("event_id"), SQ_SV("eventcode"), SQ_SV("code"), SQ_SV("#text"),
+	SQ_SV("value"),   SQ_SV("id"),       SQ_SV("text"),      SQ_SV("_"),    SQ_SV("$"),
+	SQ_SV("$t"),      SQ_SV("content"),  SQ_SV("@value"),    SQ_SV(""),
 };
 
 void sq_ids_windows(struct sq_spot *s)
 {
-	/* The last letters of the names and the quote; "eventid" with anything else behind it is
-	 * XML, or a text. */
+	/* The last letters of the names and the quote; NULL: any byte; "eventid" with anything else
+	 * behind it is XML, or a text. */
+	static const char before[] = "{, \t\r\n"; /* a key */
 	static const char *const ends[][SQ_SPOT_WIDTH] = {
-		{ "tT_", "iI", "dD", "\"" }, { "\"._", "iI", "dD", "\"" },
-		{ "oO", "dD", "eE", "\"" },  { "eE", "xX", "tT", "\"" },
-		{ "lL", "uU", "eE", "\"" },  { "nN", "tT", "iI", "dD" },
+		{ "tT_", "iI", "dD", "\"" },  { "\"._", "iI", "dD", "\"" },
+		{ "oO", "dD", "eE", "\"" },   { "eE", "xXnN", "tT", "\"" },
+		{ "lL", "uU", "eE", "\"" },   { "nN", "tT", "iI", "dD" },
+		{ before, "\"", "_$", "\"" }, { "\"", "$", "tT", "\"" },
+		{ NULL, before, "\"", "\"" },
 	};
 
 	for (unsigned b = 0; b < SQ_LEN(ends); b++)
 		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
-			for (const char *c = ends[b][i]; *c; c++)
-				sq_spot_allow(s, b, i, (unsigned char)*c);
+			for (unsigned c = 1; c < 256; c++)
+				if (!ends[b][i] || strchr(ends[b][i], (char)c))
+					sq_spot_allow(s, b, i, (unsigned char)c);
 }
 
 static bool is_blank(char c)

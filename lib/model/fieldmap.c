@@ -9,11 +9,27 @@
 #define AUX(p, f)           { .path = p, .kind = SQ_PATH_FIELD, .field = SQ_AUX_##f, .band = SQ_BAND_NATIVE }
 #define HINT(p, h)          { .path = p, .hint = SQ_HINT_##h }
 #define NAMES(p, more, h)   { .path = p, .kind = SQ_PATH_NAMES | (more), .band = SQ_BAND_NAMES, .hint = SQ_HINT_##h }
-#define PAIRS(p)            NAMES(p, SQ_PATH_PAIRS, NONE), AUX(p ".name", PAIR_NAME), AUX(p ".value", PAIR_VALUE), \
-                            AUX(p ".#attributes.Name", PAIR_NAME), AUX(p ".#text", PAIR_VALUE)
 #define WRAPPER(p)          { .path = p, .kind = SQ_PATH_ROOT | SQ_PATH_TEXT }
 #define TEXT(p, h)          { .path = p, .kind = SQ_PATH_TEXT, .hint = SQ_HINT_##h }
 #define LIST(p, h)          { .path = p, .kind = SQ_PATH_LIST, .hint = SQ_HINT_##h }
+
+/* What those who make JSON of XML call an attribute, and the text of an element beside it: evtx_dump; xmltodict and Json.NET; fast-xml-parser;
+ * mxj; x2js; xml-js; those that follow PHP; xml2js; and many that add nothing to its name. */
+#define ATTRIBUTE(KIND, p, a, f) \
+	KIND(p ".#attributes." a, f), KIND(p "." a, f), KIND(p ".@" a, f), KIND(p ".@_" a, f), KIND(p ".-" a, f), KIND(p "._" a, f), \
+	KIND(p "._attributes." a, f), KIND(p ".@attributes." a, f), KIND(p ".attributes." a, f), KIND(p ".$." a, f)
+#define CONTENT(KIND, p, f) \
+	KIND(p ".#text", f), KIND(p ".value", f), KIND(p ".Value", f), KIND(p ".text", f), KIND(p ".content", f), KIND(p "._text", f), \
+	KIND(p ".__text", f), KIND(p "._", f), KIND(p ".$t", f), KIND(p ".$", f), KIND(p ".@value", f), KIND(p ".", f)
+#define ELEMENT(p, f)       TO(p, f), TO(p "._text", f), TO(p ".$t", f), TO(p ".$", f)
+
+#define PAIRS(p)            NAMES(p, SQ_PATH_PAIRS | SQ_PATH_LIST, NONE), AUX(p ".name", PAIR_NAME), ATTRIBUTE(AUX, p, "Name", PAIR_NAME), CONTENT(AUX, p, PAIR_VALUE)
+/* EventData as such a list itself. Where it is an object its members have names of their own. */
+#define PAIR_LIST(p)        { .path = p, .kind = SQ_PATH_PAIR_LIST }, AUX(p ".name", PAIR_NAME), AUX(p ".Name", PAIR_NAME), AUX(p ".@Name", PAIR_NAME), \
+                            AUX(p ".@_Name", PAIR_NAME), AUX(p ".#attributes.Name", PAIR_NAME), AUX(p "._attributes.Name", PAIR_NAME), \
+                            AUX(p ".@attributes.Name", PAIR_NAME), AUX(p ".attributes.Name", PAIR_NAME), AUX(p ".value", PAIR_VALUE), \
+                            AUX(p ".Value", PAIR_VALUE), AUX(p ".#text", PAIR_VALUE), AUX(p ".text", PAIR_VALUE), AUX(p "._text", PAIR_VALUE), \
+                            AUX(p ".content", PAIR_VALUE)
 
 const struct sq_path sq_fieldmap[] = {
 	/* Where EventData names stand; the best place first. */
@@ -30,8 +46,14 @@ const struct sq_path sq_fieldmap[] = {
 	NAMES("UserData", 0, NONE),
 	NAMES("", SQ_PATH_ROOT, NONE),
 	PAIRS("event_data.data"),
+	PAIRS("event_data.Data"),
 	PAIRS("EventData.Data"),
 	PAIRS("Event.EventData.Data"),
+	PAIRS("Data"), /* of EventData as text, too */
+	PAIR_LIST("event_data"),
+	PAIR_LIST("EventData"),
+	PAIR_LIST("Event.EventData"),
+	LIST("ReplacementStrings", NONE),
 	LIST("StringInserts", STRING_INSERTS),
 	LIST("string_inserts", NONE),
 	LIST("Properties", NONE),
@@ -44,6 +66,8 @@ const struct sq_path sq_fieldmap[] = {
 	WRAPPER("log"),
 	WRAPPER("json"),
 	WRAPPER("payload"),
+	WRAPPER("Payload"), /* EvtxECmd */
+	WRAPPER("columns"),
 	WRAPPER("data"),
 	WRAPPER("message"),
 	TEXT("Message", NONE),
@@ -56,15 +80,15 @@ const struct sq_path sq_fieldmap[] = {
 	TO("event_id", EVENT_ID),
 	TO_HINT("event_id.id", EVENT_ID, OTEL),
 	TO_HINT("Event.System.EventID", EVENT_ID, EVENT_SYSTEM),
-	TO_HINT("Event.System.EventID.#text", EVENT_ID, EVENT_SYSTEM),
+	CONTENT(TO, "Event.System.EventID", EVENT_ID),
 	TO("System.EventID", EVENT_ID),
-	TO("System.EventID.#text", EVENT_ID),
+	CONTENT(TO, "System.EventID", EVENT_ID),
 	TO("data.win.system.eventID", EVENT_ID),
 	TO_HINT("tags.EventID", EVENT_ID, TELEGRAF),
 	TO_HINT("EventID", EVENT_ID, FLAT),
-	TO("EventID.#text", EVENT_ID),
-	TO("EventID.value", EVENT_ID),
+	CONTENT(TO, "EventID", EVENT_ID),
 	TO("EventId", EVENT_ID),
+	TO("eventid", EVENT_ID),
 	TO("EventCode", EVENT_ID),
 	ECS("event.code", EVENT_ID),
 	WEAK("fields.EventID", EVENT_ID),
@@ -72,8 +96,8 @@ const struct sq_path sq_fieldmap[] = {
 
 	TO_HINT("winlog.channel", CHANNEL, WINLOG),
 	TO_HINT("log_name", CHANNEL, LOG_NAME),
-	TO("Event.System.Channel", CHANNEL),
-	TO("System.Channel", CHANNEL),
+	ELEMENT("Event.System.Channel", CHANNEL),
+	ELEMENT("System.Channel", CHANNEL),
 	TO("data.win.system.channel", CHANNEL),
 	TO("tags.Channel", CHANNEL),
 	TO("Channel", CHANNEL),
@@ -83,10 +107,8 @@ const struct sq_path sq_fieldmap[] = {
 
 	TO("winlog.provider_name", PROVIDER),
 	TO("source_name", PROVIDER),
-	TO("Event.System.Provider.#attributes.Name", PROVIDER),
-	TO("Event.System.Provider.Name", PROVIDER),
-	TO("System.Provider.#attributes.Name", PROVIDER),
-	TO("System.Provider.Name", PROVIDER),
+	ATTRIBUTE(TO, "Event.System.Provider", "Name", PROVIDER),
+	ATTRIBUTE(TO, "System.Provider", "Name", PROVIDER),
 	TO("data.win.system.providerName", PROVIDER),
 	TO("tags.Source", PROVIDER),
 	TO("Provider_Name", PROVIDER),
@@ -102,8 +124,8 @@ const struct sq_path sq_fieldmap[] = {
 
 	TO("winlog.computer_name", COMPUTER),
 	TO("computer_name", COMPUTER),
-	TO("Event.System.Computer", COMPUTER),
-	TO("System.Computer", COMPUTER),
+	ELEMENT("Event.System.Computer", COMPUTER),
+	ELEMENT("System.Computer", COMPUTER),
 	TO("data.win.system.computer", COMPUTER),
 	TO("tags.Computer", COMPUTER),
 	TO("Computer", COMPUTER),
@@ -120,8 +142,8 @@ const struct sq_path sq_fieldmap[] = {
 
 	TO("winlog.record_id", RECORD_ID),
 	TO("record_number", RECORD_ID),
-	TO("Event.System.EventRecordID", RECORD_ID),
-	TO("System.EventRecordID", RECORD_ID),
+	ELEMENT("Event.System.EventRecordID", RECORD_ID),
+	ELEMENT("System.EventRecordID", RECORD_ID),
 	TO("data.win.system.eventRecordID", RECORD_ID),
 	TO("fields.EventRecordID", RECORD_ID),
 	TO("EventRecordID", RECORD_ID),
@@ -131,11 +153,9 @@ const struct sq_path sq_fieldmap[] = {
 	TO("RecordId", RECORD_ID),
 	TO("record_id", RECORD_ID),
 
-	TO("Event.System.TimeCreated.#attributes.SystemTime", TIME),
-	TO("Event.System.TimeCreated.SystemTime", TIME),
+	ATTRIBUTE(TO, "Event.System.TimeCreated", "SystemTime", TIME),
 	TO("System.TimeCreated", TIME),
-	TO("System.TimeCreated.#attributes.SystemTime", TIME),
-	TO("System.TimeCreated.SystemTime", TIME),
+	ATTRIBUTE(TO, "System.TimeCreated", "SystemTime", TIME),
 	TO("data.win.system.systemTime", TIME),
 	TO("fields.TimeCreated", TIME),
 	TO("system_time", TIME),
@@ -216,6 +236,7 @@ const struct sq_path sq_fieldmap[] = {
 	HINT("Hostname", NXLOG),
 	HINT("data.win", WAZUH),
 	HINT("meta", META),
+	HINT("columns", OSQUERY),
 	HINT("TenantId", SENTINEL),
 	HINT("create", BULK),
 	HINT("index", BULK),

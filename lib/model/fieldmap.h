@@ -30,14 +30,15 @@ enum sq_aux {
 
 /** What a place is good for; a row may say several. */
 enum sq_path_kind {
-	SQ_PATH_FIELD = 1u << 0, /* its value fills `field` */
-	SQ_PATH_NAMES = 1u << 1, /* its members are fields under their own names */
-	SQ_PATH_ROOT = 1u << 2,  /* a wrapper: its members are read as those of the record */
-	SQ_PATH_TEXT = 1u << 3,  /* its text may be the event itself, as JSON or XML */
-	SQ_PATH_LIST = 1u << 4,  /* an array of values without names */
-	SQ_PATH_PAIRS = 1u << 5, /* an array of {"name":..,"value":..} */
-	SQ_PATH_UPPER = 1u << 6, /* of NAMES: "commandLine" stands for CommandLine */
-	SQ_PATH_DATA_ = 1u << 7, /* of NAMES: "Data_CommandLine" stands for CommandLine */
+	SQ_PATH_FIELD = 1u << 0,     /* its value fills `field` */
+	SQ_PATH_NAMES = 1u << 1,     /* its members are fields under their own names */
+	SQ_PATH_ROOT = 1u << 2,      /* a wrapper: its members are read as those of the record */
+	SQ_PATH_TEXT = 1u << 3,      /* its text may be the event itself, as JSON or XML */
+	SQ_PATH_LIST = 1u << 4,      /* an array of values without names */
+	SQ_PATH_PAIRS = 1u << 5,     /* {"name":..,"value":..}, alone or an array of such */
+	SQ_PATH_UPPER = 1u << 6,     /* of NAMES: "commandLine" stands for CommandLine */
+	SQ_PATH_DATA_ = 1u << 7,     /* of NAMES: "Data_CommandLine" stands for CommandLine */
+	SQ_PATH_PAIR_LIST = 1u << 8, /* the same as PAIRS, but in an array only */
 };
 
 /** Signs of a producer; which of them make which shape is told in shape.c. */
@@ -60,6 +61,7 @@ enum sq_hint {
 	SQ_HINT_SENTINEL,
 	SQ_HINT_HELK,
 	SQ_HINT_BULK,
+	SQ_HINT_OSQUERY,
 	SQ_HINT_EVENT_DATA,
 	SQ_HINT_EVENT_DATA_TOP,
 	SQ_HINT_XML, /* set when XML was read */
@@ -81,7 +83,8 @@ enum sq_band {
 };
 
 struct sq_path {
-	const char *path; /* components separated by '.'; "" is the record itself */
+	const char *path; /* components separated by '.', behind a last '.' an empty key; "" is the
+	                   * record itself */
 	uint16_t kind;    /* enum sq_path_kind, or-ed */
 	uint16_t field;   /* of FIELD: enum sq_field or enum sq_aux */
 	uint8_t band;     /* enum sq_band, of FIELD and NAMES */
@@ -101,7 +104,7 @@ struct sq_node {
 	bool parent; /* it has places under it */
 };
 
-enum { SQ_NODE_NONE = 0, SQ_NODE_ROOT = 1, SQ_NODES_MAX = 512 };
+enum { SQ_NODE_NONE = 0, SQ_NODE_ROOT = 1, SQ_NODES_MAX = 1024 };
 
 struct sq_trie;
 

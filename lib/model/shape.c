@@ -20,6 +20,7 @@ static const struct shape shapes[] = {
 	{ "fluentbit_map", { SQ_HINT_PROVIDER_NAME, SQ_HINT_EVENT_DATA_TOP } },
 	{ "fluentbit_winlog", { SQ_HINT_STRING_INSERTS } },
 	{ "otel", { SQ_HINT_OTEL } },
+	{ "osquery", { SQ_HINT_OSQUERY, SQ_HINT_PROVIDER_NAME_LOWER } },
 	{ "vector", { SQ_HINT_PROVIDER_NAME_LOWER, SQ_HINT_EVENT_DATA_TOP } },
 	{ "gelf", { SQ_HINT_GELF } },
 	{ "promtail", { SQ_HINT_EVENT_DATA_TOP, SQ_HINT_XML } },

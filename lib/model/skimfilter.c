@@ -30,10 +30,10 @@ static void add_any(struct sq_skim_filter *f, const unsigned char *p, size_t n)
 	}
 }
 
-/* Behind the quote of a short key comes its colon, or blanks. */
+/* Behind the quote of a short key comes its colon, or blanks; behind the colon, anything. */
 static void add_short(struct sq_skim_filter *f, const unsigned char *p, size_t n)
 {
-	static const unsigned char after[] = { ':', ' ', '\t', '\n', '\r' };
+	static const unsigned char after[] = { ' ', '\t', '\n', '\r' };
 	unsigned char head[5];
 
 	if (n >= 4) {
@@ -45,16 +45,23 @@ static void add_short(struct sq_skim_filter *f, const unsigned char *p, size_t n
 		head[n] = after[i];
 		add_short(f, head, n + 1);
 	}
+	head[n] = ':';
+	add_any(f, head, n + 1);
 }
 
-static void add_name(struct sq_skim_filter *f, struct sq_sv name)
+/* `top`: the name may also be the first part of a path with dots. */
+static void add_name(struct sq_skim_filter *f, struct sq_sv name, bool top)
 {
 	unsigned char head[8];
 	size_t n = name.n < 4 ? name.n : 4;
 
+	if (n == 0) {
+		memset(f, 1, sizeof(*f));
+		return;
+	}
 	memcpy(head, name.p, n);
 	for (size_t i = 0; i < n; i++) { /* may have an escape of its own, or a byte that is none */
-		if (head[i] < 'A' && !sq_is_digit((char)head[i]) && !strchr("#@ .-_", head[i]))
+		if (head[i] < 'A' && !sq_is_digit((char)head[i]) && !strchr("#@$ .-_", head[i]))
 			memset(f, 1, sizeof(*f));
 		if (head[i] > 'z' || head[i] == '\\')
 			memset(f, 1, sizeof(*f));
@@ -72,6 +79,8 @@ static void add_name(struct sq_skim_filter *f, struct sq_sv name)
 	}
 	head[n] = '"';
 	add_short(f, head, n + 1);
+	if (!top)
+		return;
 	head[n] = '.'; /* of one key for a whole path */
 	add_any(f, head, n + 1);
 	head[n] = '\\'; /* the same dot, escaped */
@@ -84,11 +93,11 @@ static void add_both(struct sq_skim_filter *f, struct sq_sv name, bool top)
 	char more[5] = "_";
 	size_t n = name.n < 4 ? name.n : 4;
 
-	add_name(f, name);
+	add_name(f, name, top);
 	if (!top)
 		return;
 	memcpy(more + 1, name.p, n);
-	add_name(f, (struct sq_sv){ more, n + 1 });
+	add_name(f, (struct sq_sv){ more, n + 1 }, top);
 }
 
 static void add_field(const struct making *m, struct sq_skim_filter *f, const struct sq_node *node,

@@ -5,7 +5,7 @@
 #include "lib/model/fieldmap.h"
 #include "lib/model/keyhash.h"
 
-enum { STEPS = 2048 };
+enum { STEPS = 4096 };
 
 struct sq_trie {
 	uint32_t n; /* nodes in use */
@@ -66,8 +66,13 @@ static uint32_t node_of(struct sq_trie *t, const char *path)
 	struct sq_sv rest = sq_sv_of(path);
 	uint32_t node = SQ_NODE_ROOT;
 
-	while (rest.n)
-		node = step_to(t, node, sq_sv_cut(&rest, '.'));
+	while (rest.n) {
+		struct sq_sv key = sq_sv_cut(&rest, '.');
+
+		node = step_to(t, node, key);
+		if (key.p[key.n] == '.' && !rest.n)
+			node = step_to(t, node, SQ_SV(""));
+	}
 	return node;
 }
 
@@ -86,6 +91,7 @@ static uint8_t rank_of(size_t row)
 		rank += same && q->band == p->band;
 	}
 	sq_assert(rank <= UINT8_MAX);
+	sq_assert(p->band != SQ_BAND_NATIVE || p->field >= SQ_AUX_BASE || rank < SQ_BAND_NAMES);
 	return (uint8_t)rank;
 }
 

@@ -236,6 +236,15 @@ static bool wanted(const struct sq_walk *w, bool array)
 	return array || node->parent || (node->kind & (SQ_PATH_NAMES | SQ_PATH_ROOT));
 }
 
+/* `in` is the innermost frame. */
+static bool is_pair(const struct sq_walk *w, const struct sq_walk_frame *in)
+{
+	uint16_t kind = sq_trie_node(w->trie, in->node)->kind;
+
+	return !in->array &&
+	       ((kind & SQ_PATH_PAIRS) || ((kind & SQ_PATH_PAIR_LIST) && in[-1].array));
+}
+
 static bool on_begin(void *ctx, bool array)
 {
 	struct sq_walk *w = ctx;
@@ -247,20 +256,22 @@ static bool on_begin(void *ctx, bool array)
 	}
 	in = &w->frames[++w->depth];
 	*in = (struct sq_walk_frame){ .target = w->target, .node = w->target.node, .array = array };
-	if (!array && (sq_trie_node(w->trie, in->node)->kind & SQ_PATH_PAIRS)) {
+	if (is_pair(w, in)) {
 		*sq_collect_slot(w->c, SQ_AUX_PAIR_NAME) = (struct sq_value){ 0 };
 		*sq_collect_slot(w->c, SQ_AUX_PAIR_VALUE) = (struct sq_value){ 0 };
 	}
 	return true;
 }
 
-/* {"name":"CommandLine","value":"..."} is whole: put the value under that name. */
+/* {"name":"CommandLine","value":"..."} is whole: put the value under that name. What holds it is
+ * not to find it again. */
 static void end_pair(struct sq_walk *w, const struct sq_node *node)
 {
 	struct sq_sv name = sq_collect_get(w->c, SQ_AUX_PAIR_NAME);
 	struct sq_value *v = sq_collect_slot(w->c, SQ_AUX_PAIR_VALUE);
 	struct sq_target t;
 
+	*sq_collect_slot(w->c, SQ_AUX_PAIR_NAME) = (struct sq_value){ 0 };
 	if (name.n == 0 || v->kind == SQ_VALUE_ABSENT)
 		return;
 	t = by_hashed_name(w, node, name, sq_key_hash(name));
@@ -274,14 +285,14 @@ static void end_pair(struct sq_walk *w, const struct sq_node *node)
 static bool on_end(void *ctx, bool array)
 {
 	struct sq_walk *w = ctx;
-	const struct sq_node *node;
+	struct sq_walk_frame *in = &w->frames[w->depth];
 
+	(void)array;
 	if (w->skip) {
 		w->skip--;
 	} else {
-		node = sq_trie_node(w->trie, w->frames[w->depth].node);
-		if (!array && (node->kind & SQ_PATH_PAIRS))
-			end_pair(w, node);
+		if (is_pair(w, in))
+			end_pair(w, sq_trie_node(w->trie, in->node));
 		w->depth--;
 	}
 	if (!w->skip && w->frames[w->depth].array)

@@ -351,6 +351,49 @@ static void put_winlog(struct text *t, const struct disguise *d, const struct ev
 	puts_to(t, ev->n > 2 ? "}}}" : "}}");
 }
 
+/* Pairs as those write them who make JSON of XML: before the name, between it and the value,
+ * behind. */
+static void put_pairs(struct text *t, const struct disguise *d, const struct event *ev)
+{
+	static const char *const forms[][3] = {
+		{ "{\"@Name\":", ",\"#text\":", "}" },
+		{ "{\"Name\":", ",\"Value\":", "}" },
+		{ "{\"$\":{\"Name\":", "},\"_\":", "}" },
+		{ "{\"_attributes\":{\"Name\":", "},\"_text\":", "}" },
+		{ "{\"Name\":", ",\"text\":", "}" },
+		{ "{\"Name\":", ",\"\":", "}" },
+	};
+	static const char *const of_id[] = { "#text", "Value", "_", "_text", "text", "" };
+	uint32_t form = any(SQ_LEN(forms)), list = form < 2 && one_in(2);
+
+	puts_to(t, "{\"Event\":{\"System\":{\"EventID\":");
+	if (ev->values[0][1] != '{' && one_in(2)) {
+		puts_to(t, "{");
+		put_member(t, d, of_id[form], ev->values[0]);
+		puts_to(t, "}");
+	} else {
+		puts_to(t, ev->values[0] + 1);
+	}
+	puts_to(t, ",");
+	put_member(t, d, "Channel", ev->values[1]);
+	puts_to(t, list ? "},\"EventData\":[" : "},\"EventData\":{\"Data\":[");
+	for (size_t i = 2; i < ev->n; i++) {
+		puts_to(t, i > 2 ? "," : "");
+		puts_to(t, forms[form][0]);
+		put_json_string(t, d, ev->names[i], strlen(ev->names[i]));
+		puts_to(t, forms[form][1]);
+		if (ev->values[i][0] == '\1') {
+			puts_to(t, ev->values[i] + 1);
+		} else {
+			struct text v = trick_value(d, ev->values[i]);
+
+			put_json_string(t, d, v.p, v.n);
+		}
+		puts_to(t, forms[form][2]);
+	}
+	puts_to(t, list ? "]}}" : "]}}}");
+}
+
 static void put_arguments(struct text *t, const struct disguise *d, const struct event *ev)
 {
 	char line[256];
@@ -471,7 +514,7 @@ static inline void sieve_make_record(struct text *t)
 {
 	static void (*const shapes[])(struct text *, const struct disguise *,
 	                              const struct event *) = {
-		put_object, put_object, put_winlog, put_xml, put_arguments, put_rendered,
+		put_object, put_object, put_winlog, put_xml, put_pairs, put_arguments, put_rendered,
 	};
 	struct disguise plain = { 0 }, d = one_in(2) ? plain : make_disguise();
 	char id[64], number[64];
@@ -491,13 +534,14 @@ static inline void sieve_make_record(struct text *t)
 		t->p[any((uint32_t)t->n)] = (char)any(256);
 }
 
-enum { SIEVE_SHAPES = 5 };
+enum { SIEVE_SHAPES = 7 };
 
 /** The event of a command line as it is, in one of SIEVE_SHAPES shapes. */
 static inline void sieve_make_plain(struct text *t, unsigned shape, const char *line)
 {
 	static void (*const shapes[])(struct text *, const struct disguise *,
-	                              const struct event *) = { put_object, put_winlog, put_xml };
+	                              const struct event *) = { put_object, put_winlog, put_pairs,
+		                                                put_xml };
 	const struct disguise plain = { 0 };
 	struct event ev = { .n = 0 };
 
@@ -510,8 +554,8 @@ static inline void sieve_make_plain(struct text *t, unsigned shape, const char *
 	ev.names[ev.n] = "CommandLine";
 	ev.values[ev.n++] = line;
 	t->n = 0;
-	shapes[shape % 3](t, &plain, &ev);
-	if (shape >= 3)
+	shapes[shape % 4](t, &plain, &ev);
+	if (shape >= 4)
 		wrap(t, &plain);
 }
 

@@ -222,6 +222,31 @@ static void flags_of_events_are_counted(void **state)
 	rig_close(&g);
 }
 
+/* What it is about stands where nobody looks: that is said, whatever its event id is. */
+static void a_start_of_a_process_without_its_data_is_of_unknown_shape(void **state)
+{
+	static const struct {
+		const char *record;
+		unsigned unknown;
+	} rows[] = {
+		{ "{\"EventID\":4688,\"Nobody\":{\"CommandLine\":\"scrobj\"}}", 1 },
+		{ "{\"EventID\":4688,\"NewProcessName\":\"a\"}", 0 },
+		{ "{\"EventID\":4688,\"CommandLine\":\"a\"}", 0 },
+		{ "{\"EventID\":4689,\"Nobody\":1}", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct rig g;
+
+		rig_open(&g, (struct sq_pipeline_opts){ .formats = 1u << SQ_FORMAT_JSON }, 1 << 20);
+		rig_add(&g, sq_sv_of(rows[i].record));
+		rig_run(&g);
+		assert_int_equal(g.counts.unknown_shape, rows[i].unknown);
+		rig_close(&g);
+	}
+}
+
 static void a_dead_letter_tells_peer_reason_and_record(void **state)
 {
 	const char *reason;
@@ -546,6 +571,7 @@ int main(void)
 		cmocka_unit_test(what_skim_is_not_certain_of_gives_the_same_alerts),
 		cmocka_unit_test(every_format_that_is_wanted_is_written_once),
 		cmocka_unit_test(flags_of_events_are_counted),
+		cmocka_unit_test(a_start_of_a_process_without_its_data_is_of_unknown_shape),
 		cmocka_unit_test(a_dead_letter_tells_peer_reason_and_record),
 		cmocka_unit_test(alerts_and_dead_letters_name_who_proved_itself),
 		cmocka_unit_test(a_dead_letter_of_a_long_record_is_cut_and_says_so),

@@ -3,6 +3,7 @@
 
 #include "lib/engine/sieve.h"
 #include "lib/engine/sieve_ids.h"
+#include "lib/model/fieldmap.h"
 #include "lib/model/logsource.h"
 #include "lib/rules/sigma.h"
 
@@ -30,6 +31,9 @@ static const struct {
 	{ "{\"event_id\":{\"id\":13,\"qualifiers\":0}}", { 13 } },
 	{ "{\"Event\":{\"System\":{\"EventID\":{\"#text\":\"5\",\"#attributes\":{}}}}}", { 5 } },
 	{ "{\"EventID\":{\"value\":22}}", { 22 } },
+	{ "{\"EventID\":{\"_\":\"9\",\"$\":{\"Qualifiers\":\"0\"}}}", { 9 } },
+	{ "{\"EventID\":{\"Qualifiers\":\"\", \"\" : \"9\"}}", { 9 } },
+	{ "{\"EventID\":{\"_text\":\"9\"},\"Level\":{\"$t\":4}}", { 9, 4 } },
 	{ "{\"eventID\":\"10\"}", { 10 } },
 	{ "{\"EventCode\":3}", { 3 } },
 	{ "{\"Id\":4104}", { 4104 } },
@@ -76,6 +80,44 @@ static void each_row_is_told(void **state)
 			assert_true(k < got.n);
 		}
 	}
+}
+
+/* Every place that lib/model/fieldmap.c has for an event id is seen beside one that tells another.
+ */
+static void wherever_the_reader_finds_an_id_it_is_found(void **state)
+{
+	struct sq_id_set is = { { 4688 }, 1, false };
+	struct sq_spot windows = { 0 };
+	uint32_t tried = 0;
+
+	(void)state;
+	sq_ids_windows(&windows);
+	sq_spot_ready(&windows);
+	for (size_t i = 0; i < sq_fieldmap_n; i++) {
+		const struct sq_path *p = &sq_fieldmap[i];
+		char record[512] = "{\"code\":7,";
+		size_t n = strlen(record), depth = 0;
+		struct sq_id_set got;
+
+		if (!(p->kind & SQ_PATH_FIELD) || p->field != SQ_F_EVENT_ID)
+			continue;
+		for (const char *part = p->path; part; depth++) {
+			const char *end = strchr(part, '.');
+			int len = (int)(end ? (size_t)(end - part) : strlen(part));
+
+			n += (size_t)snprintf(record + n, sizeof(record) - n,
+			                      "%s\"%.*s\":", depth ? "{" : "", len, part);
+			part = end ? end + 1 : NULL;
+		}
+		n += (size_t)snprintf(record + n, sizeof(record) - n, "4688");
+		for (; depth; depth--)
+			record[n++] = '}';
+		sq_ids_of_record(&windows, (struct sq_sv){ record, n }, &got);
+		if (!sq_ids_meet(&got, &is))
+			fail_msg("%s: %.*s", p->path, (int)n, record);
+		tried++;
+	}
+	assert_true(tried > 40);
 }
 
 /* Every id by which lib/model/logsource.c gives an event its category is among those of rules that
@@ -269,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_told),
+		cmocka_unit_test(wherever_the_reader_finds_an_id_it_is_found),
 		cmocka_unit_test(categories_have_the_ids_that_reading_gives_them),
 		cmocka_unit_test(rules_have_the_ids_that_they_ask_for),
 		cmocka_unit_test(signs_that_hide_words_keep_what_those_rules_are_about),
