@@ -17,7 +17,8 @@ static const char help[] =
 	"reason is told: which selection wanted which field to be what, and what it is.\n\n"
 	"  -r, --rules PATH     rules: a file or folder of Sigma rules; may be given several times\n"
 	"                       (default: the shipped patterns)\n"
-	"      --rule RULE      only this rule, by its id, name or title; it is told in any case\n"
+	"      --rule RULE      only this rule, by its id, name, title or file (sqb-01-remote-scriptlet);\n"
+	"                       it is told in any case\n"
 	"  -a, --all            also rules of which no selection holds\n"
 	"  -f, --format FORMAT  text, or json: one object for each event (default: text)\n"
 	"  -h, --help\n\n"
@@ -322,7 +323,7 @@ static int64_t find_rule(const struct explain *e, const struct sq_ruleset *rs)
 		(void)cli_fail("there is no rule '%s'; did you mean '%.*s'?", e->rule,
 		               SQ_SV_ARG(nearest));
 	else
-		(void)cli_fail("there is no rule with the id, name or title '%s'", e->rule);
+		(void)cli_fail("there is no rule with the id, name, title or file '%s'", e->rule);
 	return -2;
 }
 

@@ -104,15 +104,35 @@ static void nearer(struct sq_sv word, struct sq_sv candidate, struct sq_sv *best
 	}
 }
 
+/* The name of its file, without folders: "sqb-01-remote-scriptlet.yml". */
+static struct sq_sv file_name(const struct sq_rule *rule)
+{
+	struct sq_sv v = rule->file;
+
+	for (size_t i = v.n; i-- > 0;)
+		if (v.p[i] == '/')
+			return sq_sv_skip(v, i + 1);
+	return v;
+}
+
+static struct sq_sv without_suffix(struct sq_sv file)
+{
+	for (size_t i = file.n; i-- > 0;)
+		if (file.p[i] == '.')
+			return sq_sv_first(file, i);
+	return file;
+}
+
 int64_t sq_explain_find(const struct sq_ruleset *rs, struct sq_sv name, struct sq_sv *ret_nearest)
 {
 	unsigned least = name.n < 4 ? 2 : 4; /* more edits than that is another word */
 	uint32_t n = sq_ruleset_count(rs);
-	int64_t titled = -1, named = -1;
+	int64_t titled = -1, named = -1, filed = -1;
 
 	*ret_nearest = SQ_SV("");
 	for (uint32_t i = n; i-- > 0;) {
 		const struct sq_rule *rule = sq_ruleset_rule(rs, i);
+		struct sq_sv file = file_name(rule), stem = without_suffix(file);
 
 		if (rule->id.n && sq_sv_ieq(rule->id, name))
 			return i;
@@ -120,11 +140,14 @@ int64_t sq_explain_find(const struct sq_ruleset *rs, struct sq_sv name, struct s
 			named = i;
 		if (sq_sv_ieq(rule->title, name))
 			titled = i;
+		if (stem.n && (sq_sv_eq(stem, name) || sq_sv_eq(file, name)))
+			filed = i;
 		nearer(name, rule->id, ret_nearest, &least);
 		nearer(name, rule->name, ret_nearest, &least);
 		nearer(name, rule->title, ret_nearest, &least);
+		nearer(name, stem, ret_nearest, &least);
 	}
-	return named >= 0 ? named : titled;
+	return named >= 0 ? named : titled >= 0 ? titled : filed;
 }
 
 /* --- JSON --- */

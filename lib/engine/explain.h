@@ -36,8 +36,10 @@ void sq_explain_rule(struct sq_explain *x, const struct sq_event *ev, uint32_t r
 
 const struct sq_asker *sq_explain_asker(const struct sq_explain *x);
 
-/** Index of the rule that `name` means: an id (case does not count), else a name, else a title.
- *  @return -1: none; `*ret_nearest` is then the id, name or title that is nearest, or empty */
+/** Index of the rule that `name` means: an id (case does not count), else a name, else a title,
+ *  else the name of its file, with or without ".yml"; the first rule of several in that file.
+ *  @return -1: none; `*ret_nearest` is then the id, name, title or file that is nearest, or
+ *          empty */
 int64_t sq_explain_find(const struct sq_ruleset *rs, struct sq_sv name, struct sq_sv *ret_nearest);
 
 /** Append the JSON object of an event, described in docs/formats.md: its fields, and the first

@@ -115,6 +115,9 @@ static void a_rule_is_found_by_id_name_or_title(void **state)
 		{ "Two awa", -1, "Two away" },
 		{ "11111111-1111-4111-8111-11111111111", -1,
 		  "11111111-1111-4111-8111-111111111111" },
+		{ "rig", 0, NULL }, /* all are of rig.yml: the first of them */
+		{ "rig.yml", 0, NULL },
+		{ "rog", -1, "rig" },
 		{ "quite another", -1, "" },
 		{ "", -1, "" },
 	};
