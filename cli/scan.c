@@ -30,6 +30,7 @@ static const char help[] =
 	"                         it, records that no rule can match are not read at all\n"
 	"  -q, --quiet            no summary and no progress\n"
 	"  -h, --help\n\n"
+	"In the summary, \"unread\" are records that no rule could match by their bytes.\n\n"
 	"Levels: informational, low, medium, high, critical. Exit status: 0, 1 (see --fail-on), or 2 when\n"
 	"something failed.\n";
 

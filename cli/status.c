@@ -52,9 +52,11 @@ static int connect_to(const char *path, uint64_t seconds, int *ret_fd)
 
 		close(fd);
 		if (e == ENOENT || e == ECONNREFUSED)
-			return cli_fail("%s: %s: squiblyd does not run, or listens elsewhere (its "
-			                "option control: path:)",
-			                path, sq_strerror(-e));
+			return cli_fail(
+				"%s: %s: squiblyd does not run, or listens elsewhere "
+				"(-s PATH; one that was started by hand needs control: path: "
+				"in its configuration)",
+				path, sq_strerror(-e));
 		return cli_fail("%s: %s", path,
 		                e == EAGAIN ? "squiblyd does not answer" : sq_strerror(-e));
 	}

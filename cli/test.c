@@ -247,6 +247,6 @@ int cli_test(int argc, char **argv)
 	sq_paths_fini(&rules);
 	if (!t.rules)
 		return cli_fail("no rules (*.yml, *.yaml) there");
-	printf("%u rule files, %u failed\n", t.rules, t.failures);
+	printf("%u rule file%s, %u failed\n", t.rules, t.rules == 1 ? "" : "s", t.failures);
 	return cli_finish(t.failures ? CLI_FOUND : CLI_OK);
 }

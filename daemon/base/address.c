@@ -11,8 +11,7 @@
 static int bad_address(const char *text, struct sq_err *err)
 {
 	return sq_err_set(err, -EINVAL,
-	                  "\"%.100s\" is not an address: write HOST:PORT, [IPV6]:PORT or *:PORT",
-	                  text);
+	                  "\"%.100s\" is not an address: write HOST:PORT or [IPV6]:PORT", text);
 }
 
 int sqd_addr_split(const char *text, char host[256], char port[8], struct sq_err *err)

@@ -243,10 +243,25 @@ static void remove_file(struct sqd_listen_file *file)
 /* Why bind() failed, for somebody who has to do something about it. */
 static int explain(const struct sqd_addr *a, const char *where, int r, struct sq_err *err)
 {
-	const char *path = ((const struct sockaddr_un *)&a->sa)->sun_path;
+	const char *path =
+		a->sa.ss_family == AF_UNIX ? ((const struct sockaddr_un *)&a->sa)->sun_path : "";
 	const char *slash = strrchr(path, '/');
 	int n = slash && slash > path ? (int)(slash - path) : 1;
 
+	if (r == -EADDRINUSE)
+		return sq_err_set(err, r,
+		                  "cannot listen on %s: %s: another program, or another squiblyd, "
+		                  "listens there",
+		                  where, sq_strerror(r));
+	if (r == -EADDRNOTAVAIL)
+		return sq_err_set(err, r,
+		                  "cannot listen on %s: %s: this machine has no such address",
+		                  where, sq_strerror(r));
+	if (r == -EACCES && a->sa.ss_family != AF_UNIX)
+		return sq_err_set(err, r,
+		                  "cannot listen on %s: %s: ports below 1024 are root's; let "
+		                  "systemd open it (socket:)",
+		                  where, sq_strerror(r));
 	if (r == -ENOENT && path[0])
 		return sq_err_set(err, r, "cannot listen on %s: the folder %.*s does not exist",
 		                  where, n, path);
@@ -299,14 +314,13 @@ static int make_listener(const struct sqd_listen *l, struct sqd_listen_file *fil
 	} else {
 		fd = make_any(l, &a);
 		if (fd < 0)
-			return sq_err_set(err, fd, "cannot listen on %s: %s", l->where,
-			                  sq_strerror(fd));
+			return explain(&a, l->where, fd, err);
 	}
 	if (l->type == SOCK_STREAM && listen(fd, l->backlog) < 0) {
 		int r = -errno;
 
 		sqd_listen_close(fd, file);
-		return sq_err_set(err, r, "cannot listen on %s: %s", l->where, sq_strerror(r));
+		return explain(&a, l->where, r, err);
 	}
 	return fd;
 }

@@ -24,7 +24,8 @@ const char sqd_args_help[] =
 	"  -V, --version       the version\n"
 	"\n"
 	"Signals: TERM and INT stop (what was received is still worked off; a second one stops\n"
-	"at once), HUP reloads rules and reopens files, USR1 prints the counters.\n";
+	"at once), HUP reads rules, tables, certificates and secrets again (not the\n"
+	"configuration) and reopens files, USR1 prints the counters.\n";
 
 enum { OPT_RULES = 256, OPT_CHECK, OPT_PRINT, OPT_HELP_CONFIG };
 

@@ -53,7 +53,8 @@ static int read_sections(const struct loader *l, const struct sq_yaml *root)
 		if (absent(map))
 			continue;
 		if (map->kind != SQ_YAML_MAP) {
-			complain(l, map, "a map of options is expected here: ",
+			complain(l, map,
+			         "a map of options is expected here, as --help-config shows: ",
 			         sq_sv_of(s->key ? s->key : "key: value"));
 			continue;
 		}
@@ -92,8 +93,8 @@ static int find_kind(const struct loader *l, const struct sq_yaml *map, const ch
 	}
 	if (best != SIZE_MAX)
 		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, type->line, type->col,
-		            "no kind of %s is called \"%.*s\"; did you mean \"%s\"?", what,
-		            SQ_SV_ARG(type->text), name(best));
+		            "no kind of %s is called \"%.*s\"; did you mean \"%s\"? There are %s",
+		            what, SQ_SV_ARG(type->text), name(best), known);
 	else
 		sq_diag_add(l->diags, SQ_DIAG_ERROR, l->file, type->line, type->col,
 		            "no kind of %s is called \"%.*s\"; there are %s", what,

@@ -159,7 +159,7 @@ const struct sqd_config_section sqd_config_sections[] = {
 	{ "fold", "Repeated alerts.", fold_opts },
 	{ "deduplicate", "Events that are sent again.", deduplicate_opts },
 	{ "limits", "Bounds of what one record or batch may cost.", limits_opts },
-	{ "control", "Who may ask how we are.", control_opts },
+	{ "control", "The control socket, on which `squibly status` asks.", control_opts },
 	{ 0 }
 };
 
@@ -214,8 +214,8 @@ const struct sq_opt sqd_output_common_opts[] = {
 	{ "spool_interval", SQ_OPT_MSEC, SQD_OUTPUT_AT(spool_interval_ms), .min = 0, .max = 10000, .def = "5ms",
 	  .doc = "How long alerts gather for one commit." },
 	{ "spool_repeats", SQ_OPT_U32, SQD_OUTPUT_AT(spool_repeats), .min = 1, .max = 10000000, .def = "4096",
-	  .doc = "How many alerts of a spool may be on their way to the receiver, not answered yet. So many it gets twice at "
-		 "most when squiblyd is killed." },
+	  .doc = "How many alerts of a spool may be on their way to the receiver, not answered yet; at most so many "
+		 "come twice after squiblyd was killed." },
 	{ 0 }
 };
 /* clang-format on */

@@ -502,9 +502,12 @@ static void said_nothing(struct sqd_http_conn *c)
 /* It is settled too late for its sender, or finds no batch. */
 static void not_settled(struct sqd_http_conn *c)
 {
-	const struct sqd_refusal late = { 503, "not settled within answer_timeout; send it again",
-		                          SQ_HEC_BUSY, NULL,
-		                          &sqd_conn_counts(&c->base)->http_unsettled };
+	const struct sqd_refusal late = {
+		503,
+		"not settled within answer_timeout: an output may be away; "
+		"send it again",
+		SQ_HEC_BUSY, NULL, &sqd_conn_counts(&c->base)->http_unsettled
+	};
 	bool whole = c->state == SQD_HTTP_WAITING;
 
 	sqd_http_request_abandon(c->request);

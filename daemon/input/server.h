@@ -163,8 +163,9 @@ void sqd_conn_let_go(struct sqd_conn *c);
 /* clang-format off */
 #define SQD_SERVER_OPTS(type, member)                                                              \
 	{ "listen", SQ_OPT_STR, SQD_SERVER_AT(type, member, listen), .required = true,             \
-	  .doc = "Address and port: 127.0.0.1:5170, [::1]:5170, 0.0.0.0:5170 for every IPv4 address, [::]:5170 " \
-		 "for every IPv6 address, *:5170 for both; or a unix socket: unix:/run/squiblyd/events.sock." },                                     \
+	  .doc = "Address and port: 127.0.0.1:5170, 0.0.0.0:5170 for every IPv4 address; in quotes \"[::1]:5170\", " \
+		 "\"[::]:5170\" for every IPv6 address, \"*:5170\" for both; or a unix socket: " \
+		 "unix:/run/squiblyd/events.sock." },                                              \
 	{ "max_connections", SQ_OPT_U32, SQD_SERVER_AT(type, member, max_connections),             \
 	  .min = 1, .max = 65536, .def = "1024",                                                   \
 	  .doc = "Connections at one time; further ones are closed at once and counted." },        \

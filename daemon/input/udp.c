@@ -22,8 +22,8 @@
 /* clang-format off */
 static const struct sq_opt udp_opts[] = {
 	{ "listen", SQ_OPT_STR, AT(listen), .required = true,
-	  .doc = "Address and port: 127.0.0.1:5170, [::1]:5170, 0.0.0.0:5170 for every IPv4 address, [::]:5170 "
-		 "for every IPv6 address, *:5170 for both; or unix:/run/squiblyd/log.sock, a unix socket of datagrams." },
+	  .doc = "Address and port: 127.0.0.1:5170, 0.0.0.0:5170 for every IPv4 address; in quotes \"[::1]:5170\", "
+		 "\"[::]:5170\" for every IPv6 address, \"*:5170\" for both; or unix:/run/squiblyd/log.sock, a unix socket of datagrams." },
 	SQD_SOCKET_MODE_OPT(struct sqd_input_udp_cfg, socket_mode),
 	{ "max_record", SQ_OPT_BYTES, AT(max_record), .min = 1024, .max = 16 << 20, .def = "1MiB",
 	  .doc = "Longest record, after a GELF message is put together and unpacked; a longer one is dropped and counted." },

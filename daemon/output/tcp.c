@@ -51,7 +51,7 @@ static const struct sq_opt_enum framings[] = { { "lf", SQD_FRAMING_LF },
 /* clang-format off */
 static const struct sq_opt tcp_opts[] = {
 	{ "address", SQ_OPT_STR, AT(link.address), .required = true,
-	  .doc = "Host and port to send to: siem.example.org:514, 192.0.2.1:6514, [2001:db8::1]:514." },
+	  .doc = "Host and port to send to: siem.example.org:514, 192.0.2.1:6514; in quotes \"[2001:db8::1]:514\"." },
 	{ "framing", SQ_OPT_ENUM, AT(framing), .enums = framings, .def = "lf",
 	  .doc = "How a message ends: a line end, or RFC 6587 octet counting in front." },
 	{ "stall_timeout", SQ_OPT_MSEC, AT(stall_timeout), .min = 100, .max = 3600000, .def = "30s",

@@ -45,8 +45,13 @@ static int parse_all(const struct sq_pack_opts *opts, struct sq_rules *rules,
 
 	for (size_t i = 0; i < opts->n_paths && r == 0; i++) {
 		struct sq_err err = { 0 };
+		size_t before = paths.n;
 
 		r = sq_paths_add(&paths, opts->paths[i], ".yml", ".yaml", &err);
+		/* With one path it is an error, which is told at the end. */
+		if (r >= 0 && paths.n == before && opts->n_paths > 1)
+			sq_diag_add(diags, SQ_DIAG_WARNING, opts->paths[i], 0, 0,
+			            "no rules (*.yml, *.yaml) in this folder");
 		if (r < 0 && r != -ENOMEM) {
 			size_t skip = strlen(opts->paths[i]);
 
@@ -81,7 +86,7 @@ static int no_rules(const struct sq_pack_opts *opts, struct sq_err *err)
 			break;
 		len += (size_t)n;
 	}
-	return sq_err_set(err, -EINVAL, "no rules in %s",
+	return sq_err_set(err, -EINVAL, "no rules (*.yml, *.yaml) in %s",
 	                  opts->n_paths ? names : "an empty list of paths");
 }
 

@@ -327,6 +327,8 @@ static int open_env(struct sq_spool *s, unsigned flags, struct sq_err *err)
 			"%s: a later squiblyd has written it: let that one send it, or its "
 			"`squibly spool drain` empty it, then remove data.mdb",
 			s->dir);
+	if (e == ENOENT && (flags & MDB_RDONLY) && access(s->dir, F_OK) == 0)
+		return sq_err_set(err, -e, "%s: no spool is there (no data.mdb)", s->dir);
 	return sq_spool_fail(s, err, e, "cannot be opened");
 }
 

@@ -372,7 +372,7 @@ static void nearer(struct sq_sv key, const char *name, unsigned *best, const cha
 	unsigned d = sq_sv_distance(key, sq_sv_of(name));
 
 	/* The beginning of one is as near as can be: "tokens" for "tokens_file". */
-	if (key.n > 3 && sq_sv_starts(sq_sv_of(name), key))
+	if (key.n > 2 && sq_sv_starts(sq_sv_of(name), key))
 		d = 1;
 	/* A key of which everything would have to change is no suggestion. */
 	if (d < *best && d < strlen(name)) {

@@ -430,11 +430,25 @@ static int on_event(struct loader *l, const yaml_event_t *e)
 	return -EINVAL;
 }
 
+/* What is mostly meant where libyaml finds fault: a text that begins with a sign of YAML's. */
+static const char *hint_for(const char *problem)
+{
+	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
+		return " (YAML indents with blanks, never tabs; a text that begins with %, @, ` or a "
+		       "tab needs quotes)";
+	if (strstr(problem, "expected alphabetic or numeric"))
+		return " (a text that begins with * or & needs quotes)";
+	if (strstr(problem, "expected key"))
+		return " (look at the indentation; a text that begins with [ or { needs quotes)";
+	if (strstr(problem, "expected node content"))
+		return " (a text that begins with [ or {, such as an IPv6 address, needs quotes)";
+	return "";
+}
+
 static int syntax_error(struct loader *l)
 {
 	const yaml_parser_t *p = &l->parser;
 	const char *problem = p->problem ? p->problem : "cannot be read";
-	const char *hint = "";
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
@@ -451,11 +465,8 @@ static int syntax_error(struct loader *l)
 		            "not UTF-8 text: %s (byte %zu)", problem, p->problem_offset);
 		return -EINVAL;
 	}
-	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
-		hint = " (YAML indents with blanks, never tabs; a text that begins with %, @, ` or a "
-		       "tab needs quotes)";
 	FINDING(l, p->problem_mark, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "",
-	        p->context ? p->context : "", hint);
+	        p->context ? p->context : "", hint_for(problem));
 	return -EINVAL;
 }
 

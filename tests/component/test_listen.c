@@ -20,7 +20,7 @@ static struct address_row addresses[] = {
 	{ "a path with a colon and blanks", "unix:/run/a b:1", AF_UNIX },
 	{ "what a terminal would obey is not shown", "unix:/run/\x1b[1m\x80", AF_UNIX,
 	  "unix:/run/?[1m?" },
-	{ "no port", "127.0.0.1", 0, NULL, "is not an address" },
+	{ "no port", "127.0.0.1", 0, NULL, "is not an address: write HOST:PORT or [IPV6]:PORT" },
 	{ "a name", "localhost:1", 0, NULL, "not an IP address" },
 	{ "no path", "unix:", 0, NULL, "whole path" },
 	{ "a relative path", "unix:events.sock", 0, NULL, "whole path" },
@@ -169,6 +169,27 @@ static void one_that_somebody_listens_on_is_not(void **state)
 		sqd_listen_close(fd, &ours);
 		assert_false(exists(path));
 	}
+}
+
+static void a_port_in_use_and_a_foreign_address_say_what_is_wrong(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[64];
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	(void)snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(in.sin_port));
+	assert_int_equal(open_at(text, SOCK_STREAM, NULL), -EADDRINUSE);
+	assert_non_null(strstr(err.text, "Address already in use: another program, or another "
+	                                 "squiblyd, listens there"));
+	close(fd);
+	/* TEST-NET-1: no machine has it. */
+	assert_int_equal(open_at("192.0.2.1:0", SOCK_STREAM, NULL), -EADDRNOTAVAIL);
+	assert_non_null(strstr(err.text, "this machine has no such address"));
 }
 
 static void one_whose_backlog_is_full_is_not_either(void **state)
@@ -499,6 +520,7 @@ int main(void)
 		IN_FOLDER(a_socket_that_nobody_listens_on_is_replaced),
 		IN_FOLDER(one_that_somebody_listens_on_is_not),
 		IN_FOLDER(one_whose_backlog_is_full_is_not_either),
+		cmocka_unit_test(a_port_in_use_and_a_foreign_address_say_what_is_wrong),
 		IN_FOLDER(what_is_no_socket_is_left_alone),
 		IN_FOLDER(a_missing_folder_is_named),
 		IN_FOLDER(a_folder_that_is_not_ours_to_write_is_named),

@@ -350,6 +350,7 @@ class Status(Case):
             path = os.path.join(folder, "c.sock")
             _, err = squibly("status", "-s", path, status=2)
             self.assertIn("squiblyd does not run, or listens elsewhere", err)
+            self.assertIn("one that was started by hand needs control: path:", err)
             with socket.socket(socket.AF_UNIX) as s:
                 s.bind(path)
                 s.listen(4)

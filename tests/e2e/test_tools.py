@@ -298,6 +298,12 @@ class CommandLine(Folder):
                 self.assertIn(want, err)
                 self.assertTrue("--help" in err)
 
+    def test_a_folder_without_a_spool_is_told_from_one_that_is_not_there(self):
+        _, err = squibly("spool", "list", self.folder, status=2)
+        self.assertIn(f"{self.folder}: no spool is there (no data.mdb)", err)
+        _, err = squibly("spool", "list", self.folder + "/none", status=2)
+        self.assertIn("No such file or directory", err)
+
 
 if __name__ == "__main__":
     main()

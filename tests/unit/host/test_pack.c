@@ -97,7 +97,7 @@ static void filters_alone_are_no_rules(void **state)
 	free(scratch_file(*state, "filter.yml", FILTER(ID("1"))));
 	l = load(*state, NULL, true);
 	assert_int_equal(l.result, -EINVAL);
-	assert_non_null(strstr(l.err.text, "no rules in"));
+	assert_non_null(strstr(l.err.text, "no rules (*.yml, *.yaml) in"));
 	assert_int_equal(l.diags.warnings, 1);
 	assert_int_equal(l.diags.list[0].line, 5);
 	unload(&l);
@@ -113,10 +113,36 @@ static void no_rules_is_an_error_that_names_the_paths(void **state)
 	char want[200];
 
 	assert_int_equal(sq_pack_load(&opts, &rs, NULL, &diags, &err), -EINVAL);
-	(void)snprintf(want, sizeof(want), "no rules in %s, %s", (char *)*state, (char *)*state);
+	(void)snprintf(want, sizeof(want), "no rules (*.yml, *.yaml) in %s, %s", (char *)*state,
+	               (char *)*state);
 	assert_string_equal(err.text, want);
 	assert_null(rs);
 	sq_diags_fini(&diags);
+}
+
+/* Rules of another program, or with a wrong suffix: beside the shipped ones nobody would notice. */
+static void a_folder_without_rules_beside_others_is_warned_of(void **state)
+{
+	char *rule = scratch_file(*state, "a.yml", RULE("A", ID("1"), "a"));
+	char *other = scratch_file(*state, "b.json", "{}"), *empty = strdup(other);
+	const char *paths[] = { rule, empty };
+	const struct sq_pack_opts opts = { .paths = paths, .n_paths = 2 };
+	struct sq_diags diags = { 0 };
+	struct sq_ruleset *rs = NULL;
+
+	(void)snprintf(empty, strlen(other) + 1, "%s/none", (char *)*state);
+	assert_int_equal(mkdir(empty, 0700), 0);
+	assert_int_equal(sq_pack_load(&opts, &rs, NULL, &diags, NULL), 0);
+	assert_int_equal(diags.errors, 0);
+	assert_int_equal(diags.warnings, 1);
+	assert_string_equal(diags.list[0].file, empty);
+	assert_non_null(strstr(diags.list[0].text, "no rules (*.yml, *.yaml) in this folder"));
+	assert_int_equal(rmdir(empty), 0);
+	sq_ruleset_unref(rs);
+	sq_diags_fini(&diags);
+	free(rule);
+	free(other);
+	free(empty);
 }
 
 static void a_path_that_is_not_there_is_an_error(void **state)
@@ -326,6 +352,7 @@ int main(void)
 		TEST(a_broken_rule_is_not_the_mistake_of_its_filter),
 		TEST(filters_alone_are_no_rules),
 		TEST(no_rules_is_an_error_that_names_the_paths),
+		TEST(a_folder_without_rules_beside_others_is_warned_of),
 		TEST(a_path_that_is_not_there_is_an_error),
 		TEST(every_error_of_every_file_is_told_and_one_refuses_the_pack),
 		TEST(the_same_id_in_two_files_is_an_error),

@@ -168,6 +168,15 @@ static struct tree_case refused[] = {
 	  "2:1: not valid YAML: found character that cannot start any token, while scanning for the "
 	  "next token (YAML indents with blanks, never tabs; a text that begins with %, @, ` or a "
 	  "tab needs quotes)\n" },
+	{ "a star in front", "a: *:5170\n",
+	  "1:5: not valid YAML: did not find expected alphabetic or numeric character, while "
+	  "scanning an alias (a text that begins with * or & needs quotes)\n" },
+	{ "an IPv6 address without quotes", "a: [::1]:5170\n",
+	  "1:5: not valid YAML: did not find expected node content, while parsing a flow node "
+	  "(a text that begins with [ or {, such as an IPv6 address, needs quotes)\n" },
+	{ "an IPv6 address without quotes that YAML takes for a list", "a: [2001:db8::1]:514\n",
+	  "1:17: not valid YAML: did not find expected key, while parsing a block mapping "
+	  "(look at the indentation; a text that begins with [ or { needs quotes)\n" },
 	{ "bad UTF-8", "a: b\nc: \xff\n",
 	  "2:4: not UTF-8 text: invalid leading UTF-8 octet (byte 8)\n" },
 	{ "a control character", "a: \x01\n",
