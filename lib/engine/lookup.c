@@ -250,6 +250,38 @@ static size_t column_called(const struct reading *d, const char *name)
 	return SQ_LOOKUP_COLUMNS;
 }
 
+static bool is_inside(struct sq_sv name, struct sq_sv of)
+{
+	return name.n > of.n && sq_sv_starts(name, of) && name.p[of.n] == '.';
+}
+
+/* Dots make objects of names where alerts are kept: Elasticsearch refuses every document in which a
+ * name is both a text and an object, or a part of one is empty. */
+static int check_dots(const struct reading *d)
+{
+	for (size_t i = 0; i < d->n_names; i++) {
+		struct sq_sv name = d->names[i];
+
+		if (!d->wanted[i])
+			continue;
+		if (!name.n)
+			return complain(d, 1, 1, "the first column has no name", name);
+		if (sq_sv_starts(name, SQ_SV(".")) || sq_sv_ends(name, SQ_SV(".")) ||
+		    sq_sv_find(name, SQ_SV("..")) != SIZE_MAX)
+			return complain(
+				d, 1, 1,
+				"a name of a column begins or ends with a dot, or has two together: ",
+				name);
+		for (size_t k = 0; k < d->n_names; k++)
+			if (d->wanted[k] && is_inside(name, d->names[k]))
+				return complain(
+					d, 1, 1,
+					"a column cannot be a text and have others inside of it: ",
+					d->names[k]);
+	}
+	return 0;
+}
+
 static int read_header(struct reading *d)
 {
 	const struct sq_lookup_opts *o = d->opts;
@@ -282,7 +314,7 @@ static int read_header(struct reading *d)
 			return -EINVAL;
 		d->wanted[at] = true;
 	}
-	return 0;
+	return check_dots(d);
 }
 
 /* The key, and the members that are written for the row. Empty values are not. */
