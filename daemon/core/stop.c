@@ -15,6 +15,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/notify.h"
 #include "daemon/core/daemon_private.h"
+#include "daemon/input/peers.h"
 #include "lib/host/tls.h"
 
 enum { GRACE_MS = 1000 };
@@ -225,6 +226,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	for (size_t i = 0; i < d->n_inputs; i++) {
 		free(d->inputs[i].in);
 		sq_tls_ctx_unref(d->inputs[i].shared.tls);
+		sqd_peers_free(d->inputs[i].shared.peers);
 		pthread_mutex_destroy(&d->inputs[i].shared.lock);
 	}
 	for (size_t i = 0; i < d->n_queues; i++)

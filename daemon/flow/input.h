@@ -53,14 +53,17 @@ struct sqd_input_ops {
 };
 
 struct sq_tls_ctx;
+struct sqd_peers;
 
 /** What the instances of one input share, and the owner of the first keeps longer than all. */
 struct sqd_input_shared {
 	_Atomic uint32_t connections; /* of all of them: what is limited is their sum */
-	pthread_mutex_t lock;         /* guards `tls` */
+	pthread_mutex_t lock;         /* guards what follows */
 	/* A reference to what the first instance read last, or NULL; the others take it up. So
 	 * all show the same certificate and resume each other's sessions. */
 	struct sq_tls_ctx *tls;
+	/* Made by the first instance, kept until all are gone; NULL: peers are not limited. */
+	struct sqd_peers *peers;
 };
 
 struct sqd_input {

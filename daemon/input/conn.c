@@ -56,7 +56,8 @@ static void on_settled(struct sqd_receipt *r)
 	sqd_conn_reap(SQ_CONTAINER(r, struct sqd_conn, receipt));
 }
 
-int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer)
+int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer,
+                  struct sqd_peer *who)
 {
 	/* One block for both: there may be thousands, and neither lives without the other. */
 	size_t size = (in->protocol->size + 15) & ~(size_t)15;
@@ -64,7 +65,7 @@ int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *
 	int r;
 
 	if (!c) {
-		sqd_server_dismiss(in);
+		sqd_server_dismiss(in, who);
 		close(fd);
 		return -ENOMEM;
 	}
@@ -73,6 +74,7 @@ int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *
 	c->last_ms = uv_now(in->base.loop);
 	c->stream = (struct sqd_stream *)((char *)c + size);
 	c->stream->conn = c;
+	c->stream->who = *who;
 	sqd_addr_peer(fd, peer, c->peer);
 	sqd_server_add(in, c);
 	in->n_conns++;
@@ -89,7 +91,7 @@ void sqd_conn_close(struct sqd_conn *c)
 		return;
 	c->closing = true;
 	c->server->n_conns--;
-	sqd_server_dismiss(c->server);
+	sqd_server_dismiss(c->server, &c->stream->who);
 	if (c->stream->opened)
 		proto(c)->closed(c);
 	sqd_stream_close(c);

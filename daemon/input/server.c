@@ -39,6 +39,8 @@ void sqd_server_release(struct sqd_server *in)
 	free(in->scratch);
 	free(in->wire);
 	free(in->trusted);
+	if (!in->base.shared)
+		sqd_peers_free(in->peers);
 	sq_tls_ctx_unref(in->tls);
 	if (in->protocol && in->protocol->gone)
 		in->protocol->gone(in);
@@ -226,12 +228,25 @@ static bool admit(struct sqd_server *in)
 		return in->n_conns < max;
 	if (atomic_fetch_add_explicit(&all->connections, 1, memory_order_relaxed) < max)
 		return true;
-	sqd_server_dismiss(in);
+	atomic_fetch_sub_explicit(&all->connections, 1, memory_order_relaxed);
 	return false;
 }
 
-void sqd_server_dismiss(struct sqd_server *in)
+bool sqd_server_count_peer(struct sqd_server *in, const struct sockaddr_storage *sa,
+                           const char *peer, struct sqd_peer *ret)
 {
+	if (sqd_peers_add(in->peers, sa, ret))
+		return true;
+	in->base.counts->connections_crowded++;
+	sqd_log_limited(&in->crowded_limit, SQD_LOG_WARNING,
+	                "%s: %s refused: max_connections_per_peer (%u) of its address are open",
+	                in->base.name, peer, (unsigned)sqd_server_cfg(in)->max_per_peer);
+	return false;
+}
+
+void sqd_server_dismiss(struct sqd_server *in, struct sqd_peer *who)
+{
+	sqd_peers_drop(in->peers, who);
 	if (in->base.shared)
 		atomic_fetch_sub_explicit(&in->base.shared->connections, 1, memory_order_relaxed);
 }
@@ -242,6 +257,7 @@ static bool accept_one(struct sqd_server *in)
 	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
 	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof(peer);
+	struct sqd_peer who = { 0 };
 	char text[SQD_ADDR_TEXT];
 	int fd, r;
 
@@ -261,8 +277,15 @@ static bool accept_one(struct sqd_server *in)
 		close(fd);
 		return true;
 	}
+	/* Whom a proxy speaks for will be told. */
+	if (in->peers && !sqd_networks_have(in->trusted, in->n_trusted, &peer) &&
+	    !sqd_server_count_peer(in, &peer, sqd_addr_peer(fd, &peer, text), &who)) {
+		sqd_server_dismiss(in, &who);
+		close(fd);
+		return true;
+	}
 	in->base.counts->connections++;
-	r = sqd_conn_open(in, fd, &peer);
+	r = sqd_conn_open(in, fd, &peer, &who);
 	if (r == 0) {
 		if (!uv_is_active((uv_handle_t *)&in->tick))
 			start_tick(in);
@@ -326,6 +349,26 @@ static void take_shared_certificate(struct sqd_server *in)
 	sq_tls_ctx_unref(old);
 }
 
+/* One table for all instances: what is limited is the sum. */
+static int make_peers(struct sqd_server *in)
+{
+	const struct sqd_server_cfg *cfg = sqd_server_cfg(in);
+	struct sqd_input_shared *all = in->base.shared;
+
+	if (!cfg->max_per_peer)
+		return 0;
+	if (!in->base.further)
+		in->peers = sqd_peers_new(cfg->max_connections, cfg->max_per_peer);
+	if (!all)
+		return in->peers ? 0 : -ENOMEM;
+	pthread_mutex_lock(&all->lock);
+	if (!in->base.further)
+		all->peers = in->peers;
+	in->peers = all->peers;
+	pthread_mutex_unlock(&all->lock);
+	return in->peers ? 0 : -ENOMEM;
+}
+
 /* Files are read here, before the socket is opened. */
 static int prepare(struct sqd_server *in, struct sq_err *err)
 {
@@ -341,6 +384,8 @@ static int prepare(struct sqd_server *in, struct sq_err *err)
 		if (r < 0)
 			return sq_err_wrap(err, r, "proxy_from");
 	}
+	if (make_peers(in) < 0)
+		return sq_err_set(err, -ENOMEM, "out of memory");
 	r = sq_tls_server_wanted(&cfg->tls, err);
 	if (r <= 0)
 		return r;

@@ -17,12 +17,14 @@
 #include "daemon/base/log.h"
 #include "daemon/flow/input.h"
 #include "daemon/input/cutter.h"
+#include "daemon/input/peers.h"
 #include "lib/host/tls.h"
 
 /** Options of every stream input. First member of the kind's cfg; their rows: SQD_SERVER_OPTS. */
 struct sqd_server_cfg {
 	char *listen; /* "127.0.0.1:5170", "unix:/run/squiblyd/events.sock" */
 	uint32_t max_connections;
+	uint32_t max_per_peer; /* of them of one address; 0: any */
 	uint32_t backlog;
 	uint64_t idle;           /* milliseconds; 0 = never */
 	uint64_t receive_buffer; /* bytes; 0 = the kernel's choice */
@@ -169,6 +171,10 @@ void sqd_conn_let_go(struct sqd_conn *c);
 	{ "max_connections", SQ_OPT_U32, SQD_SERVER_AT(type, member, max_connections),             \
 	  .min = 1, .max = 65536, .def = "1024",                                                   \
 	  .doc = "Connections at one time; further ones are closed at once and counted." },        \
+	{ "max_connections_per_peer", SQ_OPT_U32, SQD_SERVER_AT(type, member, max_per_peer),       \
+	  .min = 0, .max = 65536, .def = "0",                                                      \
+	  .doc = "Connections of one address at one time; further ones are closed at once and counted; 0 means any. Behind proxy_from " \
+		 "the address is the client's, and a proxy's own is not limited." },                \
 	{ "idle", SQ_OPT_MSEC, SQD_SERVER_AT(type, member, idle),                                  \
 	  .min = 0, .max = 7 * 86400000, .def = "0",                                               \
 	  .doc = "Close a connection that has said nothing for so long; 0 means never." },         \
@@ -213,13 +219,15 @@ struct sqd_server {
 	char *wire;                  /* ciphertext that has come; SQD_WIRE_BYTES */
 	struct sqd_network *trusted; /* connections from there begin with PROXY */
 	size_t n_trusted;
-	char *scratch; /* SQD_CONN_SCRATCH bytes, once somebody has asked for them */
-	bool started;  /* the handles above are open */
-	bool paused;   /* no batch is free: no connection is read */
-	bool stopped;  /* stop() was called */
+	struct sqd_peers *peers; /* NULL: a peer may have as many connections as it likes */
+	char *scratch;           /* SQD_CONN_SCRATCH bytes, once somebody has asked for them */
+	bool started;            /* the handles above are open */
+	bool paused;             /* no batch is free: no connection is read */
+	bool stopped;            /* stop() was called */
 	bool closing;
 	unsigned walking; /* somebody walks `conns`: free nothing */
-	struct sqd_log_limit failed_limit, front_limit, ended_limit, refused_limit, accept_limit;
+	struct sqd_log_limit failed_limit, front_limit, ended_limit, refused_limit, accept_limit,
+		crowded_limit;
 };
 
 /* A kind's own struct begins with struct sqd_server and its start() sets `protocol`, then calls

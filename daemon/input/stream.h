@@ -17,6 +17,7 @@ enum sqd_phase { SQD_PHASE_PROXY, SQD_PHASE_TLS, SQD_PHASE_OPEN, SQD_PHASE_FINIS
 
 struct sqd_stream {
 	struct sqd_conn *conn;
+	struct sqd_peer who; /* it is counted as a connection of that */
 	uv_poll_t poll;
 	int fd;
 	int polled; /* events that libuv looks for */
@@ -108,8 +109,10 @@ void sqd_stream_front_close(struct sqd_conn *c);
 
 /* ---- conn.c ---- */
 
-/** Takes `fd`. @return 0 or a negative errno (`fd` is closed then) */
-int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer) SQ_MUST_CHECK;
+/** Takes `fd`, which was admitted, and `who`. @return 0 or a negative errno (`fd` is closed then)
+ */
+int sqd_conn_open(struct sqd_server *in, int fd, const struct sockaddr_storage *peer,
+                  struct sqd_peer *who) SQ_MUST_CHECK;
 /** Free it if nothing holds it any more. This may be the end of its listener too. */
 void sqd_conn_reap(struct sqd_conn *c);
 /** Its stream has ended; a negative errno is counted and logged here, unless `told`. */
@@ -126,8 +129,12 @@ const struct sqd_server_cfg *sqd_server_cfg(const struct sqd_server *in);
 /** A handle or connection of `in` is gone; calls `closed` for the last. */
 void sqd_server_release(struct sqd_server *in);
 void sqd_server_add(struct sqd_server *in, struct sqd_conn *c);
-/** A connection that was admitted is one no more. */
-void sqd_server_dismiss(struct sqd_server *in);
+/** One more connection of that address, whose text is `peer`. @return false: it has as many as it
+ *  may have; counted and told */
+bool sqd_server_count_peer(struct sqd_server *in, const struct sockaddr_storage *sa,
+                           const char *peer, struct sqd_peer *ret) SQ_MUST_CHECK;
+/** A connection that was admitted, and counted as one of `who`, is one no more. */
+void sqd_server_dismiss(struct sqd_server *in, struct sqd_peer *who);
 void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c);
 /** It found no batch: who goes on first when there are some again? Not in a walk. */
 void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c);

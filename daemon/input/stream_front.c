@@ -73,20 +73,25 @@ int sqd_stream_proxy_begin(struct sqd_conn *c)
 	return c->stream->proxy ? 0 : -ENOMEM;
 }
 
-/* The header is whole: from now on the client's address is the peer's. */
+/* The header is whole: from now on the client's address is the peer's. @return 0, -ENOMEM, -EUSERS:
+ * the client has as many connections as it may have */
 static int believe(struct sqd_conn *c, const struct sq_proxy *p)
 {
 	struct sockaddr_storage client = { 0 };
+	char text[SQD_ADDR_TEXT];
 	struct sq_identity *id;
 
 	if (!sqd_network_proxied(p, &client))
 		return 0; /* the proxy speaks for itself, or does not know */
+	sqd_addr_format(&client, text);
+	if (!sqd_server_count_peer(c->server, &client, text, &c->stream->who))
+		return -EUSERS;
 	id = sqd_conn_prove(c);
 	if (!id)
 		return -ENOMEM;
 	_Static_assert(sizeof(id->proxy) >= SQD_ADDR_TEXT, "an address fits");
 	memcpy(id->proxy, c->peer, SQD_ADDR_TEXT);
-	sqd_addr_format(&client, c->peer);
+	memcpy(c->peer, text, sizeof(text));
 	return 0;
 }
 
@@ -120,7 +125,9 @@ bool sqd_stream_proxy_read(struct sqd_conn *c)
 	r = believe(c, &p);
 	free(s->proxy);
 	s->proxy = NULL;
-	if (r < 0)
+	if (r == -EUSERS)
+		sqd_conn_close(c); /* that was told */
+	else if (r < 0)
 		sqd_conn_fail(c, "cannot be served: out of memory");
 	else
 		sqd_stream_after_proxy(c);

@@ -52,6 +52,7 @@
 	X(kernel_dropped,      INFO, "Datagrams the kernel dropped before we could read them")         \
 	X(connections,         INFO, "Connections accepted")                                           \
 	X(connections_refused, INFO, "Connections closed at once because max_connections was reached") \
+	X(connections_crowded, INFO, "Connections closed at once because max_connections_per_peer of one address were open") \
 	X(accepts_failed,      INFO, "Times that no connection could be accepted: too few descriptors, or memory") \
 	X(connections_failed,  INFO, "Connections closed for an error or a protocol we do not speak there") \
 	X(connections_idle,    INFO, "Connections closed because they said nothing for too long")      \

@@ -70,6 +70,50 @@ static void check_proxy(void **state)
 	world_end(&w);
 }
 
+/* Connections count as those of the client that the proxy speaks for; its own do not count. */
+static void behind_a_proxy_the_clients_connections_are_limited(void **state SQ_UNUSED)
+{
+	static const char nine[] = "PROXY TCP4 192.0.2.9 192.0.2.1 4711 5170\r\nbytes";
+	static const char ten[] = "PROXY TCP4 192.0.2.10 192.0.2.1 4711 5170\r\nbytes";
+	struct world w;
+	int fds[6];
+
+	probe_make(&w);
+	set_strs(&w.cfg.server.proxy_from, "127.0.0.0/8");
+	w.cfg.server.handshake = 5000;
+	w.cfg.server.max_per_peer = 1;
+	world_start(&w);
+	for (size_t i = 0; i < SQ_LEN(fds); i++)
+		fds[i] = world_dial(&w, SOCK_STREAM);
+	wait_count(&w, &w.counts.connections, 6);
+	for (size_t i = 0; i < 2; i++) {
+		probe.n = 0;
+		say(fds[i], "PROXY UNKNOWN\r\nbytes");
+		probe_expect(&w, SQ_SV("bytes"));
+	}
+	probe.n = 0;
+	say(fds[2], nine);
+	probe_expect(&w, SQ_SV("bytes"));
+	probe.n = 0;
+	say(fds[3], nine);
+	expect_hangup(&w, fds[3]);
+	assert_int_equal(probe.n, 0);
+	assert_int_equal(w.counts.connections_crowded, 1);
+	assert_int_equal(w.counts.connections_failed, 0);
+	say(fds[4], ten);
+	probe_expect(&w, SQ_SV("bytes"));
+	close(fds[2]);
+	world_turn(&w, 20);
+	probe.n = 0;
+	say(fds[5], nine);
+	probe_expect(&w, SQ_SV("bytes"));
+	assert_int_equal(w.counts.connections_crowded, 1);
+	for (size_t i = 0; i < SQ_LEN(fds); i++)
+		if (i != 2 && i != 3)
+			close(fds[i]);
+	world_end(&w);
+}
+
 static void a_proxy_header_from_elsewhere_is_refused(void **state SQ_UNUSED)
 {
 	struct world w;
@@ -148,6 +192,7 @@ static void who_comes_and_goes_without_a_byte_is_no_error(void **state SQ_UNUSED
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(behind_a_proxy_the_clients_connections_are_limited),
 		cmocka_unit_test(a_proxy_header_from_elsewhere_is_refused),
 		cmocka_unit_test(a_proxy_header_that_is_late_closes),
 		cmocka_unit_test(who_comes_and_goes_without_a_byte_is_no_error),

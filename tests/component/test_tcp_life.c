@@ -55,6 +55,52 @@ static void more_connections_than_allowed_are_refused(void **state SQ_UNUSED)
 	world_end(&w);
 }
 
+/* From another address of this machine. */
+static int dial_from(struct world *w, const char *from)
+{
+	struct sockaddr_in me = { .sin_family = AF_INET }, to = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t n = sizeof(to);
+
+	assert_int_equal(inet_pton(AF_INET, from, &me.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&me, sizeof(me)), 0);
+	assert_int_equal(getsockname(w->in->socket, (struct sockaddr *)&to, &n), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void more_connections_of_a_peer_than_allowed_are_refused(void **state SQ_UNUSED)
+{
+	struct world w;
+	int a, b, other;
+
+	tcp_make(&w);
+	w.cfg.tcp.server.max_per_peer = 2;
+	world_start(&w);
+	a = tcp_dial(&w);
+	b = tcp_dial(&w);
+	wait_count(&w, &w.counts.connections, 2);
+	expect_hangup(&w, tcp_dial(&w));
+	assert_int_equal(w.counts.connections_crowded, 1);
+	assert_int_equal(w.counts.connections, 2);
+	assert_int_equal(w.counts.connections_refused, 0);
+	other = dial_from(&w, "127.0.0.2");
+	say(other, "{}\n");
+	wait_records(&w, 1);
+	/* Whoever has gone has made room. */
+	close(a);
+	world_turn(&w, 20);
+	a = tcp_dial(&w);
+	say(a, "{}\n");
+	wait_records(&w, 2);
+	expect_hangup(&w, tcp_dial(&w));
+	assert_int_equal(w.counts.connections_crowded, 2);
+	close(a);
+	close(b);
+	close(other);
+	world_end(&w);
+}
+
 /* A process that was stopped wakes up with its timers due, and bytes that it has not seen yet. */
 static void who_spoke_while_we_were_stopped_is_not_idle(void **state SQ_UNUSED)
 {
@@ -232,6 +278,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_outlives_its_close_until_it_is_settled),
 		cmocka_unit_test(more_connections_than_allowed_are_refused),
+		cmocka_unit_test(more_connections_of_a_peer_than_allowed_are_refused),
 		cmocka_unit_test(a_silent_connection_is_closed_after_its_idle_time),
 		cmocka_unit_test(who_spoke_while_we_were_stopped_is_not_idle),
 		cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),

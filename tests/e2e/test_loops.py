@@ -128,6 +128,25 @@ class Loops(Case):
         eventually("room", lambda: (d.send(ordinary(1)), d.counters()["connections"] > 5)[1])
         self.assert_stops(d)
 
+    def test_connections_of_a_peer_are_limited_over_all_loops(self):
+        d, _ = self.start([("tcp", "    max_connections_per_peer: 5\n")])
+        held = []
+        for i in range(30):
+            s = d.connect()
+            self.addCleanup(s.close)
+            s.sendall(ordinary(i))
+            held.append(s)
+        c = eventually("30 connections", lambda: (c := d.counters())["connections"] + c.get("connections_crowded", 0) == 30 and c)
+        self.assertEqual((c["connections"], c["connections_crowded"]), (5, 25))
+        self.assertTrue(d.said(r"tcp \S+: 127\.0\.0\.1:\d+ refused: max_connections_per_peer \(5\) of its address are open"))
+        with socket.create_connection(("127.0.0.1", d.port()), source_address=("127.0.0.2", 0)) as other:
+            other.sendall(ordinary(1))
+            d.wait_received(6)
+        for s in held:
+            s.close()
+        eventually("room", lambda: (d.send(ordinary(1)), d.counters()["connections"] > 6)[1])
+        self.assert_stops(d)
+
     def test_acks_are_known_to_every_connection(self):
         d, _ = self.start([("http", "    hec_acks: true\n")])
         port = d.port("http")
