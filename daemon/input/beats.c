@@ -229,9 +229,9 @@ static int give(struct beats_conn *c, struct sq_batch **b, struct sq_sv record, 
 	} else {
 		*b = NULL;
 		if (sqd_input_put(input, &w->receipt, c->base.peer, record) < 0) {
-			if (!w->receipt.unsettled) { /* nothing holds it yet */
-				c->window = NULL;
-				free(w);
+			/* Nothing is under way. It stays: what was lost of it is noted there. */
+			if (!w->receipt.unsettled) {
+				w->kept = false;
 				sqd_conn_let_go(&c->base);
 			}
 			return -EAGAIN;

@@ -311,11 +311,65 @@ static void a_window_of_which_something_was_lost_is_never_acknowledged(void **st
 	world_end(&w);
 }
 
+/* The same, and the next of its events finds no batch for a while. */
+static void what_was_lost_is_remembered_while_there_is_no_batch(void **state)
+{
+	struct sq_outbuf b = wire_new();
+	struct sqd_receipt *window;
+	char *text;
+	struct world w;
+	size_t first, n;
+	char heard;
+	int fd;
+
+	(void)state;
+	begin(&w);
+	w.cfg.beats.max_record = w.d.limits.chunk;
+	world_start(&w);
+	n = w.d.limits.chunk - 20000;
+	text = malloc(n);
+	memset(text, 'x', n);
+	fd = world_dial(&w, SOCK_STREAM);
+	wire_head(&b, "2W", 2);
+	wire_json(&b, "2J", 1, SQ_SV("{}"));
+	first = b.len;
+	wire_json(&b, "2J", 2, (struct sq_sv){ text, n });
+	say_n(fd, b.p, first);
+	w.want = 1;
+	run_until(&w.loop, world_has_records, &w);
+	window = w.d.sealed[0]->origins[0].receipt;
+	window->lost = true;
+	fake_dispatch_settle(&w.d);
+	/* Another one's record lies in the last batch: the event does not fit behind it. */
+	w.d.free = 1;
+	assert_non_null(sqd_dispatch_open(&w.d, 1));
+	w.d.open->tail = 30000;
+	say_n(fd, b.p + first, b.len - first);
+	for (int i = 0; i < 3000 && w.d.open; i++)
+		world_turn(&w, 1);
+	world_turn(&w, 5);
+	assert_int_equal(w.counts.received, 1);
+	fake_dispatch_settle(&w.d);
+	w.d.free = 2;
+	w.in->ops->resume(w.in);
+	w.counter = &w.counts.beats_windows;
+	run_until(&w.loop, world_has_counted, &w);
+	settle(&w);
+	assert_int_equal(w.counts.received, 2);
+	assert_int_equal(w.counts.beats_acked, 0);
+	assert_int_equal(hear_some(&w, fd, &heard, 1), 0);
+	close(fd);
+	free(text);
+	sq_outbuf_fini(&b);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_oversized_event_is_skipped),
 		cmocka_unit_test(a_window_of_which_something_was_lost_is_never_acknowledged),
+		cmocka_unit_test(what_was_lost_is_remembered_while_there_is_no_batch),
 	};
 
 	return RUN_TABLE("input/beats_faults: bad senders", bads, a_bad_sender_is_closed) +
