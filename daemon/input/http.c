@@ -33,6 +33,9 @@ static const struct sq_opt http_opts[] = {
 	{ "max_ratio", SQ_OPT_U32, AT(max_ratio), .min = 0, .max = 100000, .def = "900",
 	  .doc = "How many times longer than it was sent a body may become by unpacking, from 64 KiB on; 0 means any. "
 		 "Events reach 140, padded by an attacker 600, bombs 1032." },
+	{ "max_unpacking", SQ_OPT_BYTES, AT(max_unpacking), .min = 16 << 20, .max = 1ll << 40, .def = "128MiB",
+	  .doc = "Most memory for what zstd has to remember of all bodies of this input on a loop together, 1 MiB of each not "
+		 "counted; a request that needs more is answered with 503 and comes again." },
 	{ "max_header", SQ_OPT_BYTES, AT(max_header), .min = 1024, .max = SQ_HTTP_HEADER_MAX, .def = "16KiB",
 	  .doc = "Longest request line and headers together." },
 	{ "max_headers", SQ_OPT_U32, AT(max_headers), .min = 8, .max = 1000, .def = "100",

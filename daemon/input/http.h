@@ -8,6 +8,7 @@ struct sqd_input_http_cfg {
 	uint64_t max_record;          /* bytes */
 	uint64_t max_body;            /* bytes of a request, as sent and as unpacked */
 	uint32_t max_ratio;           /* unpacked by sent; 0: any */
+	uint64_t max_unpacking;       /* bytes, of all bodies that are being unpacked */
 	uint64_t max_header;          /* bytes */
 	uint32_t max_headers;         /* lines */
 	uint32_t max_items;           /* actions of a _bulk request */

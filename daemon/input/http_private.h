@@ -21,12 +21,13 @@
 struct sqd_http_conn;
 
 enum {
-	SQD_HTTP_DRAIN_MAX = 1024 * 1024, /* bytes of a refused body that are read to keep the
-	                                   * connection; a longer one ends it */
-	SQD_HTTP_SMALL_MAX = 64 * 1024,   /* bytes of a body that is not records: a question */
-	SQD_HTTP_RETRY_S = 5,             /* when to come again */
-	SQD_HTTP_SPARE_UNPACK = 4,        /* contexts that are kept */
-	SQD_HTTP_ACK_WINDOW = 1024,       /* acks of a channel that are remembered */
+	SQD_HTTP_DRAIN_MAX = 1024 * 1024,   /* bytes of a refused body that are read to keep the
+	                                     * connection; a longer one ends it */
+	SQD_HTTP_SMALL_MAX = 64 * 1024,     /* bytes of a body that is not records: a question */
+	SQD_HTTP_RETRY_S = 5,               /* when to come again */
+	SQD_HTTP_SPARE_UNPACK = 4,          /* contexts that are kept */
+	SQD_HTTP_UNPACK_FREE = 1024 * 1024, /* bytes of one that max_unpacking does not count */
+	SQD_HTTP_ACK_WINDOW = 1024,         /* acks of a channel that are remembered */
 };
 
 /* To who asks something, and sends more than SQD_HTTP_DRAIN_MAX with it. */
@@ -73,6 +74,7 @@ struct sqd_http_input {
 	struct sq_outbuf body, out; /* of the answer that is being written */
 	struct sq_unpack *spare[SQD_HTTP_SPARE_UNPACK];
 	unsigned n_spare;
+	uint64_t unpacking; /* what max_unpacking bounds */
 	struct sqd_log_limit refused_limit, asked_limit, timeout_limit;
 };
 
@@ -108,6 +110,7 @@ struct sqd_http_request {
 	};
 	struct sqd_cutter cutter;
 	struct sq_unpack *unpack; /* NULL: the body is not compressed */
+	size_t charge;            /* of it in the listener's `unpacking` */
 	uint64_t begun_ms;
 	bool inside;                 /* the unpacker has more */
 	bool whole;                  /* all of it was taken */

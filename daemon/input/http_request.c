@@ -27,12 +27,28 @@ static struct sq_counters *counts_of(const struct sqd_http_request *q)
 static void give_unpack_back(struct sqd_http_request *q)
 {
 	struct sqd_http_input *in = sqd_http_input_of(q->owner);
+	bool scarce = in->unpacking > sqd_http_cfg(q->owner)->max_unpacking / 2;
 
-	if (q->unpack && in->n_spare < SQD_HTTP_SPARE_UNPACK)
+	if (q->unpack && in->n_spare < SQD_HTTP_SPARE_UNPACK && !scarce)
 		in->spare[in->n_spare++] = q->unpack;
 	else
 		sq_unpack_free(q->unpack);
+	in->unpacking -= q->charge;
+	q->charge = 0;
 	q->unpack = NULL;
+}
+
+/* zstd asks for up to SQ_UNPACK_ZSTD_WINDOW once it has seen the first bytes of a body, which
+ * whoever sends it never ends. @return false: others have all there is */
+static bool may_hold(struct sqd_http_request *q)
+{
+	struct sqd_http_input *in = sqd_http_input_of(q->owner);
+	size_t n = sq_unpack_memory(q->unpack);
+
+	in->unpacking -= q->charge;
+	q->charge = n > SQD_HTTP_UNPACK_FREE ? n - SQD_HTTP_UNPACK_FREE : 0;
+	in->unpacking += q->charge;
+	return !q->charge || in->unpacking <= sqd_http_cfg(q->owner)->max_unpacking;
 }
 
 static void request_free(struct sqd_http_request *q)
@@ -208,6 +224,11 @@ static int take_packed(struct sqd_http_request *q, struct sq_sv *piece, struct s
 			return seen_to(q, r, why);
 		u = sq_unpack_run(q->unpack, *piece, &used, room.p, room.n, &made);
 		*piece = sq_sv_skip(*piece, used);
+		if (!may_hold(q)) {
+			refused(why, 503, "max_unpacking is used up; send it again",
+			        &counts_of(q)->http_over_unpacking);
+			return -ENOBUFS;
+		}
 		q->inside = made == room.n;
 		r = made ? sqd_cutter_cut(&q->cutter, made) : 0;
 		if (u < 0)

@@ -80,6 +80,7 @@
 	X(http_requests,       INFO, "HTTP requests whose header was read")                            \
 	X(http_unauthorized,   INFO, "HTTP requests refused because they showed no token or password, or a wrong one") \
 	X(http_busy,           INFO, "HTTP requests answered with 429 because no batch was free for busy_after") \
+	X(http_over_unpacking, INFO, "HTTP requests answered with 503 because max_unpacking was used up by others") \
 	X(http_unsettled,      INFO, "HTTP requests answered with 503: not settled within answer_timeout, or lost on the way down") \
 	X(http_too_large,      INFO, "HTTP requests refused because header, body or what it unpacks to was too large") \
 	X(http_bad,            INFO, "HTTP requests refused for what they are: broken, cut off, no such path or encoding") \

@@ -294,6 +294,11 @@ uint64_t sq_unpack_made(const struct sq_unpack *u)
 	return u->made;
 }
 
+size_t sq_unpack_memory(const struct sq_unpack *u)
+{
+	return ZSTD_sizeof_DCtx(u->zstd); /* 0 for NULL */
+}
+
 const char *sq_unpack_reason(int error)
 {
 	switch (error) {

@@ -68,5 +68,9 @@ bool sq_unpack_done(const struct sq_unpack *u);
 /** Bytes that have come out since begin(). */
 uint64_t sq_unpack_made(const struct sq_unpack *u);
 
+/** Bytes of memory that it holds for what it remembers of a zstd stream; 0 for the others, which
+ *  remember the same little of each. */
+size_t sq_unpack_memory(const struct sq_unpack *u);
+
 /** "compressed data is damaged" for an error of sq_unpack_run(); never NULL. */
 const char *sq_unpack_reason(int error);

@@ -51,6 +51,60 @@ static void broken_requests_are_told_why_and_closed(void **state SQ_UNUSED)
 	end(h);
 }
 
+/* A frame of zstd that asks for a window of 8 MiB, or for one of 128 KiB, and holds a line. */
+#define ZSTD_LARGE "\x28\xb5\x2f\xfd\0\x68\x18\0\0{}\n"
+#define ZSTD_SMALL "\x28\xb5\x2f\xfd\0\x38\x18\0\0{}\n"
+#define ZSTD_END   "\x01\0\0"
+
+static int begin_zstd(struct http_world *h, struct sq_sv frame)
+{
+	int fd = http_dial(h);
+
+	http_say(h, fd,
+	         SQ_SV("POST / HTTP/1.1\r\nContent-Length: 15\r\nContent-Encoding: zstd\r\n\r\n"));
+	http_say(h, fd, frame);
+	return fd;
+}
+
+static void end_zstd(struct http_world *h, int fd, const char *status)
+{
+	h->n = 0;
+	http_say(h, fd, SQ_SV(ZSTD_END));
+	assert_starts(http_hear(h, fd), status);
+	close(fd);
+}
+
+/* A few bytes of zstd are a reason to reserve 8 MiB. */
+static void what_zstd_remembers_is_bounded_for_all_bodies_together(void **state SQ_UNUSED)
+{
+	struct http_world *h = make();
+	int a, b, c;
+
+	h->w.cfg.http.max_unpacking = 16 << 20;
+	world_start(&h->w);
+	a = begin_zstd(h, SQ_SV(ZSTD_LARGE));
+	b = begin_zstd(h, SQ_SV(ZSTD_LARGE));
+	wait_records(&h->w, 2);
+	c = begin_zstd(h, SQ_SV(ZSTD_LARGE));
+	end_zstd(h, c, "HTTP/1.1 503 ");
+	assert_int_equal(h->w.counts.http_over_unpacking, 1);
+	/* A small one needs nothing of that. */
+	c = begin_zstd(h, SQ_SV(ZSTD_SMALL));
+	end_zstd(h, c, "HTTP/1.1 200 ");
+	/* And what one gives back another may have, whichever way it ends. */
+	end_zstd(h, a, "HTTP/1.1 200 ");
+	close(b);
+	for (int i = 0; i < 20; i++)
+		http_turn(h);
+	a = begin_zstd(h, SQ_SV(ZSTD_LARGE));
+	b = begin_zstd(h, SQ_SV(ZSTD_LARGE));
+	end_zstd(h, a, "HTTP/1.1 200 ");
+	end_zstd(h, b, "HTTP/1.1 200 ");
+	assert_int_equal(h->w.counts.http_over_unpacking, 1);
+	assert_int_equal(h->w.counts.received, 5);
+	end(h);
+}
+
 static void what_is_no_http_is_closed_with_a_word(void **state SQ_UNUSED)
 {
 	static const char *const cases[] = { "\x16\x03\x01\x02", "2W\1\1", "{\"a\":1}\n" };
@@ -569,6 +623,7 @@ static void connections_that_go_away_leave_nothing(void **state SQ_UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_zstd_remembers_is_bounded_for_all_bodies_together),
 		cmocka_unit_test(broken_requests_are_told_why_and_closed),
 		cmocka_unit_test(what_is_no_http_is_closed_with_a_word),
 		cmocka_unit_test(long_heads_and_bodies_are_refused),
