@@ -192,6 +192,11 @@ void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b)
 	pop_passed_by(d);
 }
 
+void sqd_dispatch_forget(struct sqd_dispatch *d, struct sqd_receipt *r)
+{
+	sqd_settling_forget(d->opts.settling, r);
+}
+
 static void check_drained(struct sqd_dispatch *d)
 {
 	if (!d->draining || d->n_order || d->open)
@@ -505,9 +510,7 @@ void sqd_dispatch_abandon(struct sqd_dispatch *d)
 
 static void wake(void *ctx)
 {
-	struct sqd_dispatch *d = ctx;
-
-	uv_async_send(&d->done);
+	uv_async_send(&((struct sqd_dispatch *)ctx)->done);
 }
 
 static void dispatch_free(struct sqd_dispatch *d)

@@ -65,6 +65,10 @@ void *sqd_dispatch_ctx_of(const struct sq_batch *b);
  *  gives the batch back. */
 void sqd_dispatch_delivered(struct sqd_dispatch *d, struct sq_batch *b);
 
+/** Whoever sent the records of `r` has gone, or was told no: nobody waits for outputs to send what
+ * is made of them. May settle it at once. */
+void sqd_dispatch_forget(struct sqd_dispatch *d, struct sqd_receipt *r);
+
 /** Inputs have stopped: hand on what is open, then call `drained` when all is delivered (perhaps at
  *  once). */
 void sqd_dispatch_drain(struct sqd_dispatch *d);

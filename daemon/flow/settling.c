@@ -269,6 +269,14 @@ void sqd_settling_batch(struct sqd_settling *s, const struct sq_batch *b, bool r
 	}
 }
 
+void sqd_settling_forget(struct sqd_settling *s, struct sqd_receipt *r)
+{
+	r->until_sent = false;
+	if (!s || !r->waiting)
+		return;
+	settle(s, r); /* last: it may free it */
+}
+
 void sqd_settling_yield(struct sqd_settling *s)
 {
 	s->yielding = true;

@@ -49,6 +49,11 @@ bool sqd_settling_anyone(const struct sqd_settling *s);
  *  `raised`: something was made of it. NULL `s`: now. */
 void sqd_settling_batch(struct sqd_settling *s, const struct sq_batch *b, bool raised);
 
+/** Nobody will be told of `r` any more: it waits for no queue from now on. What waits of it is
+ *  settled at once, which may end it; of batches that are not back yet, when they are. NULL `s`: as
+ *  above. */
+void sqd_settling_forget(struct sqd_settling *s, struct sqd_receipt *r);
+
 /** Settle what has been sent; queues call this as they send. */
 void sqd_settling_look(struct sqd_settling *s);
 

@@ -29,6 +29,7 @@ struct beats_conn;
 /** Made with its first event; lives until it is whole and settled, or its connection is gone. */
 struct window {
 	struct sqd_receipt receipt;
+	struct window *next; /* of its connection */
 	struct beats_conn *conn;
 	uint32_t serial;
 	bool whole;
@@ -38,8 +39,9 @@ struct window {
 struct beats_conn {
 	struct sqd_conn base;
 	struct sq_lumber lumber;
-	struct window *window; /* being received; NULL before its first event */
-	char *aside;           /* bytes read and not used yet; NULL: none */
+	struct window *window;  /* being received; NULL before its first event */
+	struct window *windows; /* all that there are */
+	char *aside;            /* bytes read and not used yet; NULL: none */
 	size_t aside_at, aside_n;
 	bool pending; /* there is something to go on with, aside or in `lumber` */
 	bool full;    /* too many windows are unacknowledged */
@@ -99,6 +101,16 @@ static void send_acks(struct beats_conn *c)
 	finish_if_done(c);
 }
 
+static void window_free(struct window *w)
+{
+	struct window **at = &w->conn->windows;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	free(w);
+}
+
 /* Its events are through. May free the connection: the last thing that is done with it. */
 static void on_settled(struct sqd_receipt *r)
 {
@@ -114,7 +126,7 @@ static void on_settled(struct sqd_receipt *r)
 			sq_lumber_settle(&c->lumber, w->serial);
 			send_acks(c);
 		}
-		free(w);
+		window_free(w);
 	}
 	sqd_conn_let_go(&c->base);
 }
@@ -131,7 +143,8 @@ static struct window *window_of(struct beats_conn *c)
 		w->receipt.settled = on_settled;
 		w->receipt.identity = c->base.identity;
 		w->receipt.until_sent = true;
-		c->window = w;
+		w->next = c->windows;
+		c->window = c->windows = w;
 	}
 	if (!w->kept)
 		sqd_conn_keep(&c->base);
@@ -153,7 +166,8 @@ static void window_whole(struct beats_conn *c)
 	/* No event of it is under way any more; but was one given up before the last had come? */
 	if (!w || !w->receipt.lost)
 		sq_lumber_settle(&c->lumber, sq_lumber_last(&c->lumber));
-	free(w);
+	if (w)
+		window_free(w);
 	send_acks(c);
 }
 
@@ -452,8 +466,13 @@ static void beats_closed(struct sqd_conn *base)
 		lose_pending(c);
 	sqd_conn_counts(base)->beats_cut += sq_lumber_unacked(&c->lumber);
 	if (c->window && !c->window->receipt.unsettled) {
-		free(c->window);
+		window_free(c->window);
 		c->window = NULL;
+	}
+	/* Nobody is acknowledged any more: they need not stay for as long as an output is away. */
+	for (struct window *w = c->windows, *next; w; w = next) {
+		next = w->next;
+		sqd_dispatch_forget(sqd_conn_input(base)->dispatch, &w->receipt);
 	}
 	forget_aside(c);
 	sq_lumber_fini(&c->lumber);

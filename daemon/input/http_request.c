@@ -150,7 +150,10 @@ void sqd_http_request_abandon(struct sqd_http_request *q)
 	q->channel = NULL; /* no ack was promised yet */
 	sqd_cutter_reset(&q->cutter);
 	give_unpack_back(q);
-	if (!q->receipt.unsettled)
+	/* It need not stay, and its connection with it, for as long as an output is away. */
+	if (q->receipt.unsettled)
+		sqd_dispatch_forget(sqd_conn_input(&q->owner->base)->dispatch, &q->receipt);
+	else
 		request_free(q);
 }
 

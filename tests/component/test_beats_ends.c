@@ -79,6 +79,31 @@ static void nothing_said_is_nothing_wrong(void **state)
 	world_end(&w);
 }
 
+/* Nobody is left to be acknowledged: what was read goes its way, but no output is waited for. */
+static void who_has_gone_waits_for_no_output(void **state)
+{
+	struct sq_outbuf b = wire_new();
+	struct world w;
+	int fd;
+
+	(void)state;
+	begin_and_start(&w);
+	fd = world_dial(&w, SOCK_STREAM);
+	wire_window(&b, 2, 0, 0);
+	wire_window(&b, 1, 2, 0);
+	wire_window(&b, 3, 3, 0);
+	b.len -= 4; /* of the third two events have come */
+	say_wire(fd, &b);
+	wait_records(&w, 5);
+	assert_int_equal(w.d.forgotten, 0);
+	world_reset(fd);
+	wait_count(&w, &w.counts.beats_cut, 3);
+	assert_int_equal(w.d.forgotten, 3);
+	settle(&w);
+	sq_outbuf_fini(&b);
+	world_end(&w);
+}
+
 /* Stopping: what is whole is acknowledged when it settles, what is not never is. */
 static void stopping_acknowledges_what_is_whole(void **state)
 {
@@ -291,6 +316,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_goes_away_leaves_nothing),
 		cmocka_unit_test(a_client_may_end_its_half_first),
 		cmocka_unit_test(nothing_said_is_nothing_wrong),
+		cmocka_unit_test(who_has_gone_waits_for_no_output),
 		cmocka_unit_test(stopping_acknowledges_what_is_whole),
 		cmocka_unit_test(stopping_counts_what_found_no_batch),
 		cmocka_unit_test(stopping_takes_up_no_further_window),

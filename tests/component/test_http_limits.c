@@ -415,6 +415,7 @@ static void what_is_not_settled_in_time_is_sent_again(void **state SQ_UNUSED)
 	answer = http_hear(h, fd);
 	assert_starts(answer, "HTTP/1.1 503 ");
 	assert_non_null(strstr(answer, "Retry-After: 5\r\n"));
+	assert_int_equal(h->w.d.forgotten, 1); /* no output is waited for */
 	/* The next has its own receipt, and the first may be settled whenever it is. */
 	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
 	h->settles = true;

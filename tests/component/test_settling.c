@@ -51,6 +51,38 @@ static void settled_at_once_when_nothing_was_raised_or_nobody_will_be_told(void 
 	teardown(&f);
 }
 
+/* Whoever waited has gone: it does not wait with those beside it, wherever its records are. */
+static void forgotten_at_once_when_nobody_will_be_told_any_more(void **state)
+{
+	struct window *first, *second, *under_way;
+	struct sq_batch *b;
+	struct fixture f;
+
+	(void)state;
+	setup(&f, QUEUE_BYTES, NULL);
+	first = one(&f, true, "alert");
+	second = one(&f, true, "other");
+	under_way = window_new(&f, true);
+	b = free_batch(&f);
+	add_record(b, under_way);
+	under_way->open = false;
+	add_alert(&f, b, "third");
+	sqd_settling_forget(f.settling, &second->receipt);
+	assert_int_equal(f.settled, 1);
+	assert_int_equal(sqd_settling_waiting(f.settling), 1);
+	sqd_settling_forget(f.settling, &under_way->receipt);
+	assert_int_equal(f.settled, 1);
+	deliver(&f, b);
+	assert_int_equal(f.settled, 2);
+	sqd_settling_forget(f.settling, &first->receipt);
+	assert_int_equal(f.settled, 3);
+	assert_int_equal(sqd_settling_waiting(f.settling), 0);
+	assert_int_equal(f.live, 0);
+	drain_all(&f); /* all of it is sent all the same */
+	assert_non_null(memmem(f.out[0]->got.p, f.out[0]->got.len, "other", 5));
+	teardown(&f);
+}
+
 static void what_failed_does_not_count_until_it_was_sent_again(void **state)
 {
 	struct fixture f;
@@ -386,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settled_when_the_last_output_that_blocks_has_sent),
 		cmocka_unit_test(settled_at_once_when_nothing_was_raised_or_nobody_will_be_told),
+		cmocka_unit_test(forgotten_at_once_when_nobody_will_be_told_any_more),
 		cmocka_unit_test(what_failed_does_not_count_until_it_was_sent_again),
 		cmocka_unit_test(an_output_that_is_gone_is_not_waited_for),
 		cmocka_unit_test(what_never_fits_into_a_datagram_is_not_waited_for),

@@ -24,13 +24,21 @@ struct sqd_dispatch {
 	unsigned n;
 	unsigned opened; /* batches taken, all in all */
 	uint64_t turn;
-	uint32_t short_at; /* records in the open batch; 0: never */
-	bool lines;        /* lines are cut here; none of them is left out */
+	uint32_t short_at;  /* records in the open batch; 0: never */
+	unsigned forgotten; /* receipts that nobody waits for any more */
+	bool lines;         /* lines are cut here; none of them is left out */
 };
 
 bool sqd_dispatch_short(const struct sqd_dispatch *d)
 {
 	return d->short_at && d->open && d->open->n_records >= d->short_at;
+}
+
+void sqd_dispatch_forget(struct sqd_dispatch *d, struct sqd_receipt *r)
+{
+	assert_true(r->unsettled);
+	r->until_sent = false;
+	d->forgotten++;
 }
 
 /* Records stay as they are. */
