@@ -7,11 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
+#include <uv.h>
 
 static int bad_address(const char *text, struct sq_err *err)
 {
 	return sq_err_set(err, -EINVAL,
 	                  "\"%.100s\" is not an address: write HOST:PORT or [IPV6]:PORT", text);
+}
+
+const char *sqd_addr_strerror(int why)
+{
+	switch (why) {
+	case UV_EAI_NONAME:
+	case UV_EAI_NODATA:
+		return "no such name (DNS)";
+	case UV_EAI_AGAIN:
+	case UV_EAI_FAIL:
+		return "its name could not be looked up (DNS)";
+	default:
+		return uv_strerror(why);
+	}
 }
 
 int sqd_addr_split(const char *text, char host[256], char port[8], struct sq_err *err)

@@ -26,6 +26,9 @@ struct sqd_addr {
 	bool both;     /* "*": IPv4 as well, through an IPv6 socket */
 };
 
+/** What a code of libuv about a name or a connection means, in words for who runs us. */
+const char *sqd_addr_strerror(int why);
+
 /** Host and port apart, brackets taken off; nothing is looked up. @return 0, -EINVAL */
 int sqd_addr_split(const char *text, char host[256], char port[8],
                    struct sq_err *err) SQ_MUST_CHECK;

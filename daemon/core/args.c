@@ -55,6 +55,9 @@ static int take(struct sqd_args *a, int option, char **argv, struct sq_err *err)
 {
 	switch (option) {
 	case 'c':
+		if (a->config)
+			return sq_err_set(err, -EINVAL, "only one configuration: %s or %s",
+			                  a->config, optarg);
 		a->config = optarg;
 		return 0;
 	case OPT_RULES:
@@ -93,7 +96,9 @@ int sqd_args_parse(struct sqd_args *a, int argc, char **argv, struct sq_err *err
 			return r;
 	}
 	if (optind < argc)
-		return sq_err_set(err, -EINVAL, "unexpected argument: %s", argv[optind]);
+		return sq_err_set(err, -EINVAL,
+		                  "unexpected argument: %s (a configuration is given with -c)",
+		                  argv[optind]);
 	return 0;
 }
 

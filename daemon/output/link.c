@@ -76,7 +76,7 @@ static void wait_for_next(struct sqd_link *l)
 	forget_addrs(l);
 	l->state = SQD_LINK_WAITING;
 	if (!*words)
-		words = l->why == UV_EOF ? "closed by the peer" : uv_strerror(l->why);
+		words = l->why == UV_EOF ? "closed by the peer" : sqd_addr_strerror(l->why);
 	snprintf(then, sizeof(then), "retrying in %u.%u s", (unsigned)(wait / 1000),
 	         (unsigned)(wait / 100 % 10));
 	sqd_output_failed(l->out, &(struct sqd_failure){

@@ -64,7 +64,7 @@ static void on_retry(uv_timer_t *t)
 static void rest(struct udp_output *o, int why)
 {
 	sqd_output_failed(&o->base, &(struct sqd_failure){ .level = SQD_LOG_WARNING,
-	                                                   .why = uv_strerror(why),
+	                                                   .why = sqd_addr_strerror(why),
 	                                                   .then = "retrying" });
 	o->state = UDP_OUT_WAITING;
 	(void)uv_timer_start(&o->retry, on_retry, RETRY_MS, 0);

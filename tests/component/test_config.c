@@ -494,7 +494,16 @@ static int parse(struct sqd_args *a, const char *line, struct sq_err *err)
 
 static void arguments_are_read(void **state)
 {
-	static const char *const bad[] = { "squiblyd --bogus", "squiblyd -c", "squiblyd stray" };
+	static const struct {
+		const char *line, *says;
+	} bad[] = {
+		{ "squiblyd --bogus", "no such option: --bogus" },
+		{ "squiblyd -c", "-c needs a value" },
+		{ "squiblyd a.yaml",
+		  "unexpected argument: a.yaml (a configuration is given with -c)" },
+		{ "squiblyd -c a.yaml --config=b.yaml",
+		  "only one configuration: a.yaml or b.yaml" },
+	};
 	struct sqd_args a;
 	struct sq_err err = { 0 };
 
@@ -507,8 +516,8 @@ static void arguments_are_read(void **state)
 	assert_int_equal(a.command, SQD_CHECK_CONFIG);
 	sqd_args_fini(&a);
 	for (size_t i = 0; i < SQ_LEN(bad); i++) {
-		assert_int_equal(parse(&a, bad[i], &err), -EINVAL);
-		assert_true(err.text[0]);
+		assert_int_equal(parse(&a, bad[i].line, &err), -EINVAL);
+		assert_string_equal(err.text, bad[i].says);
 		sqd_args_fini(&a);
 	}
 }

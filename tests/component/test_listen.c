@@ -1,5 +1,7 @@
 /* Addresses and the sockets that inputs listen on, unix sockets above all: whose file is replaced,
  * with which mode it is made, and when it is removed. */
+#include <uv.h>
+
 #include "tests/component/listen_world.h"
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -68,6 +70,16 @@ static void a_peer_text_is_cut_to_its_room(void **state SQ_UNUSED)
 	assert_string_equal(sqd_addr_format(&(struct sockaddr_storage){ .ss_family = AF_UNIX },
 	                                    text),
 	                    "unix");
+}
+
+static void what_is_wrong_with_a_name_is_said_in_words(void **state)
+{
+	(void)state;
+	assert_string_equal(sqd_addr_strerror(UV_EAI_NONAME), "no such name (DNS)");
+	assert_string_equal(sqd_addr_strerror(UV_EAI_NODATA), "no such name (DNS)");
+	assert_string_equal(sqd_addr_strerror(UV_EAI_AGAIN),
+	                    "its name could not be looked up (DNS)");
+	assert_string_equal(sqd_addr_strerror(UV_ECONNREFUSED), "connection refused");
 }
 
 /* ---- unix sockets --------------------------------------------------------------------------- */
@@ -520,6 +532,7 @@ int main(void)
 		IN_FOLDER(a_socket_that_nobody_listens_on_is_replaced),
 		IN_FOLDER(one_that_somebody_listens_on_is_not),
 		IN_FOLDER(one_whose_backlog_is_full_is_not_either),
+		cmocka_unit_test(what_is_wrong_with_a_name_is_said_in_words),
 		cmocka_unit_test(a_port_in_use_and_a_foreign_address_say_what_is_wrong),
 		IN_FOLDER(what_is_no_socket_is_left_alone),
 		IN_FOLDER(a_missing_folder_is_named),

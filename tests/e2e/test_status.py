@@ -214,6 +214,7 @@ class Status(Case):
             self.assertTrue(o["name"].startswith("output " + re.match(r"type: (\w+)", kind).group(1)), o)
         self.assertEqual([o["kept_on"] for o in away], ["disk"] + ["memory"] * 7)
         self.assertEqual([o["when_full"] for o in away], ["drop_oldest", "drop_newest"] + ["block"] * 6)
+        self.assertIn("DNS", away[5]["last_error"])
         self.assertIn("No space left", away[7]["last_error"])
         self.assertRegex(squibly("status", "-s", self.path)[0].decode(), r"(?m)^!! 8 of 8 outputs cannot be reached")
         eventually("committed", lambda: self.output(self.status())["aside"].get("spooled"))
