@@ -29,7 +29,7 @@ int sqd_signals_open(struct sqd_signals *s, uv_loop_t *loop, sqd_signal_fn *on_s
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	*s = (struct sqd_signals){ .on_signal = on_signal, .ctx = ctx };
-	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < SQ_LEN(signals); i++) {
 		int r = uv_signal_init(loop, &s->handles[i]);

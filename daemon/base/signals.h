@@ -1,4 +1,5 @@
-/* Signals as named events on the main loop. SIGPIPE is ignored for good.
+/* Signals as named events on the main loop. SIGPIPE and SIGXFSZ are ignored for
+ * good: who writes is told by an error.
  */
 #pragma once
 

@@ -87,6 +87,26 @@ class Descriptors(Case):
         self.assertEqual(len(lines_of(path)), 3)
 
 
+class FileSize(Case):
+    """A limit of the size of files (LimitFSIZE=, ulimit -f), which the kernel tells by a signal first."""
+
+    def test_it_is_as_a_disk_that_is_full(self):
+        path = os.path.join(self.scratch(), "alerts.json")
+        d = self.daemon("inputs:\n  - type: tcp\n    listen: 127.0.0.1:0\n"
+                        f"outputs:\n  - type: file\n    path: {path}\n", inputs=False)
+        d.port("tcp")
+        resource.prlimit(d.process.pid, resource.RLIMIT_FSIZE, (256 << 10, 256 << 10))  # of 100 alerts of 3 KiB
+        d.send(b"".join(attack(n) for n in range(100)))
+        d.wait_said("alerts.json: File too large; retrying")
+        os.rename(path, path + ".1")
+        d.hup()
+        d.wait_said("alerts.json: writing works again")
+        d.wait_received(100)
+        self.assert_stops(d, 100)
+        alerts = [json.loads(line) for line in lines_of(path + ".1") + lines_of(path)]
+        self.assertEqual([a["host"]["name"] for a in alerts], [f"ws-{n}.corp.example" for n in range(100)])
+
+
 class Clock(Case):
     """The time of day is set, times that only grow are not."""
 
