@@ -247,7 +247,7 @@ static unsigned models_for(const struct sq_event *ev)
 /* One command line. @return tricks seen */
 static uint32_t read_line(struct sq_event *ev, struct sq_arena *a, struct sq_sv raw)
 {
-	struct sq_process p = { .ev = ev, .arena = a };
+	struct sq_process p = { .ev = ev, .arena = a, .raw = raw };
 	struct sq_cmdline cmd;
 	unsigned wanted;
 
@@ -333,8 +333,9 @@ enum part { PROCESS = 1u << 0, IMAGE = 1u << 1, STORED = 1u << 2 };
 
 static const uint64_t image_fields =
 	BIT(PATH) | BIT(NAME) | BIT(PLACE) | BIT(PROGRAM) | BIT(MOVED) | BIT(TRICK);
-static const uint64_t stored_fields =
-	BIT(LAUNCH_COMMAND) | BIT(LAUNCH_CARRIES) | BIT(STORED_COMMAND) | BIT(TRICK);
+static const uint64_t stored_fields = BIT(LAUNCH_COMMAND) | BIT(LAUNCH_CARRIES) |
+                                      BIT(ENCODED_COMMAND) | BIT(ENCODED_CARRIES) |
+                                      BIT(STORED_COMMAND) | BIT(TRICK);
 
 static bool to_make(struct sq_event *ev, enum part part, bool wanted)
 {

@@ -1,5 +1,6 @@
 #include "lib/derive/launch.h"
 
+#include "lib/derive/encoded.h"
 #include "lib/derive/install.h"
 #include "lib/derive/launch_private.h"
 #include "lib/derive/stored.h"
@@ -8,6 +9,7 @@
 enum {
 	COMMAND_MAX = 8191, /* bytes of a command that are reported: what cmd.exe takes */
 	WORD_SWITCHES = 8,  /* i-switches looked at in one word, so that all takes linear time */
+	ENCODED_MAX = 4,    /* encoded commands of a line */
 };
 
 #define BIT(c) (UINT32_C(1) << SQ_CARRIES_##c)
@@ -54,6 +56,8 @@ struct rare {
 static const struct rare regsvr32 = { SQ_SV("regsvr32"), 6 };
 static const struct rare scrobj = { SQ_SV("scrobj"), 5 };
 static const struct rare script = { SQ_SV("script:"), 6 };
+static const struct rare powershell = { SQ_SV("powershell"), 2 };
+static const struct rare pwsh = { SQ_SV("pwsh"), 1 };
 
 /* Position of `what` from `from` on, or SIZE_MAX. */
 static size_t find_rare(struct sq_sv text, size_t from, const struct rare *what)
@@ -430,12 +434,16 @@ static void report(struct sq_event *ev, const struct look *l, struct sq_sv comma
 #undef SQ_CARRIES_NAME
 	};
 
-	if (!l->found)
-		return;
-	sq_derive_list(ev, SQ_F_D_LAUNCH_COMMAND, sq_sv_first(command, COMMAND_MAX));
+	bool encoded = l->kind == SQ_LAUNCH_ENCODED;
+
+	if (encoded)
+		sq_derive_list(ev, SQ_F_D_ENCODED_COMMAND, l->text);
+	else if (l->found)
+		sq_derive_list(ev, SQ_F_D_LAUNCH_COMMAND, sq_sv_first(command, COMMAND_MAX));
 	for (unsigned i = 0; i < SQ_CARRIES_N; i++)
 		if (l->found >> i & 1)
-			sq_derive_list(ev, SQ_F_D_LAUNCH_CARRIES, sq_sv_of(names[i]));
+			sq_derive_list(ev, encoded ? SQ_F_D_ENCODED_CARRIES : SQ_F_D_LAUNCH_CARRIES,
+			               sq_sv_of(names[i]));
 }
 
 /* What the shells will see of a folded text. */
@@ -472,15 +480,68 @@ static struct sq_sv look_at_text(struct sq_event *ev, struct sq_arena *arena, st
 	return l.text;
 }
 
+static bool names_powershell(struct sq_sv plain)
+{
+	return find_rare(plain, 0, &powershell) != SIZE_MAX ||
+	       find_rare(plain, 0, &pwsh) != SIZE_MAX;
+}
+
+/* What PowerShell is given in Base64 by the line `raw`. One such line within another is read, too;
+ * what is wrapped once more, Windows logs when it starts. */
+static void look_at_encoded(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw)
+{
+	struct sq_sv line[1 + ENCODED_MAX] = { raw };
+	unsigned n = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		for (;;) {
+			struct sq_sv code = sq_encoded_next(arena, &line[i]);
+			struct sq_folded folded;
+
+			if (!code.n)
+				break;
+			if (!sq_fold_text(arena, sq_stored_script(arena, code), false, &folded))
+				ev->flags |= SQ_EVENT_OVERFLOW;
+			(void)look_at_text(ev, arena, folded.text, SQ_LAUNCH_ENCODED, NULL);
+			if (i || n == SQ_LEN(line))
+				break;
+			line[n++] = code;
+		}
+	}
+}
+
+/* Is the program that starts PowerShell, whatever its line calls it? */
+static bool is_powershell(const struct sq_event *ev)
+{
+	const struct sq_value *v = &ev->values[SQ_F_D_PROGRAM];
+
+	for (; v; v = sq_event_next(ev, v))
+		if (names_powershell(sq_value_sv(v)))
+			return true;
+	return false;
+}
+
 void sq_launch_derive(struct sq_process *p)
 {
-	(void)look_at_text(p->ev, p->arena, p->line, SQ_LAUNCH_LINE, &p->tricks);
+	struct sq_sv plain = look_at_text(p->ev, p->arena, p->line, SQ_LAUNCH_LINE, &p->tricks);
+
+	if (names_powershell(plain) || is_powershell(p->ev))
+		look_at_encoded(p->ev, p->arena, p->raw);
 }
 
 static bool is_tag(struct sq_sv v)
 {
 	v = sq_sv_trim(v);
 	return sq_sv_istarts(v, SQ_SV("<?xml")) || sq_sv_istarts(v, SQ_SV("<task"));
+}
+
+/* A stored command as it was, and plain. */
+static void put_command(struct sq_event *ev, struct sq_arena *arena, struct sq_sv raw,
+                        struct sq_sv plain)
+{
+	sq_derive_list(ev, SQ_F_D_STORED_COMMAND, plain);
+	if (names_powershell(plain))
+		look_at_encoded(ev, arena, raw);
 }
 
 /* The actions of a task, each by itself, so that nothing its author wrote about it is taken for a
@@ -494,7 +555,7 @@ static bool put_actions(struct sq_event *ev, struct sq_arena *arena, struct sq_s
 	for (; sq_stored_action(arena, &xml, &action); any = true) {
 		if (!sq_fold_text(arena, action, false, &folded))
 			ev->flags |= SQ_EVENT_OVERFLOW;
-		sq_derive_list(ev, SQ_F_D_STORED_COMMAND, plain_of(arena, folded.text, NULL));
+		put_command(ev, arena, action, plain_of(arena, folded.text, NULL));
 	}
 	return any;
 }
@@ -518,7 +579,7 @@ uint32_t sq_launch_stored(struct sq_event *ev, struct sq_arena *arena, struct sq
 	text = look_at_text(ev, arena, folded.text, is_script ? SQ_LAUNCH_SCRIPT : SQ_LAUNCH_STORED,
 	                    &folded.tricks);
 	if (!is_script && !(task.n && put_actions(ev, arena, task)))
-		sq_derive_list(ev, SQ_F_D_STORED_COMMAND, text);
+		put_command(ev, arena, raw, text);
 	if (folded.text.n <= 1024 && sq_sv_find(folded.text, SQ_SV("scr")) != SIZE_MAX &&
 	    sq_winpath_fold(arena, sq_sv_trim(folded.text), &path) &&
 	    sq_winpath_names(&path, SQ_SV("scrobj")))

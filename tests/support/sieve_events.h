@@ -116,6 +116,10 @@ static const char *const plain_lines[] = {
 	"certutil delete",
 	"regsvr32 a.dll b.ocx",
 	"odbcconf a.rsp",
+	/* "regsvr32 a.dll", "regsvr32 scrobj.dll" */
+	"cmd.exe powershell -enc cgBlAGcAcwB2AHIAMwAyACAAYQAuAGQAbABsAA==",
+	"powershell.exe -encod cgBlAGcAcwB2AHIAMwAyACAAcwBjAHIAbwBiAGoALgBkAGwAbAA=",
+	"pwsh -ec cgBlAGcAcwB2AHIAMwAyACAAYQAuAGQAbABsAA==",
 };
 
 static const char *any_line(void)
@@ -136,8 +140,10 @@ static const char *const images[] = {
 	"C:\\Windows\\sysnative\\regsvr32.exe",
 	"C:\\Windows\\explorer.exe",
 };
-static const char *const originals[] = { "REGSVR32.EXE", "regsvr32.exe.mui", "-", "",
-	                                 "CMD.EXE",      " RUNDLL32.EXE " };
+static const char *const originals[] = {
+	"REGSVR32.EXE",   "regsvr32.exe.mui", "-",       "", "CMD.EXE",
+	" RUNDLL32.EXE ", "PowerShell.EXE",   "pwsh.dll"
+};
 static const char *const descriptions[] = { "Microsoft(C) Register Server", "x", "" };
 static const char *const hashes[] = { "SHA1=1,IMPHASH=0235FF9A007804882636BCCCFB4D1A2F",
 	                              "0235ff9a007804882636bcccfb4d1a2f", "x" };

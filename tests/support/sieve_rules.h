@@ -71,6 +71,8 @@ static const char *const sieve_selections[] = {
 	"{ squibly.launch.carries|exists: true }",
 	"{ squibly.launch.carries: [regsvr32_url, variable, caret_name] }",
 	"{ squibly.launch.command|contains: regsvr32 }",
+	"{ squibly.encoded.carries|exists: true }",
+	"{ squibly.encoded.command|contains: regsvr32 }",
 	"{ squibly.stored.command|contains: regsvr32 }",
 	"{ squibly.stored.command|re: '(regsvr32|mshta)[^|]*(script:|http)' }",
 	"{ squibly.rundll32.library_name: [scrobj, advpack] }",

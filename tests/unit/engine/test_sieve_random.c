@@ -90,9 +90,14 @@ static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 static void tricks_anywhere_are_odd(void **state SQ_UNUSED)
 {
 	static const char *const own[] = {
-		"start script:http://h/a",           "cmd.exe regsvr32 a.dll http://h/a",
-		"cmd.exe regsvr32 scrobj.dll",       "rundll32 javascript:a",
-		"rundll32 comsvcs.dll,MiniDump 1 2", "x script:file b",
+		"start script:http://h/a",
+		"cmd.exe regsvr32 a.dll http://h/a",
+		"cmd.exe regsvr32 scrobj.dll",
+		"rundll32 javascript:a",
+		"rundll32 comsvcs.dll,MiniDump 1 2",
+		"x script:file b",
+		/* "regsvr32 a.dll" */
+		"cmd.exe powershell -enc cgBlAGcAcwB2AHIAMwAyACAAYQAuAGQAbABsAA==",
 	};
 	struct text *t = malloc(sizeof(*t));
 	uint64_t before = wide.hits;
