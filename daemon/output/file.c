@@ -176,6 +176,7 @@ static void write_job(uv_work_t *w)
 		else if (errno == EAGAIN)
 			return;
 		else if (errno != EINTR) {
+			o->job_orphan = errno == ESTALE; /* the same, on a server */
 			o->job_result = -errno;
 			return;
 		}

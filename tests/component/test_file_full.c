@@ -5,8 +5,10 @@
 
 #include "tests/support/file_world.h"
 
-/* The disk is full when it has taken so many bytes; < 0: it never is. */
+/* The disk is full when it has taken so many bytes; < 0: it never is. What else it says, it says
+ * once. */
 static _Atomic long room = -1;
+static _Atomic int says = ENOSPC;
 
 ssize_t __real_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
@@ -16,7 +18,8 @@ ssize_t __wrap_write(int fd, const void *p, size_t n)
 	if (room < 0 || fd <= STDERR_FILENO)
 		return __real_write(fd, p, n);
 	if (room == 0) {
-		errno = ENOSPC;
+		errno = says;
+		room = says == ENOSPC ? 0 : -1;
 		return -1;
 	}
 	n = n < (size_t)room ? n : (size_t)room;
@@ -131,6 +134,27 @@ static void a_line_that_was_begun_in_a_fifo_goes_on_there(void **state SQ_UNUSED
 	end(&w);
 }
 
+/* As NFS says it when somebody else has removed the file. */
+static void a_file_that_the_server_knows_no_more_is_made_anew(void **state SQ_UNUSED)
+{
+	char old[128];
+	struct world w;
+
+	make(&w, &sqd_output_file);
+	start(&w);
+	snprintf(old, sizeof(old), "%s.1", w.path);
+	assert_int_equal(rename(w.path, old), 0);
+	room = sizeof("one\ntw") - 1;
+	says = ESTALE;
+	assert_int_equal(send_text(&w, SQ_SV("one\ntwo\n")), 0);
+	run_until(&w.loop, is_sent, &w);
+	says = ENOSPC;
+	assert_int_equal(w.status, 0);
+	assert_int_equal(w.out->outage.failures, 0);
+	expect_file(w.path, "one\ntwo\n");
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +164,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_was_begun_stays_when_somebody_has_written_behind_it),
 		cmocka_unit_test(a_line_that_was_begun_is_whole_where_no_new_file_can_be),
 		cmocka_unit_test(a_line_that_was_begun_in_a_fifo_goes_on_there),
+		cmocka_unit_test(a_file_that_the_server_knows_no_more_is_made_anew),
 	};
 
 	return cmocka_run_group_tests_name("output/file-full", tests, NULL, NULL);
