@@ -61,16 +61,6 @@ static struct sqd_http_input *self(struct sqd_input *in)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static bool is_local(const char *name)
-{
-	struct sq_sv v = sq_sv_of(name);
-	struct sq_sv kind = sq_sv_cut(&v, ' ');
-
-	(void)kind;
-	return sq_sv_starts(v, SQ_SV("127.")) || sq_sv_starts(v, SQ_SV("[::1]")) ||
-	       sq_sv_starts(v, SQ_SV("unix:"));
-}
-
 /* What it owns is needed until the last request is settled. */
 void sqd_http_gone(struct sqd_server *server)
 {
@@ -101,12 +91,8 @@ static int http_start(struct sqd_input *base, struct sq_err *err)
 	r = sqd_server_start(base, err);
 	if (r < 0)
 		return r;
-	if (!base->further && !in->guarded && cfg->server.tls.clients != SQ_TLS_CLIENTS_REQUIRED &&
-	    !is_local(base->name))
-		sqd_log(SQD_LOG_WARNING,
-		        "%s: everybody who reaches this address may send events: set tokens_file, users_file "
-		        "or tls_clients: required",
-		        base->name);
+	if (!base->further && sqd_http_auth_open(cfg, base->name))
+		sqd_log(SQD_LOG_WARNING, "%s: " SQD_HTTP_OPEN, base->name);
 	return 0;
 }
 

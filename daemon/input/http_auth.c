@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "daemon/input/http_private.h"
@@ -55,12 +56,29 @@ static int read_both(const struct sqd_input_http_cfg *cfg, struct sq_credentials
 	return r;
 }
 
-void sqd_http_auth_check(const void *cfg, struct sq_diags *diags)
+bool sqd_http_auth_open(const struct sqd_input_http_cfg *cfg, const char *name)
 {
+	struct sq_sv v = sq_sv_of(name);
+	struct sq_sv kind = sq_sv_cut(&v, ' ');
+
+	(void)kind;
+	return !cfg->tokens_file && !cfg->users_file &&
+	       cfg->server.tls.clients != SQ_TLS_CLIENTS_REQUIRED &&
+	       !sq_sv_starts(v, SQ_SV("127.")) && !sq_sv_starts(v, SQ_SV("[::1]")) &&
+	       !sq_sv_starts(v, SQ_SV("unix:"));
+}
+
+void sqd_http_auth_check(const void *config, struct sq_diags *diags)
+{
+	const struct sqd_input_http_cfg *cfg = config;
 	struct sq_credentials found = { 0 };
 	size_t errors = diags->errors;
 	struct sq_err err = { 0 };
+	char name[128];
 
+	(void)snprintf(name, sizeof(name), "http %s", cfg->server.listen);
+	if (sqd_http_auth_open(cfg, name))
+		sq_diag_add(diags, SQ_DIAG_WARNING, "inputs", 0, 0, "%s: " SQD_HTTP_OPEN, name);
 	if (read_both(cfg, &found, diags, &err) < 0 && diags->errors == errors)
 		sq_diag_add(diags, SQ_DIAG_ERROR, "inputs", 0, 0, "%s", err.text);
 	sq_credentials_fini(&found);

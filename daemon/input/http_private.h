@@ -226,6 +226,11 @@ void sqd_http_answer_settled(struct sqd_http_conn *c, struct sqd_http_request *q
 void sqd_http_note(struct sqd_http_conn *c, const struct sqd_refusal *why);
 
 /* http_auth.c */
+#define SQD_HTTP_OPEN                                                                              \
+	"everybody who reaches this address may send events: set tokens_file, users_file or "      \
+	"tls_clients: required"
+/** Whoever reaches the input may send, and others than this machine do. `name`: "http ADDRESS". */
+bool sqd_http_auth_open(const struct sqd_input_http_cfg *cfg, const char *name);
 /** As sqd_input_ops.check: what is in the files of names and secrets. */
 void sqd_http_auth_check(const void *cfg, struct sq_diags *diags);
 /** @return 0, or a negative errno with `err` */

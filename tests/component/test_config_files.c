@@ -119,10 +119,48 @@ static void senders_are_read(void **state)
 	}
 }
 
+/* At the start it is in the log; whoever checks first wants to know it then. */
+static void an_input_that_everybody_may_send_to_is_warned_of(void **state)
+{
+	static const struct {
+		const char *in, *want; /* NULL: nothing is said */
+	} rows[] = {
+		{ "type: http, listen: '0.0.0.0:1'",
+		  "http 0.0.0.0:1: everybody who reaches this address may send events: set "
+		  "tokens_file, users_file or tls_clients: required" },
+		{ "type: http, listen: '127.0.0.1:1'", NULL },
+		{ "type: http, listen: '[::1]:1'", NULL },
+		{ "type: http, listen: 'unix:/tmp/x'", NULL },
+		{ "type: tcp, listen: '0.0.0.0:1'", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		char path[] = "/tmp/squibly-config-XXXXXX.yaml", text[256];
+		struct sq_diags diags = { 0 };
+		struct sqd_config cfg;
+
+		snprintf(text, sizeof(text), "inputs:\n  - {%s}\n", rows[i].in);
+		write_temp(path, text);
+		load_good(path, &cfg);
+		assert_int_equal(sqd_config_check_files(&cfg, &diags), 0);
+		assert_int_equal(diags.n, rows[i].want != NULL);
+		if (rows[i].want) {
+			assert_string_equal(diags.list[0].text, rows[i].want);
+			assert_string_equal(diags.list[0].file, "inputs");
+			assert_int_equal(diags.list[0].severity, SQ_DIAG_WARNING);
+		}
+		remove(path);
+		sq_diags_fini(&diags);
+		sqd_config_fini(&cfg);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(senders_are_read),
+		cmocka_unit_test(an_input_that_everybody_may_send_to_is_warned_of),
 	};
 	int failed = RUN_TABLE("core/config files", files, check_files);
 
