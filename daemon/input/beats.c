@@ -45,6 +45,7 @@ struct beats_conn {
 	size_t aside_at, aside_n;
 	bool pending; /* there is something to go on with, aside or in `lumber` */
 	bool full;    /* too many windows are unacknowledged */
+	bool due;     /* some were settled as they came: told when all that is there was cut */
 };
 
 struct beats_server {
@@ -79,7 +80,7 @@ static void write_to(struct beats_conn *c, struct sq_sv bytes)
 		sqd_conn_fail(&c->base, "does not read its acknowledgements");
 }
 
-static void send_acks(struct beats_conn *c)
+static void write_acks(struct beats_conn *c)
 {
 	uint64_t now_ms = uv_now(sqd_conn_input(&c->base)->loop);
 	char to[ACKS_AT_ONCE * SQ_LUMBER_ACK];
@@ -91,6 +92,12 @@ static void send_acks(struct beats_conn *c)
 		sqd_conn_counts(&c->base)->beats_acked += windows;
 		write_to(c, (struct sq_sv){ to, n });
 	}
+	c->due = false;
+}
+
+static void send_acks(struct beats_conn *c)
+{
+	write_acks(c);
 	if (c->base.closing)
 		return;
 	/* Not from here, batches may be on their way; and not when we stop, see beats_stop(). */
@@ -168,7 +175,7 @@ static void window_whole(struct beats_conn *c)
 		sq_lumber_settle(&c->lumber, sq_lumber_last(&c->lumber));
 	if (w)
 		window_free(w);
-	send_acks(c);
+	c->due = true;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
@@ -295,7 +302,10 @@ static int cut(struct beats_conn *c, struct sq_sv *in)
 			window_whole(c);
 			continue;
 		case SQ_LUMBER_FULL:
-			return -EBUSY;
+			if (!c->due)
+				return -EBUSY;
+			write_acks(c);
+			continue;
 		}
 	}
 	return 0;
@@ -341,6 +351,10 @@ static int go_on(struct beats_conn *c, struct sq_sv in)
 		c->lumber.fault = SQ_LUMBER_MEMORY;
 		r = -ENOMEM;
 	}
+	if (c->due) /* what is pending is known by now, so that it is not finished too early */
+		send_acks(c);
+	if (c->base.closing)
+		return 0;
 	switch (r) {
 	case 0:
 		forget_aside(c);
@@ -465,14 +479,13 @@ static void beats_closed(struct sqd_conn *base)
 	if (c->pending && base->server->stopped && !c->lumber.fault)
 		lose_pending(c);
 	sqd_conn_counts(base)->beats_cut += sq_lumber_unacked(&c->lumber);
-	if (c->window && !c->window->receipt.unsettled) {
-		window_free(c->window);
-		c->window = NULL;
-	}
 	/* Nobody is acknowledged any more: they need not stay for as long as an output is away. */
 	for (struct window *w = c->windows, *next; w; w = next) {
 		next = w->next;
-		sqd_dispatch_forget(sqd_conn_input(base)->dispatch, &w->receipt);
+		if (w->receipt.unsettled)
+			sqd_dispatch_forget(sqd_conn_input(base)->dispatch, &w->receipt);
+		else
+			window_free(w);
 	}
 	forget_aside(c);
 	sq_lumber_fini(&c->lumber);

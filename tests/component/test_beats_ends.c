@@ -79,6 +79,47 @@ static void nothing_said_is_nothing_wrong(void **state)
 	world_end(&w);
 }
 
+/* Of what was read before we stop the first window is acknowledged at once, and that was not all.
+ */
+static void stopping_acknowledges_what_found_a_batch_after_all(void **state)
+{
+	struct sq_outbuf b = wire_new();
+	char *text = malloc(3000);
+	char heard[12];
+	struct world w;
+	int fd;
+
+	(void)state;
+	begin(&w);
+	w.cfg.beats.max_record = 2000;
+	world_start(&w);
+	w.d.free = 0;
+	memset(text, 'x', 3000);
+	wire_head(&b, "2W", 1);
+	wire_json(&b, "2J", 1, (struct sq_sv){ text, 3000 });
+	wire_head(&b, "2W", 1);
+	wire_json(&b, "2J", 2, SQ_SV("{}"));
+	fd = world_dial(&w, SOCK_STREAM);
+	say_wire(fd, &b);
+	wait_count(&w, &w.counts.connections, 1);
+	world_turn(&w, 20);
+	assert_int_equal(w.counts.received, 0);
+	w.in->ops->stop(w.in);
+	w.d.free = 1;
+	w.in->ops->resume(w.in);
+	wait_records(&w, 1);
+	settle(&w);
+	assert_int_equal(world_hear(&w, fd, heard, sizeof(heard)), 12);
+	assert_memory_equal(heard,
+	                    "2A\0\0\0\1"
+	                    "2A\0\0\0\2",
+	                    12);
+	assert_int_equal(w.counts.beats_cut, 0);
+	free(text);
+	sq_outbuf_fini(&b);
+	world_end(&w);
+}
+
 /* Nobody is left to be acknowledged: what was read goes its way, but no output is waited for. */
 static void who_has_gone_waits_for_no_output(void **state)
 {
@@ -316,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_goes_away_leaves_nothing),
 		cmocka_unit_test(a_client_may_end_its_half_first),
 		cmocka_unit_test(nothing_said_is_nothing_wrong),
+		cmocka_unit_test(stopping_acknowledges_what_found_a_batch_after_all),
 		cmocka_unit_test(who_has_gone_waits_for_no_output),
 		cmocka_unit_test(stopping_acknowledges_what_is_whole),
 		cmocka_unit_test(stopping_counts_what_found_no_batch),
