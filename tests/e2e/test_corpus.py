@@ -40,6 +40,9 @@ JUSTIFIED = {
     ("empire_schtasks_creation_standard_user",
      "A task, service or Run value is made that runs foreign code through a helper of Windows", "4688"):
         ("high", 1, "the same start"),
+    ("empire_schtasks_creation_standard_user",
+     "A task, service, registry value or WMI consumer is to run foreign code through a helper of Windows", "4698"):
+        ("high", 1, "the task itself"),
     ("psh_cmstp_execution_bypassuac",
      "cmstp installs a profile from another machine or out of a writable folder", "1"):
         ("high", 1, "an INF file in ProgramData, silently: a bypass of user account control"),
