@@ -7,9 +7,13 @@
 #include "lib/derive/places.h"
 #include "lib/derive/regsvr32.h"
 #include "lib/derive/rundll32.h"
+#include "lib/derive/stored.h"
 
 /* Values of one field that are read each by itself: more is nobody's event. */
-enum { READINGS_MAX = 4 };
+enum {
+	READINGS_MAX = 4,
+	PAYLOAD_MAX = 64, /* commands of one payload */
+};
 
 /* The argument models: a program's is one file, one bit here, one row in each table below. */
 enum {
@@ -289,6 +293,38 @@ static bool is_number(struct sq_sv v)
 	       sq_sv_eq(v, SQ_SV("Binary Data")) || sq_sv_eq(v, SQ_SV("(Empty)"));
 }
 
+/* A command line that a launcher was given. @return tricks seen */
+static uint32_t read_launch(struct sq_event *ev, struct sq_arena *a, struct sq_sv raw)
+{
+	struct sq_process p = { .ev = ev, .arena = a, .raw = raw };
+
+	p.line = folded_of(ev, a, raw, &p.tricks);
+	sq_launch_derive(&p);
+	return p.tricks;
+}
+
+/* The command line of the process in which PowerShell runs, and what its cmdlets were told to run.
+ * @return tricks seen */
+static uint32_t derive_powershell(struct sq_event *ev, struct sq_arena *a)
+{
+	const struct sq_value *v = &ev->values[SQ_F_HOST_APPLICATION];
+	uint32_t tricks = 0;
+
+	for (int k = 0; v && k < READINGS_MAX; v = sq_event_next(ev, v), k++)
+		if (v->kind == SQ_VALUE_TEXT)
+			tricks |= read_launch(ev, a, sq_value_sv(v));
+	if (ev->category != SQ_CATEGORY_PS_MODULE)
+		return tricks;
+	v = &ev->values[SQ_F_PAYLOAD];
+	for (int k = 0; v && k < READINGS_MAX; v = sq_event_next(ev, v), k++) {
+		struct sq_sv rest = v->kind == SQ_VALUE_TEXT ? sq_value_sv(v) : SQ_SV(""), command;
+
+		for (int i = 0; i < PAYLOAD_MAX && sq_stored_payload(a, &rest, &command); i++)
+			tricks |= read_launch(ev, a, command);
+	}
+	return tricks;
+}
+
 static void derive_stored(struct sq_event *ev, struct sq_arena *a)
 {
 	static const uint16_t fields[] = { SQ_F_SCRIPT_BLOCK_TEXT, SQ_F_TASK_CONTENT,
@@ -306,7 +342,7 @@ static void derive_stored(struct sq_event *ev, struct sq_arena *a)
 				tricks |= sq_launch_stored(ev, a, sq_value_sv(v),
 				                           fields[i] == SQ_F_SCRIPT_BLOCK_TEXT);
 	}
-	put_tricks(ev, tricks);
+	put_tricks(ev, tricks | derive_powershell(ev, a));
 }
 
 /* The process that an event is about, where it is not the one that starts. */

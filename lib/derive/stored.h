@@ -32,3 +32,13 @@ bool sq_stored_action(struct sq_arena *arena, struct sq_sv *xml, struct sq_sv *r
  *         arena was full
  */
 struct sq_sv sq_stored_script(struct sq_arena *arena, struct sq_sv script);
+
+/**
+ * The next command that the payload of PowerShell's event 4103 tells to have been given to a cmdlet
+ * which runs it or keeps it for later (Start-Process, Invoke-Expression, New-ScheduledTaskAction
+ * ...). What other cmdlets were given is data.
+ *
+ * @param rest  what is left of the payload
+ * @return false: no more, or the arena was full
+ */
+bool sq_stored_payload(struct sq_arena *arena, struct sq_sv *rest, struct sq_sv *ret);

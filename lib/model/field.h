@@ -57,6 +57,9 @@
 	X(NEW_VALUE,           "NewValue")            \
 	X(DESTINATION,         "Destination")         \
 	X(POSSIBLE_CAUSE,      "PossibleCause")       \
+	X(HOST_APPLICATION,    "HostApplication")     \
+	X(CONTEXT_INFO,        "ContextInfo")         \
+	X(PAYLOAD,             "Payload")             \
 	X(APPLICATION,         "Application")
 
 /* X(enumerator, name, what it says, example) */

@@ -54,6 +54,8 @@ const struct sq_path sq_fieldmap[] = {
 	PAIR_LIST("EventData"),
 	PAIR_LIST("Event.EventData"),
 	LIST("ReplacementStrings", NONE),
+	LIST("Event.EventData.Data.#text", NONE), /* evtx_dump's data without names */
+	LIST("EventData.Data.#text", NONE),
 	LIST("StringInserts", STRING_INSERTS),
 	LIST("string_inserts", NONE),
 	LIST("Properties", NONE),
@@ -230,6 +232,11 @@ const struct sq_path sq_fieldmap[] = {
 
 	/* Sentinel. */
 	WEAK("SubjectAccount", USER),
+
+	AUX("winlog.event_data.param2", PARAM2),
+	AUX("winlog.event_data.param3", PARAM3),
+	AUX("event_data.param2", PARAM2),
+	AUX("event_data.param3", PARAM3),
 
 	AUX("SourceModuleType", MODULE),
 	HINT("SourceModuleType", NXLOG),

@@ -24,6 +24,8 @@ enum sq_aux {
 	SQ_AUX_STAMP,      /* @timestamp: always with its zone, but it may be a relay's */
 	SQ_AUX_PAIR_NAME,  /* of {"name":..,"value":..} */
 	SQ_AUX_PAIR_VALUE, /* the same */
+	SQ_AUX_PARAM2,     /* how Winlogbeat calls data without names */
+	SQ_AUX_PARAM3,
 	SQ_AUX_NONE,
 	SQ_AUX_N = SQ_AUX_NONE - SQ_AUX_BASE
 };

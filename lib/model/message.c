@@ -185,3 +185,63 @@ void sq_message_sysmon(struct sq_collect *c)
 			put(c, (uint16_t)field, sq_sv_skip(line, line.n && line.p[0] == ' '));
 	}
 }
+
+/* What stands behind a label up to the last place of the next one: it is a user's text. */
+static struct sq_sv behind(struct sq_sv text, struct sq_sv label, struct sq_sv next)
+{
+	const struct label begin = { label, SQ_AUX_NONE, false }, end = { next, SQ_AUX_NONE, true };
+	bool lines = find_label(text, &begin, true) != SIZE_MAX;
+	size_t at = find_label(text, &begin, lines), n;
+
+	if (at == SIZE_MAX)
+		return (struct sq_sv){ 0 };
+	text = sq_sv_skip(text, at + label.n);
+	n = find_label(text, &end, lines);
+	text = n == SIZE_MAX ? sq_sv_cut(&text, '\n') : sq_sv_first(text, n);
+	while (text.n && (sq_is_space(text.p[text.n - 1]) || (!lines && text.p[text.n - 1] == ',')))
+		text.n--;
+	return text;
+}
+
+static bool put_host(struct sq_collect *c, struct sq_sv text)
+{
+	static const struct sq_sv labels[][2] = {
+		{ SQ_SV("HostApplication="), SQ_SV("EngineVersion=") },
+		{ SQ_SV("Host Application = "), SQ_SV("Engine Version = ") },
+	};
+
+	for (size_t i = 0; i < SQ_LEN(labels); i++) {
+		struct sq_sv host = behind(text, labels[i][0], labels[i][1]);
+
+		if (host.n == 0)
+			continue;
+		sq_collect_text(c, SQ_F_HOST_APPLICATION, SQ_BAND_MESSAGE, host);
+		return true;
+	}
+	return false;
+}
+
+static bool put_host_of_list(struct sq_collect *c)
+{
+	for (uint32_t i = 0; i < c->n_list; i++)
+		if (c->list[i].kind == SQ_VALUE_TEXT && put_host(c, sq_value_sv(&c->list[i])))
+			return true;
+	return false;
+}
+
+void sq_message_powershell(struct sq_collect *c)
+{
+	struct sq_sv message = sq_collect_get(c, SQ_F_MESSAGE);
+
+	if (!sq_collect_get(c, SQ_F_HOST_APPLICATION).n &&
+	    !put_host(c, sq_collect_get(c, SQ_F_CONTEXT_INFO)) && !put_host_of_list(c) &&
+	    !put_host(c, sq_collect_get(c, SQ_AUX_PARAM2)) &&
+	    !put_host(c, sq_collect_get(c, SQ_AUX_PARAM3)) && put_host(c, message))
+		c->ev->flags |= SQ_EVENT_FROM_MESSAGE;
+	if (c->ev->event_id != 4103 || sq_collect_get(c, SQ_F_PAYLOAD).n)
+		return;
+	if (c->n_list == 3) /* ContextInfo, UserData, Payload */
+		sq_collect_text(c, SQ_F_PAYLOAD, SQ_BAND_LIST, sq_value_sv(&c->list[2]));
+	else if (sq_sv_starts(message, SQ_SV("CommandInvocation(")))
+		put(c, SQ_F_PAYLOAD, message);
+}

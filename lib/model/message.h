@@ -16,3 +16,7 @@ void sq_message_sysmon_1(struct sq_collect *c);
 void sq_message_sysmon(struct sq_collect *c);
 /** Any Sysmon event: ProcessId alone, which NXLog CE loses. */
 void sq_message_process_id(struct sq_collect *c);
+/** PowerShell's own events: HostApplication, the command line of the process that runs it, and of
+ * 4103 the payload. They stand in a text with labels: of data without names, in ContextInfo, or in
+ * the rendered message. */
+void sq_message_powershell(struct sq_collect *c);

@@ -333,6 +333,12 @@ static bool is_security_process(const struct sq_event *ev, enum sq_source source
 	       (id == 4689 || id == 4656 || id == 4657 || id == 4658 || id == 4663);
 }
 
+static bool is_powershell(const struct sq_event *ev, enum sq_source source)
+{
+	return source == SQ_SOURCE_POWERSHELL_CLASSIC ||
+	       (source == SQ_SOURCE_POWERSHELL && ev->event_id == 4103);
+}
+
 static bool find_positions(struct sq_collect *c, enum sq_source source)
 {
 	if (c->ev->category == SQ_CATEGORY_PROCESS_CREATION)
@@ -431,6 +437,8 @@ void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header)
 		c->values[SQ_F_PARENT_PROCESS_ID] =
 			either(c, SQ_F_PARENT_PROCESS_ID, SQ_AUX_PARENT_PID);
 	find_data(c, source);
+	if (is_powershell(ev, source))
+		sq_message_powershell(c);
 	finish_ecs(c);
 	if (sq_collect_hinted(c, SQ_HINT_HELK)) {
 		for (uint32_t i = SQ_F_IMAGE; i < SQ_F_PRODUCED; i++)

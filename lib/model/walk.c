@@ -175,6 +175,12 @@ static void put_list(struct sq_walk *w, struct sq_found *f)
 			(struct sq_value){ f->text.p, (uint32_t)f->text.n, 0, f->kind, 0 };
 }
 
+/* May one value stand at a place of values without names, with no array around it? */
+static bool may_be_alone(const struct sq_node *node)
+{
+	return (node->kind & SQ_PATH_PAIRS) || !(node->parent || (node->kind & SQ_PATH_FIELD));
+}
+
 static void put(struct sq_walk *w, struct sq_walk_frame *in, struct sq_found *f)
 {
 	const struct sq_node *node = sq_trie_node(w->trie, w->target.node);
@@ -187,7 +193,7 @@ static void put(struct sq_walk *w, struct sq_walk_frame *in, struct sq_found *f)
 	}
 	if (w->target.node == SQ_NODE_NONE)
 		return;
-	if ((node->kind & SQ_PATH_LIST) && (in->array || !node->parent))
+	if ((node->kind & SQ_PATH_LIST) && (in->array || may_be_alone(node)))
 		put_list(w, f);
 	else if ((node->kind & SQ_PATH_TEXT) && f->kind == SQ_VALUE_TEXT &&
 	         looks_like_event(f->text))

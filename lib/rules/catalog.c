@@ -166,7 +166,8 @@ static const struct category {
 	[SQ_CATEGORY_SYSMON_ERROR] = { { 255 }, SYSMON "ID Description" },
 	[SQ_CATEGORY_PS_SCRIPT] = { { 4104 },
 		DERIVED_LAUNCH "MessageNumber MessageTotal ScriptBlockText ScriptBlockId Path" },
-	[SQ_CATEGORY_PS_MODULE] = { { 4103 }, "ContextInfo UserData Payload" },
+	[SQ_CATEGORY_PS_MODULE] = { { 4103 },
+		DERIVED_LAUNCH "squibly.encoded.command squibly.encoded.carries ContextInfo UserData Payload HostApplication" },
 	/* Their data has no names: what readers make of it differs. */
 	[SQ_CATEGORY_PS_CLASSIC_START] = { { 400 }, NULL },
 	[SQ_CATEGORY_PS_CLASSIC_PROVIDER_START] = { { 600 }, NULL },

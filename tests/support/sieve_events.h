@@ -166,6 +166,7 @@ static const char *const ids[] = { "4688",
 	                           "468.8E1",
 	                           "13",
 	                           "4104",
+	                           "4103",
 	                           "4657",
 	                           "7",
 	                           "0.99999999999999999999",
@@ -300,7 +301,7 @@ static void put_member(struct text *t, const struct disguise *d, const char *nam
 	}
 }
 
-static void make_event(struct event *ev, char id[64], char number[64])
+static void make_event(struct event *ev, char id[64], char number[64], char payload[VALUE_MAX])
 {
 	bool creation = !one_in(4);
 
@@ -331,6 +332,14 @@ static void make_event(struct event *ev, char id[64], char number[64])
 	if (one_in(3)) {
 		add(ev, "ScriptBlockText", any_line());
 		add(ev, "Details", any_line());
+		(void)snprintf(
+			payload, VALUE_MAX,
+			"CommandInvocation(Start-Process): \"Start-Process\"\r\n"
+			"ParameterBinding(Start-Process): name=\"FilePath\"; value=\"%s\"\r\n"
+			"ParameterBinding(Start-Process): name=\"ArgumentList\"; value=\"%s\"\r\n",
+			one_in(2) ? "regsvr32" : any_line(), any_line());
+		add(ev, one_in(2) ? "Payload" : "ContextInfo", payload);
+		add(ev, "HostApplication", any_line());
 		add(ev, "TargetObject", "HKCR\\CLSID\\{1}\\InprocServer32\\(Default)");
 	}
 }
@@ -523,10 +532,10 @@ static inline void sieve_make_record(struct text *t)
 		put_object, put_object, put_winlog, put_xml, put_pairs, put_arguments, put_rendered,
 	};
 	struct disguise plain = { 0 }, d = one_in(2) ? plain : make_disguise();
-	char id[64], number[64];
+	char id[64], number[64], payload[VALUE_MAX];
 	struct event ev;
 
-	make_event(&ev, id, number);
+	make_event(&ev, id, number, payload);
 	t->n = 0;
 	PICK(shapes)(t, &d, &ev);
 	for (uint32_t i = any(16); i > 13; i--)

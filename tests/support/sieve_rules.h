@@ -8,6 +8,7 @@
 static const char *const sieve_sources[] = {
 	"category: process_creation", "definition: all",     "service: security",
 	"category: registry_set",     "category: ps_script", "service: sysmon",
+	"category: ps_module",
 };
 
 /* One selection each, in YAML's flow style, or behind @ a whole detection. These say enough to
