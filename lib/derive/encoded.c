@@ -145,6 +145,8 @@ struct sq_sv sq_encoded_next(struct sq_arena *arena, struct sq_sv *line)
 		struct units u = { 0 };
 		size_t skip, digits;
 
+		if (!dash_of(rest)) /* nearly all of them */
+			continue;
 		if (!sq_is_space(before) && !is_shell(before) && !memchr(",(=", before, 3))
 			continue;
 		skip = option_of(rest);

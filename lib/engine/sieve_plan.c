@@ -3,7 +3,8 @@
  * A greedy hitting set. In the first round words that many rules could use are cheap; in the next
  * ones each rule chooses anew, given what all others have chosen: those words cost nothing more,
  * nor do words that have one of them in it. Only in the last rounds does that hold for words that
- * most records have, too: else all rules would settle for "sysmon", and none could leave first.
+ * most records have, too: else all rules would settle for "sysmon", and none could leave first. Of
+ * words that cost nothing more a rule takes the rarest: the fewer records are kept for it.
  */
 #include "lib/engine/sieve_plan.h"
 
@@ -24,6 +25,7 @@ enum {
 	DEAR = 900,           /* cost of words that many records hold */
 	COVER_WORK = 1 << 18, /* comparisons of words with one another, in one round */
 	POPULAR_MAX = 16,     /* more rules make a word no cheaper */
+	NEW = 1 << 24, /* what a new word costs in place of one as rare that is used anyway */
 };
 
 #define NO_WAY UINT64_MAX
@@ -214,12 +216,13 @@ static uint64_t cost_of(const struct draft *d, const struct word *w)
 	if (w->taken)
 		return 0;
 	if (w->cost >= DEAR * POPULAR_MAX && !d->last)
-		return w->cost;
+		return (uint64_t)w->cost * NEW;
 	if (w->used || w->covered)
-		return 0;
+		return w->cost;
 	if (d->first)
-		return w->cost / (w->popular < POPULAR_MAX ? w->popular : POPULAR_MAX);
-	return w->cost;
+		return (uint64_t)NEW *
+		       (w->cost / (w->popular < POPULAR_MAX ? w->popular : POPULAR_MAX));
+	return (uint64_t)w->cost * NEW;
 }
 
 static void take(struct draft *d, uint32_t from)

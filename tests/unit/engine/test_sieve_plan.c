@@ -258,6 +258,27 @@ static void rules_leave_words_that_most_records_have(void **state SQ_UNUSED)
 	sq_ruleset_unref(rs);
 }
 
+/* All words are there for others: the rarer ones keep fewer records for this rule, be they more. */
+static void of_words_that_are_there_rules_take_the_rarest(void **state SQ_UNUSED)
+{
+	static const char *const texts[] = {
+		RULE("One",
+		     "a: { Image|contains: powershell }, b: { User|contains: [trombone, bassoon] }, "
+		     "condition: a and b"),
+		RULE("Two", "a: { User|contains: [trombone, bassoon] }, condition: a"),
+		RULE("Three", "a: { Image|contains: powershell }, condition: a"),
+	};
+	struct sq_ruleset *rs = build(texts, SQ_LEN(texts));
+	struct sq_sieve_plan plan;
+
+	assert_int_equal(sq_sieve_plan_init(&plan, rs), 0);
+	assert_int_equal(plan.n_words, 3);
+	assert_string_equal(words_of(&plan, 0), "\"bassoon\" \"trombone\"");
+	assert_string_equal(words_of(&plan, 2), "\"powershell\"");
+	sq_sieve_plan_fini(&plan);
+	sq_ruleset_unref(rs);
+}
+
 static void no_rules_need_no_words(void **state SQ_UNUSED)
 {
 	struct sq_ruleset *rs = build(NULL, 0);
@@ -337,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_share_words),
 		cmocka_unit_test(rules_leave_words_that_most_records_have),
+		cmocka_unit_test(of_words_that_are_there_rules_take_the_rarest),
 		cmocka_unit_test(no_rules_need_no_words),
 		cmocka_unit_test(categories_are_those_of_the_model),
 	};
