@@ -189,8 +189,8 @@ static bool is_reason(struct look *l, size_t at, unsigned buckets)
 	       (words && sq_words_at(s->words, l->record, at, words, is_wanted, l));
 }
 
-/* A place of a record that would be left out: is it to be read after all? Places that only some CPUs
- * find do not count, so that all leave out the same records. */
+/* A place of a record that would be left out: is it to be read after all? Places that only some
+ * CPUs find do not count, so that all leave out the same records. */
 static bool look_at(struct look *l, size_t at)
 {
 	unsigned buckets = sq_spot_at(&l->sieve->spot, l->record, at);

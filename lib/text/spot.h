@@ -61,8 +61,8 @@ static inline unsigned sq_spot_at(const struct sq_spot *s, struct sq_sv text, si
  * Look at the next window of `text`, from `*at` on, which moves; not when it is at the end.
  *
  * @param to  room for SQ_SPOT_ROOM places; more than are found may be written over
- * @return how many places were found, ascending: those that sq_spot_at() knows, and perhaps some with
- *   DEL, which AVX-512 takes for what is not ASCII
+ * @return how many places were found, ascending: those that sq_spot_at() knows, and perhaps some
+ * with DEL, which AVX-512 takes for what is not ASCII
  */
 uint32_t sq_spot_next(const struct sq_spot *s, struct sq_sv text, size_t *at, uint32_t *to);
 
