@@ -1,23 +1,9 @@
-/* What must not hurt: too much, too slow, broken on purpose, nowhere to put it. */
+/* What must not hurt: too much, broken on purpose, nowhere to put it. */
 #include "tests/support/http_world.h"
 
 #include <zlib.h>
 
 #define POST(path, length) "POST " path " HTTP/1.1\r\nContent-Length: " #length "\r\n\r\n"
-
-static struct http_world *make(void)
-{
-	struct http_world *h = calloc(1, sizeof(*h));
-
-	http_make(h);
-	return h;
-}
-
-static void end(struct http_world *h)
-{
-	world_end(&h->w);
-	free(h);
-}
 
 static void broken_requests_are_told_why_and_closed(void **state SQ_UNUSED)
 {
@@ -31,7 +17,7 @@ static void broken_requests_are_told_why_and_closed(void **state SQ_UNUSED)
 		{ "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "HTTP/1.1 400 " },
 		{ "GET / HTTP/3.0\r\n\r\n", "HTTP/1.1 505 " },
 	};
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 
 	world_start(&h->w);
 	for (size_t i = 0; i < SQ_LEN(cases); i++) {
@@ -48,7 +34,7 @@ static void broken_requests_are_told_why_and_closed(void **state SQ_UNUSED)
 		close(fd);
 	}
 	assert_int_equal(h->w.counts.http_bad, SQ_LEN(cases));
-	end(h);
+	http_free(h);
 }
 
 /* A frame of zstd that asks for a window of 8 MiB, or for one of 128 KiB, and holds a line. */
@@ -77,7 +63,7 @@ static void end_zstd(struct http_world *h, int fd, const char *status)
 /* A few bytes of zstd are a reason to reserve 8 MiB. */
 static void what_zstd_remembers_is_bounded_for_all_bodies_together(void **state SQ_UNUSED)
 {
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	int a, b, c;
 
 	h->w.cfg.http.max_unpacking = 16 << 20;
@@ -102,13 +88,13 @@ static void what_zstd_remembers_is_bounded_for_all_bodies_together(void **state 
 	end_zstd(h, b, "HTTP/1.1 200 ");
 	assert_int_equal(h->w.counts.http_over_unpacking, 1);
 	assert_int_equal(h->w.counts.received, 5);
-	end(h);
+	http_free(h);
 }
 
 static void what_is_no_http_is_closed_with_a_word(void **state SQ_UNUSED)
 {
 	static const char *const cases[] = { "\x16\x03\x01\x02", "2W\1\1", "{\"a\":1}\n" };
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 
 	world_start(&h->w);
 	for (size_t i = 0; i < SQ_LEN(cases); i++) {
@@ -121,12 +107,12 @@ static void what_is_no_http_is_closed_with_a_word(void **state SQ_UNUSED)
 	assert_int_equal(h->w.counts.connections_failed, SQ_LEN(cases));
 	assert_int_equal(h->w.counts.http_bad, SQ_LEN(cases));
 	assert_int_equal(h->w.d.n, 0);
-	end(h);
+	http_free(h);
 }
 
 static void long_heads_and_bodies_are_refused(void **state SQ_UNUSED)
 {
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	static char big[40000];
 
 	h->w.cfg.http.max_body = 1024;
@@ -141,12 +127,12 @@ static void long_heads_and_bodies_are_refused(void **state SQ_UNUSED)
 	assert_starts(http_ask(h, big), "HTTP/1.1 413 ");
 	assert_starts(http_ask(h, POST("/", 99999999999)), "HTTP/1.1 413 "); /* not waited for */
 	assert_starts(http_ask(h, POST("/_bulk", 99999999999)), "HTTP/1.1 413 ");
-	end(h);
+	http_free(h);
 }
 
 static void chunks_without_end_are_refused_at_max_body(void **state SQ_UNUSED)
 {
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	int fd, i;
 
 	h->w.cfg.http.max_body = 8 * 1024;
@@ -162,7 +148,7 @@ static void chunks_without_end_are_refused_at_max_body(void **state SQ_UNUSED)
 	http_say(h, fd, SQ_SV("GET / HTTP/1.1\r\n\r\n"));
 	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
 	close(fd);
-	end(h);
+	http_free(h);
 }
 
 /* Nothing of this is body, and all of it costs. */
@@ -178,7 +164,7 @@ static void what_stands_around_chunks_is_bounded(void **state SQ_UNUSED)
 		{ "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", 'x' },
 	};
 	static char fill[4096];
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 
 	h->w.cfg.http.max_body = 16 * 1024;
 	world_start(&h->w);
@@ -198,7 +184,7 @@ static void what_stands_around_chunks_is_bounded(void **state SQ_UNUSED)
 		close(fd);
 	}
 	assert_int_equal(h->w.d.n, 0);
-	end(h);
+	http_free(h);
 }
 
 /* Whoever asks something has little to say with it. */
@@ -206,7 +192,7 @@ static void questions_with_long_bodies_are_refused(void **state SQ_UNUSED)
 {
 	static const char *const paths[] = { "/_cat", "/_license", "/services/collector/health" };
 	static char chunk[4096];
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 
 	world_start(&h->w);
 	memset(chunk, 'x', sizeof(chunk));
@@ -228,7 +214,7 @@ static void questions_with_long_bodies_are_refused(void **state SQ_UNUSED)
 		assert_starts(http_ask(h, head), "HTTP/1.1 413 ");
 		assert_int_equal(h->w.counts.http_too_large, 2 * i + 2);
 	}
-	end(h);
+	http_free(h);
 }
 
 static size_t pack(const char *in, size_t n, char *out, size_t room)
@@ -264,7 +250,7 @@ static const char *send_packed(struct http_world *h, struct sq_sv packed)
 static void bombs_do_not_go_off(void **state SQ_UNUSED)
 {
 	enum { BIG = 4 * 1024 * 1024 };
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	char *zeros = calloc(1, BIG), packed[16 * 1024];
 	size_t n;
 
@@ -281,12 +267,12 @@ static void bombs_do_not_go_off(void **state SQ_UNUSED)
 	assert_int_equal(h->w.counts.http_too_large, 2);
 	assert_int_equal(h->w.d.n, 0);
 	free(zeros);
-	end(h);
+	http_free(h);
 }
 
 static void damaged_bodies_are_refused(void **state SQ_UNUSED)
 {
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	char packed[256];
 	const char *answer;
 	size_t n = pack("{\"a\":1}\n", 8, packed, sizeof(packed));
@@ -300,14 +286,14 @@ static void damaged_bodies_are_refused(void **state SQ_UNUSED)
 	assert_starts(send_packed(h, (struct sq_sv){ packed, n }), "HTTP/1.1 400 ");
 	assert_starts(send_packed(h, (struct sq_sv){ packed, 0 }), "HTTP/1.1 200 ");
 	assert_int_equal(h->w.counts.http_bad, 3);
-	end(h);
+	http_free(h);
 }
 
 /* ---- nowhere to put it ------------------------------------------------------------------- */
 
 static void new_requests_are_told_to_come_again(void **state SQ_UNUSED)
 {
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	unsigned batches = h->w.d.free;
 	const char *answer;
 	int fd;
@@ -344,14 +330,14 @@ static void new_requests_are_told_to_come_again(void **state SQ_UNUSED)
 	assert_string_equal(http_body(http_ask(h, POST("/", 8) "{\"b\":2}\n")), "{\"received\":1}");
 	assert_int_equal(h->w.d.n, 2);
 	close(fd);
-	end(h);
+	http_free(h);
 }
 
 /* A batch at a time becomes free: everything gets through, in order, of all kinds of bodies. */
 static void requests_go_on_as_batches_become_free(void **state SQ_UNUSED)
 {
 	enum { RECORDS = 200, SIZE = 1000 };
-	struct http_world *h = make();
+	struct http_world *h = http_new();
 	static char all[RECORDS * SIZE + 1], packed[RECORDS * SIZE], head[256];
 	size_t n;
 
@@ -395,230 +381,7 @@ static void requests_go_on_as_batches_become_free(void **state SQ_UNUSED)
 		close(fd);
 	}
 	h->w.d.free = FAKE_BATCHES;
-	end(h);
-}
-
-/* ---- time -------------------------------------------------------------------------------- */
-
-static void what_is_not_settled_in_time_is_sent_again(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	const char *answer;
-	int fd;
-
-	h->settles = false;
-	h->w.cfg.http.answer_timeout = 40;
-	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
-	world_start(&h->w);
-	fd = http_dial(h);
-	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
-	answer = http_hear(h, fd);
-	assert_starts(answer, "HTTP/1.1 503 ");
-	assert_non_null(strstr(answer, "Retry-After: 5\r\n"));
-	assert_int_equal(h->w.d.forgotten, 1); /* no output is waited for */
-	/* The next has its own receipt, and the first may be settled whenever it is. */
-	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
-	h->settles = true;
-	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
-	assert_int_equal(h->w.counts.http_unsettled, 1);
-	assert_int_equal(h->w.d.n, 2);
-	close(fd);
-	/* One whose batch never comes. */
-	h->settles = false;
-	h->w.d.free = 0;
-	assert_starts(http_ask(h, POST("/", 8) "{\"a\":1}\n"), "HTTP/1.1 503 ");
-	assert_int_equal(h->w.counts.http_unsettled, 2);
-	h->w.d.free = FAKE_BATCHES;
-	end(h);
-}
-
-/* Batches become free, and others have them each time. */
-static void who_is_always_too_late_is_told_so(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	unsigned batches = h->w.d.free;
-	int fd;
-
-	h->w.cfg.http.answer_timeout = 100;
-	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
-	world_start(&h->w);
-	h->w.d.free = 0;
-	fd = http_dial(h);
-	http_say(h, fd, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
-	assert_starts(http_hear(h, fd), "HTTP/1.1 503 "); /* which resumes all the time */
-	assert_int_equal(h->w.counts.http_unsettled, 1);
-	assert_int_equal(h->w.counts.received, 0);
-	close(fd);
-	h->w.d.free = batches;
-	end(h);
-}
-
-static void slow_clients_are_told_so(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-
-	h->w.cfg.http.header_timeout = 50;
-	h->w.cfg.http.body_timeout = 60;
-	h->w.cfg.http.server.handshake = 40;
-	world_start(&h->w);
-	assert_starts(http_ask(h, "POST / HTT"), "HTTP/1.1 408 ");
-	assert_starts(http_ask(h, POST("/", 100) "{\"a\":1}\n"), "HTTP/1.1 408 ");
-	assert_starts(http_ask(h, POST("/nope", 100) "{\"a\":1}\n"),
-	              "HTTP/1.1 408 "); /* refused anyway */
-	assert_int_equal(h->w.counts.http_timeouts, 3);
-	end(h);
-}
-
-static void who_connects_and_says_nothing_is_closed(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	int fd;
-
-	h->w.cfg.http.header_timeout = 40;
-	h->w.cfg.http.server.handshake = 40; /* how often deadlines are looked at */
-	world_start(&h->w);
-	fd = http_dial(h);
-	assert_string_equal(http_hear(h, fd), "");
-	assert_int_equal(h->w.counts.connections_idle, 1);
-	assert_int_equal(h->w.counts.http_timeouts, 0);
-	close(fd);
-	/* After a request it may wait for the next one. */
-	fd = http_dial(h);
-	http_say(h, fd, SQ_SV("GET / HTTP/1.1\r\n\r\n"));
-	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
-	for (int i = 0; i < 100; i++) {
-		http_turn(h);
-		(void)poll(NULL, 0, 1);
-	}
-	http_say(h, fd, SQ_SV("GET / HTTP/1.1\r\n\r\n"));
-	assert_starts(http_hear(h, fd), "HTTP/1.1 200 ");
-	close(fd);
-	end(h);
-}
-
-static void we_do_not_blame_others_for_our_own_time(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	int fd;
-
-	h->settles = false;
-	h->w.cfg.http.body_timeout = 40;
-	h->w.cfg.http.header_timeout = 40;
-	h->w.cfg.http.server.handshake = 40;
-	world_start(&h->w);
-	h->w.d.free = 0;
-	fd = http_dial(h);
-	http_say(h, fd, SQ_SV(POST("/", 16) "{\"a\":1}\n")); /* half of it; then no batch is free */
-	for (int i = 0; i < 150; i++) {
-		http_turn(h);
-		(void)poll(NULL, 0, 1);
-	}
-	assert_int_equal(h->w.counts.http_timeouts, 0);
-	h->w.d.free = FAKE_BATCHES;
-	http_settle(h);
-	http_say(h, fd, SQ_SV("{\"b\":2}\n"));
-	h->settles = true;
-	assert_string_equal(http_body(http_hear(h, fd)), "{\"received\":2}");
-	assert_int_equal(h->w.counts.http_timeouts, 0);
-	close(fd);
-	end(h);
-}
-
-/* ---- ends -------------------------------------------------------------------------------- */
-
-static void a_client_that_reads_no_answers_is_closed(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	static char many[18 * 1000];
-	struct sq_sv rest = { 0 };
-	int fd;
-
-	for (size_t i = 0; i < sizeof(many); i += 18)
-		memcpy(many + i, "GET / HTTP/1.1\r\n\r\n", 18);
-	world_start(&h->w);
-	fd = http_dial(h);
-	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	/* The kernel has some megabytes for answers too. */
-	for (int i = 0; i < 20000 && !h->w.counts.connections_failed; i++) {
-		ssize_t n;
-
-		if (!rest.n)
-			rest = (struct sq_sv){ many, sizeof(many) };
-		n = send(fd, rest.p, rest.n, MSG_NOSIGNAL);
-		rest = sq_sv_skip(rest, n > 0 ? (size_t)n : 0);
-		http_turn(h);
-		if (n < 0)
-			(void)poll(NULL, 0, 1);
-	}
-	assert_int_equal(h->w.counts.connections_failed, 1);
-	close(fd);
-	end(h);
-}
-
-static void a_body_that_is_cut_off_is_told_of(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	int fd;
-
-	world_start(&h->w);
-	fd = http_dial(h);
-	http_say(h, fd, SQ_SV(POST("/", 100) "{\"a\":1}\n{\"b\""));
-	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	assert_string_equal(http_hear(h, fd), "");
-	close(fd);
-	http_turn(h);
-	assert_int_equal(h->w.counts.http_bad, 1);
-	assert_int_equal(h->w.d.n, 1); /* what was whole; the sender sends all of it again */
-	end(h);
-}
-
-static void what_is_settled_on_the_way_down_is_answered(void **state SQ_UNUSED)
-{
-	struct http_world *h = make();
-	int whole, half, idle;
-
-	h->settles = false;
-	world_start(&h->w);
-	whole = http_dial(h);
-	half = http_dial(h);
-	idle = http_dial(h);
-	http_say(h, whole, SQ_SV(POST("/", 8) "{\"a\":1}\n"));
-	http_say(h, half, SQ_SV(POST("/", 16) "{\"a\":1}\n"));
-	http_silence(h, whole);
-	http_silence(h, half);
-	h->w.in->ops->stop(h->w.in);
-	assert_string_equal(http_hear(h, idle), "");
-	assert_starts(http_hear(h, half), "HTTP/1.1 503 ");
-	http_silence(h, whole);
-	h->settles = true;
-	assert_non_null(strstr(http_hear(h, whole), "Connection: close\r\n"));
-	close(whole);
-	close(half);
-	close(idle);
-	end(h);
-}
-
-static void connections_that_go_away_leave_nothing(void **state SQ_UNUSED)
-{
-	static const char request[] =
-		"POST /_bulk HTTP/1.1\r\nContent-Length: 42\r\n\r\n{\"index\":{}}\n{\"b\":2}\n"
-		"{\"index\":{}}\n{\"b\":2}\nGET / HTTP/1.1\r\n\r\n";
-	struct http_world *h = make();
-
-	h->settles = false;
-	world_start(&h->w);
-	for (size_t cut = 0; cut < sizeof(request); cut++) {
-		int fd = http_dial(h);
-		struct linger hard = { .l_onoff = cut % 2 };
-
-		http_say(h, fd, (struct sq_sv){ request, cut });
-		http_turn(h);
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-		close(fd);
-		http_turn(h);
-		http_settle(h);
-	}
-	end(h);
+	http_free(h);
 }
 
 int main(void)
@@ -635,15 +398,6 @@ int main(void)
 		cmocka_unit_test(damaged_bodies_are_refused),
 		cmocka_unit_test(new_requests_are_told_to_come_again),
 		cmocka_unit_test(requests_go_on_as_batches_become_free),
-		cmocka_unit_test(what_is_not_settled_in_time_is_sent_again),
-		cmocka_unit_test(who_is_always_too_late_is_told_so),
-		cmocka_unit_test(slow_clients_are_told_so),
-		cmocka_unit_test(who_connects_and_says_nothing_is_closed),
-		cmocka_unit_test(we_do_not_blame_others_for_our_own_time),
-		cmocka_unit_test(a_client_that_reads_no_answers_is_closed),
-		cmocka_unit_test(a_body_that_is_cut_off_is_told_of),
-		cmocka_unit_test(what_is_settled_on_the_way_down_is_answered),
-		cmocka_unit_test(connections_that_go_away_leave_nothing),
 	};
 
 	return cmocka_run_group_tests_name("http/limits", tests, NULL, NULL);

@@ -19,6 +19,20 @@ static inline void http_make(struct http_world *h)
 	h->settles = true;
 }
 
+static inline struct http_world *http_new(void)
+{
+	struct http_world *h = calloc(1, sizeof(*h));
+
+	http_make(h);
+	return h;
+}
+
+static inline void http_free(struct http_world *h)
+{
+	world_end(&h->w);
+	free(h);
+}
+
 /* What is said goes out at once: else the second piece waits for the first to be acknowledged. */
 static inline int http_dial(struct http_world *h)
 {

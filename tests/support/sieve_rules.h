@@ -116,6 +116,7 @@ static const char *const sieve_id_selections[] = {
 	"{ EventID: [1, 4688], squibly.regsvr32.shape: 'true' }",
 	"{ EventID: '1', squibly.launch.carries|exists: true }",
 	"{ EventID: 4104, squibly.launch.command|contains: regsvr32 }",
+	"{ EventID: 4103, squibly.launch.command|contains: regsvr32 }",
 	"{ EventID: 13, Details|contains: 'scrobj' }",
 	"{ EventID: [13, 4698, 7045], squibly.stored.command|contains: regsvr32 }",
 	"{ EventID: 7, CommandLine|contains: 'regsvr32' }",
