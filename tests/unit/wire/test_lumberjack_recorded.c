@@ -1,4 +1,5 @@
 /* What real clients send, as it was recorded. */
+#include "tests/support/corpus.h"
 #include "tests/unit/wire/lumberjack_world.h"
 
 struct recorded_row {
@@ -23,21 +24,13 @@ enum { FILE_MAX_BYTES = 1 << 20 };
 
 static struct sq_sv load(const char *folder, const char *name)
 {
-	const char *shared = getenv("SQUIBLY_SHARED"), *source = getenv("SQ_SOURCE_DIR");
-	char path[4096], *p;
+	char path[5000], *p;
 	gzFile f;
 	int n;
 
-	(void)snprintf(path, sizeof(path), "%s%s/corpus/%s/%s",
-	               shared   ? shared
-	               : source ? source
-	                        : ".",
-	               shared ? "" : "/../shared", folder, name);
+	(void)snprintf(path, sizeof(path), "%s/corpus/%s/%s", corpus_folder(), folder, name);
 	f = gzopen(path, "rb");
-	if (!f) {
-		print_message("skipped: no shared data (set SQUIBLY_SHARED)\n");
-		skip();
-	}
+	assert_non_null(f);
 	p = malloc(FILE_MAX_BYTES);
 	n = gzread(f, p, FILE_MAX_BYTES);
 	assert_true(n > 0 && n < FILE_MAX_BYTES);
@@ -119,5 +112,7 @@ static void test_recorded(void **state)
 
 int main(void)
 {
+	if (!corpus_find())
+		return CORPUS_SKIPPED;
 	return RUN_TABLE("lumberjack/recorded", recordings, test_recorded);
 }
