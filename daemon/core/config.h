@@ -26,8 +26,9 @@ enum sqd_durability { SQD_DURABILITY_MEMORY, SQD_DURABILITY_SPOOL };
 /** Options that every input has. */
 struct sqd_input_common {
 	char *type;
-	char *socket; /* name of a socket that systemd passes, or NULL */
-	char *tenant; /* see sqd_input.tenant, or NULL */
+	char *socket;      /* name of a socket that systemd passes, or NULL */
+	char *tenant;      /* see sqd_input.tenant, or NULL */
+	uint64_t max_rate; /* bytes a second; 0: any */
 };
 
 struct sqd_output_common {

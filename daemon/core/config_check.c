@@ -154,16 +154,27 @@ static void check_tenant(const struct sqd_config_place *at, const struct sq_yaml
 	         SQ_SV(""));
 }
 
+/* Not even one record would come by. */
+static void check_rate(const struct sqd_config_place *at, const struct sq_yaml *map,
+                       const struct sqd_config_item *item)
+{
+	if (item->input->max_rate && item->input->max_rate < 1024)
+		complain(at, sq_yaml_get(map, "max_rate"), "max_rate: is less than 1KiB a second",
+		         SQ_SV(""));
+}
+
 void sqd_config_check_item(const struct sqd_config_place *at, const struct sq_yaml *map,
                            const struct sqd_config_item *item, bool input)
 {
 	check_addresses(at, map, item);
 	check_listener(at, map, item);
 	check_tls(at, item, input);
-	if (input)
+	if (input) {
 		check_tenant(at, map, item);
-	else
+		check_rate(at, map, item);
+	} else {
 		check_output(at, map, item);
+	}
 	check_retries(at, map, item);
 	sqd_config_check_path(at, map, item);
 	check_rotation(at, map, item);

@@ -172,6 +172,9 @@ const struct sq_opt sqd_input_common_opts[] = {
 	{ "tenant", SQ_OPT_STR, SQD_INPUT_AT(tenant),
 	  .doc = "Whose events come here: a name of at most 64 letters, digits, '.', '_' and '-', which alerts, verdicts "
 		 "and dead letters bear; what two tenants send is never folded or left out as one." },
+	{ "max_rate", SQ_OPT_BYTES, SQD_INPUT_AT(max_rate), .min = 0, .max = (uint64_t)8 << 30, .def = "0",
+	  .doc = "Bytes a second that are taken in here at most, of all senders together, as they come over the network: "
+		 "senders over streams have to wait, datagrams above it are dropped and counted. 0 means no limit." },
 	{ 0 }
 };
 

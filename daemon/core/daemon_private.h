@@ -28,6 +28,7 @@ struct sqd_daemon_input {
 	struct sqd_input *in; /* owned */
 	struct sq_counters counts;
 	struct sqd_input_shared shared; /* with its instances on further loops */
+	struct sqd_allowance allowance; /* of all of them; `rate` 0: any */
 };
 
 /** What is told when every loop has shown its counters: bits. */
@@ -102,6 +103,8 @@ void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_m
 void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m);
 /** "output NAME" */
 void sqd_daemon_output_title(const struct sqd_daemon *d, size_t i, char *to, size_t size);
+/** More comes, or came a moment ago, than max_rate of input `i` allows. */
+bool sqd_daemon_holds_back(const struct sqd_daemon *d, size_t i);
 /** Records whose senders are answered when the outputs have sent. */
 uint64_t sqd_daemon_unanswered(const struct sqd_daemon *d);
 /** Some batch is being filled, run or handed over: what is not accounted for may be in it. */

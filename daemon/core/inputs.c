@@ -53,6 +53,7 @@ static int start_on(struct sqd_daemon *d, unsigned loop, size_t row,
 		.ops = item->input_ops,
 		.cfg = item->cfg,
 		.tenant = tenant_of(item),
+		.allowance = first->allowance,
 		.inherited_fd = fd,
 		.lasting = first->lasting,
 		.further = true,
@@ -98,6 +99,7 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 		.ops = item->input_ops,
 		.cfg = item->cfg,
 		.tenant = tenant_of(item),
+		.allowance = item->input->max_rate ? &slot->allowance : NULL,
 		.loop = &d->loop,
 		.dispatch = d->dispatch,
 		.counts = &slot->counts,
@@ -106,6 +108,7 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 		.inherited_fd = fd,
 		.lasting = fd >= 0,
 	};
+	slot->allowance.rate = item->input->max_rate;
 	if (sqd_ioloops_count(d->ioloops))
 		slot->in->shared = &slot->shared;
 	snprintf(slot->in->name, sizeof(slot->in->name), "%s", item->input_ops->kind);

@@ -34,10 +34,21 @@ void sqd_daemon_input_metrics(const struct sqd_daemon *d, size_t i, struct sqd_m
 		{ "connections", c.connections, "Connections accepted here" },
 		{ "kernel_dropped", c.kernel_dropped,
 		  "Datagrams the kernel dropped before we could read them" },
+		{ "dropped_rate", c.dropped_rate,
+		  "Datagrams thrown away because more came than max_rate" },
+		{ "rate_pauses", c.rate_pauses,
+		  "Times that reading stopped for a moment because of max_rate" },
 	};
 
 	*m = (struct sqd_metrics){ 0 };
 	sqd_metrics_add(m, rows, SQ_LEN(rows));
+}
+
+bool sqd_daemon_holds_back(const struct sqd_daemon *d, size_t i)
+{
+	const struct sqd_allowance *a = d->inputs[i].in->allowance;
+
+	return a && sqd_allowance_scarce(a, uv_now(&d->loop));
 }
 
 static void print_input(const struct sqd_daemon *d, size_t row, struct sq_outbuf *text)

@@ -87,6 +87,10 @@ static void put_inputs(struct sq_jsonw *w, const struct sqd_daemon *d)
 		sq_jsonw_object(w);
 		sq_jsonw_member(w, "name", sq_sv_of(d->inputs[i].in->name));
 		sq_jsonw_member(w, "tenant", d->inputs[i].in->tenant);
+		if (d->inputs[i].in->allowance) {
+			sq_jsonw_member_count(w, "max_rate", d->inputs[i].in->allowance->rate);
+			put_flag(w, "holds_back", sqd_daemon_holds_back(d, i));
+		}
 		put_sides(w, &m);
 		sq_jsonw_end_object(w);
 	}

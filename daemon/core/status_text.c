@@ -75,6 +75,17 @@ void sqd_status_rules(const struct sqd_daemon *d, struct sq_outbuf *out)
 	sq_outbuf_printf(out, ": %s\n", d->refused_why);
 }
 
+static void put_rate(const struct sqd_daemon *d, size_t i, struct sq_outbuf *out)
+{
+	if (!d->inputs[i].in->allowance)
+		return;
+	sq_outbuf_put(out, SQ_SV(", at most "));
+	sqd_put_bytes(out, d->inputs[i].in->allowance->rate);
+	sq_outbuf_put(out, SQ_SV(" a second"));
+	if (sqd_daemon_holds_back(d, i))
+		sq_outbuf_put(out, SQ_SV(", more wants to come in"));
+}
+
 static void put_inputs(const struct sqd_daemon *d, struct sq_outbuf *out)
 {
 	for (size_t i = 0; i < d->n_inputs; i++) {
@@ -84,6 +95,7 @@ static void put_inputs(const struct sqd_daemon *d, struct sq_outbuf *out)
 		sq_outbuf_printf(out, "\ninput %s", d->inputs[i].in->name);
 		if (d->inputs[i].in->tenant.n)
 			sq_outbuf_printf(out, ", tenant %.*s", SQ_SV_ARG(d->inputs[i].in->tenant));
+		put_rate(d, i, out);
 		sq_outbuf_putc(out, '\n');
 		for (size_t r = 0; r < m.n; r++)
 			if (m.rows[r].value || m.rows[r].always)

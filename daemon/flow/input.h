@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <uv.h>
 
+#include "daemon/flow/allowance.h"
 #include "daemon/flow/dispatch.h"
 #include "lib/base/err.h"
 #include "lib/text/opt.h"
@@ -74,6 +75,8 @@ struct sqd_input {
 	 * once and outlives every input and batch: a reload reads rules, tables and certificates
 	 * only. */
 	struct sq_sv tenant;
+	/** Bytes that all instances together may take; NULL: any. */
+	struct sqd_allowance *allowance;
 	uv_loop_t *loop;
 	struct sqd_dispatch *dispatch;
 	struct sq_counters *counts; /* of this instance; its loop alone writes them */

@@ -430,7 +430,8 @@ static void beats_tick(struct sqd_conn *base, uint64_t now_ms)
 {
 	struct beats_conn *c = self(base);
 	bool waits = base->held || base->server->paused;
-	bool stalled = waits && (c->pending || c->lumber.open || sqd_conn_waiting(base));
+	bool stalled = (waits && (c->pending || c->lumber.open || sqd_conn_waiting(base))) ||
+	               sqd_conn_slowed(base);
 	char ack[SQ_LUMBER_ACK];
 	int r = sq_lumber_tick(&c->lumber, now_ms, stalled, base->last_ms, ack);
 

@@ -174,6 +174,11 @@ bool sqd_conn_waiting(const struct sqd_conn *c)
 	return s->saved || s->more || recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+bool sqd_conn_slowed(const struct sqd_conn *c)
+{
+	return c->server->base.allowance && sqd_conn_waiting(c);
+}
+
 void sqd_conn_starved(struct sqd_conn *c)
 {
 	sqd_server_pause(&c->server->base);

@@ -529,7 +529,11 @@ static void http_tick(struct sqd_conn *base, uint64_t now_ms)
 		return;
 	}
 	if (c->state == SQD_HTTP_OVER || base->held || c->rest)
-		return; /* it is we who do not read */
+		return;              /* it is we who do not read */
+	if (sqd_conn_slowed(base)) { /* the same */
+		c->begun_ms = c->progress_ms = now_ms;
+		return;
+	}
 	if (c->state == SQD_HTTP_HEAD) {
 		if (now_ms - c->begun_ms < cfg->header_timeout)
 			return;

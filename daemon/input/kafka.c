@@ -90,6 +90,21 @@ static void on_commit(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 		                in->base.name, rd_kafka_err2str(err));
 }
 
+/* What max_rate allows is used up: as when no batch is free. */
+static void spend(struct sqd_kafka_input *in, size_t n)
+{
+	struct sqd_allowance *a = in->base.allowance;
+	uint64_t now_ms = sqd_kafka_in_ms(in), wait_ms;
+
+	wait_ms = a ? sqd_allowance_take(a, now_ms, n) : 0;
+	if (!wait_ms)
+		return;
+	in->base.counts->rate_pauses++;
+	in->slow_ms = now_ms + wait_ms;
+	in->starve_ms = now_ms;
+	in->starved = true;
+}
+
 static void on_message(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 {
 	const rd_kafka_message_t *m = rd_kafka_event_message_next(ev);
@@ -103,6 +118,7 @@ static void on_message(struct sqd_kafka_input *in, rd_kafka_event_t *ev)
 	}
 	in->woken_n++;
 	in->woken_bytes += m->len;
+	spend(in, m->len);
 	sqd_kafka_part_take(in, m);
 }
 
@@ -365,6 +381,8 @@ static void begin_again(struct sqd_kafka_input *in)
 		                err.text);
 }
 
+static void kafka_resume(struct sqd_input *base);
+
 /* librdkafka is to be asked now and then, or it takes us for hung; and we may have to wait for one
  * of the things that nobody tells of. */
 static void on_tick(uv_timer_t *t)
@@ -379,6 +397,10 @@ static void on_tick(uv_timer_t *t)
 		begin_again(in);
 	if (!in->up)
 		return;
+	if (in->slow_ms && sqd_kafka_in_ms(in) >= in->slow_ms) {
+		in->slow_ms = 0;
+		kafka_resume(&in->base); /* if it is batches that are missing, it stops again */
+	}
 	if (in->starved && sqd_kafka_in_ms(in) - in->starve_ms >= SILENT_MS)
 		sqd_kafka_in_silence(in, true);
 	if (sqd_kafka_in_ms(in) - in->lag_ms >= LAG_MS) {
@@ -436,7 +458,7 @@ static void kafka_resume(struct sqd_input *base)
 {
 	struct sqd_kafka_input *in = self(base);
 
-	if (!in->starved || in->stopped)
+	if (!in->starved || in->stopped || sqd_kafka_in_ms(in) < in->slow_ms)
 		return;
 	in->starved = false;
 	if (!in->leaving)

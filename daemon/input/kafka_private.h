@@ -52,8 +52,9 @@ struct sqd_kafka_input {
 	struct sqd_kafka_part *parts, *last;       /* all; the one that the last message was of */
 	rd_kafka_topic_partition_list_t *revoking; /* they wait for their receipts */
 	uint64_t revoke_ms, leave_ms, starve_ms;   /* loop time until, until, since */
-	uint64_t lag_ms;                           /* loop time when it was last looked at */
-	uint64_t woken_bytes, woken_n;             /* taken since the fetching threads were woken */
+	uint64_t slow_ms; /* loop time until which max_rate is used up; `starved` until then */
+	uint64_t lag_ms;  /* loop time when it was last looked at */
+	uint64_t woken_bytes, woken_n; /* taken since the fetching threads were woken */
 	bool backs_off; /* librdkafka looks at its queue again by itself: nobody is woken */
 	uv_timer_t tick;
 	struct sqd_log_limit limit, long_limit;

@@ -137,6 +137,34 @@ void sqd_server_resume(struct sqd_input *base)
 	sqd_server_walk_end(in);
 }
 
+/* The same end as that of a pause, but what has come already goes on meanwhile. */
+static void on_ease(uv_timer_t *t)
+{
+	struct sqd_server *in = t->data;
+
+	in->slowed = false;
+	in->turn++;
+	for (struct sqd_conn *c = in->conns; c; c = c->next)
+		sqd_stream_update(c);
+}
+
+/* Connections stop being polled one by one, as their bytes come: who says nothing costs nothing. */
+void sqd_server_spend(struct sqd_server *in, struct sqd_conn *c, size_t n)
+{
+	uint64_t wait_ms;
+
+	if (!in->base.allowance)
+		return;
+	wait_ms = sqd_allowance_take(in->base.allowance, uv_now(in->base.loop), n);
+	if (!wait_ms || in->slowed || in->stopped)
+		return;
+	in->slowed = true;
+	in->base.counts->rate_pauses++;
+	(void)uv_timer_start(&in->ease, on_ease, wait_ms, 0);
+	c->turn = in->turn;
+	sqd_server_turn(in, c);
+}
+
 static bool is_idle(const struct sqd_conn *c, uint64_t now_ms)
 {
 	uint64_t idle = sqd_server_cfg(c->server)->idle;
@@ -434,9 +462,10 @@ int sqd_server_start(struct sqd_input *base, struct sq_err *err)
 	}
 	(void)uv_timer_init(base->loop, &in->retry); /* these cannot fail */
 	(void)uv_timer_init(base->loop, &in->tick);
+	(void)uv_timer_init(base->loop, &in->ease);
 	(void)uv_idle_init(base->loop, &in->go);
-	in->poll.data = in->retry.data = in->tick.data = in->go.data = in;
-	base->open_handles += 4;
+	in->poll.data = in->retry.data = in->tick.data = in->ease.data = in->go.data = in;
+	base->open_handles += 5;
 	in->started = true;
 	r = uv_poll_start(&in->poll, UV_READABLE, on_poll);
 	return r < 0 ? sq_err_set(err, r, "%s: %s", base->name, uv_strerror(r)) : 0;
@@ -471,6 +500,8 @@ void sqd_server_stop(struct sqd_input *base)
 		return;
 	stop_listening(in);
 	in->stopped = true;
+	in->slowed = false; /* what is owed is taken whatever its rate */
+	(void)uv_timer_stop(&in->ease);
 	sqd_server_walk_begin(in);
 	for (struct sqd_conn *c = in->conns; c; c = c->next)
 		sqd_conn_stop(c);
@@ -529,6 +560,7 @@ void sqd_server_close(struct sqd_input *base)
 		uv_close((uv_handle_t *)&in->poll, on_handle_closed);
 		uv_close((uv_handle_t *)&in->retry, on_handle_closed);
 		uv_close((uv_handle_t *)&in->tick, on_handle_closed);
+		uv_close((uv_handle_t *)&in->ease, on_handle_closed);
 		uv_close((uv_handle_t *)&in->go, on_handle_closed);
 	} else {
 		/* `closed` comes later, never from inside: a handle of no other use does that. */

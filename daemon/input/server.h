@@ -129,6 +129,8 @@ void sqd_conn_resume_soon(struct sqd_conn *c);
 
 /** The peer has sent something that was not read yet. A system call: for ticks. */
 bool sqd_conn_waiting(const struct sqd_conn *c);
+/** The same, where it may be max_rate that makes it wait. */
+bool sqd_conn_slowed(const struct sqd_conn *c);
 
 /** No batch is free: no connection of the input is read until resume(). */
 void sqd_conn_starved(struct sqd_conn *c);
@@ -213,6 +215,7 @@ struct sqd_server {
 	uv_poll_t poll;
 	uv_timer_t retry; /* accept again after descriptors ran out */
 	uv_timer_t tick;  /* runs while there are connections */
+	uv_timer_t ease;  /* runs while `slowed` */
 	uv_idle_t go;     /* runs while `going` is not empty */
 	struct sqd_stream *going;
 	struct sq_tls_ctx *tls;      /* NULL: no TLS */
@@ -223,6 +226,7 @@ struct sqd_server {
 	char *scratch;           /* SQD_CONN_SCRATCH bytes, once somebody has asked for them */
 	bool started;            /* the handles above are open */
 	bool paused;             /* no batch is free: no connection is read */
+	bool slowed;             /* max_rate is used up: the same, until `ease` */
 	bool stopped;            /* stop() was called */
 	bool closing;
 	unsigned walking; /* somebody walks `conns`: free nothing */

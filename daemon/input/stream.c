@@ -16,6 +16,8 @@ enum {
 	KEEPALIVE_S = 60,    /* a peer that vanished is noticed, even without an idle time: */
 	PROBE_S = 15,        /* after so long without a byte, and so many probes unanswered, */
 	PROBES = 4,          /* so long apart */
+	SHARES = 256, /* of a second of max_rate: with READS_AT_ONCE, less than it rests for */
+	SHARE_MIN = 4 * 1024,
 };
 
 static const struct sqd_protocol *proto(const struct sqd_conn *c)
@@ -46,8 +48,8 @@ static bool wants_socket(const struct sqd_conn *c)
 		return true;
 	if (s->saved)
 		return false;
-	return s->phase != SQD_PHASE_OPEN ||
-	       (sqd_stream_wants(c) && (!c->server->stopped || s->owed) && !s->at_end);
+	return s->phase != SQD_PHASE_OPEN || (sqd_stream_wants(c) && !c->server->slowed &&
+	                                      (!c->server->stopped || s->owed) && !s->at_end);
 }
 
 static void on_poll(uv_poll_t *h, int status, int events);
@@ -301,18 +303,31 @@ void sqd_stream_lost(struct sqd_conn *c, int why)
 	sqd_conn_ended(c, why, false);
 }
 
+/* No connection takes all of what others may have too. */
+static size_t share_of(const struct sqd_conn *c, size_t n)
+{
+	const struct sqd_allowance *a = c->server->base.allowance;
+	uint64_t share;
+
+	if (!a || c->stream->phase != SQD_PHASE_OPEN)
+		return n;
+	share = a->rate / SHARES > SHARE_MIN ? a->rate / SHARES : SHARE_MIN;
+	return n < share ? n : (size_t)share;
+}
+
 size_t sqd_stream_recv(struct sqd_conn *c, char *to, size_t n)
 {
 	struct sqd_stream *s = c->stream;
 	ssize_t got;
 
 	do {
-		got = recv(s->fd, to, n, 0);
+		got = recv(s->fd, to, share_of(c, n), 0);
 	} while (got < 0 && errno == EINTR);
 	s->owed = got > 0 && (size_t)got < s->owed ? s->owed - (size_t)got : 0;
 	if (got > 0) {
 		c->last_ms = now(c);
 		c->server->base.counts->bytes_in += (uint64_t)got;
+		sqd_server_spend(c->server, c, (size_t)got);
 		return (size_t)got;
 	}
 	if (got == 0 || errno != EAGAIN)

@@ -136,6 +136,8 @@ bool sqd_server_count_peer(struct sqd_server *in, const struct sockaddr_storage 
 /** A connection that was admitted, and counted as one of `who`, is one no more. */
 void sqd_server_dismiss(struct sqd_server *in, struct sqd_peer *who);
 void sqd_server_remove(struct sqd_server *in, struct sqd_conn *c);
+/** `c` has read `n` bytes: is that all that max_rate allows for now? */
+void sqd_server_spend(struct sqd_server *in, struct sqd_conn *c, size_t n);
 /** It found no batch: who goes on first when there are some again? Not in a walk. */
 void sqd_server_turn(struct sqd_server *in, struct sqd_conn *c);
 /** Nothing is freed in between. */

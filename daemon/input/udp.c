@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/base/log.h"
-
 #define AT(member) .offset = offsetof(struct sqd_input_udp_cfg, member)
 
 /* clang-format off */

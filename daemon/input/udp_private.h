@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/listen.h"
+#include "daemon/base/log.h"
 #include "daemon/input/udp.h"
 #include "lib/wire/gelf.h"
 
@@ -32,6 +33,8 @@ struct sqd_udp {
 	uv_timer_t nap;    /* to read, and to ask for losses, without an event */
 	bool started, paused, stopped, closing;
 	bool may_nap;     /* the kernel's buffer had room when last asked */
+	uint64_t slow_ms; /* for so long max_rate lets nothing be read from a unix socket */
+	struct sqd_log_limit rate_limit;
 	uint64_t busy_ms; /* loop time in which `n_busy` datagrams came */
 	unsigned n_busy;
 	size_t last_bytes;     /* that may still be read when we have been told to stop */

@@ -136,6 +136,31 @@ bool sqd_udp_empty_slots(struct sqd_udp *u)
 	return false;
 }
 
+/* What max_rate does not allow is thrown away: nobody can be told to wait. Who writes to a unix
+ * socket can, by not reading on. */
+static void ration(struct sqd_udp *u)
+{
+	struct sqd_allowance *a = u->base.allowance;
+	uint64_t now_ms = uv_now(u->base.loop), left, taken = 0, over = 0;
+	unsigned n;
+
+	if (!a)
+		return;
+	left = u->local ? UINT64_MAX : sqd_allowance_left(a, now_ms);
+	for (n = 0; n < u->n && taken < left; n++)
+		taken += u->msgs[n].msg_len;
+	u->slow_ms = sqd_allowance_take(a, now_ms, taken);
+	for (unsigned i = n; i < u->n; i++)
+		over += u->msgs[i].msg_len > 0;
+	u->n = n;
+	if (!over)
+		return;
+	u->base.counts->received += over;
+	u->base.counts->dropped_rate += over;
+	sqd_log_limited(&u->rate_limit, SQD_LOG_WARNING,
+	                "%s: more comes than max_rate; datagrams are dropped", u->base.name);
+}
+
 /* @return datagrams; fewer than SQD_UDP_BURST: there are no more now, or we are paused */
 static unsigned read_burst(struct sqd_udp *u)
 {
@@ -158,6 +183,7 @@ static unsigned read_burst(struct sqd_udp *u)
 	u->n = (unsigned)n;
 	for (unsigned i = 0; i < u->n; i++)
 		u->base.counts->bytes_in += u->msgs[i].msg_len;
+	ration(u);
 	return sqd_udp_empty_slots(u) ? (unsigned)n : 0;
 }
 
@@ -180,12 +206,20 @@ static void read_all(struct sqd_udp *u)
 {
 	unsigned all = 0, n = SQD_UDP_BURST;
 
-	for (int i = 0; i < BURSTS_AT_ONCE && n == SQD_UDP_BURST; i++) {
+	u->slow_ms = 0;
+	for (int i = 0; i < BURSTS_AT_ONCE && n == SQD_UDP_BURST && !(u->local && u->slow_ms);
+	     i++) {
 		n = read_burst(u);
 		all += n;
 	}
 	if (u->paused || u->stopped)
 		return;
+	if (u->local && u->slow_ms) {
+		u->base.counts->rate_pauses++;
+		(void)uv_poll_stop(&u->poll);
+		(void)uv_timer_start(&u->nap, on_nap, u->slow_ms, 0);
+		return;
+	}
 	if (is_busy(u, all) && u->may_nap && n < SQD_UDP_BURST) {
 		(void)uv_poll_stop(&u->poll);
 		(void)uv_timer_start(&u->nap, on_nap, NAP_MS, 0);

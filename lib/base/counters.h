@@ -23,6 +23,7 @@
 	X(dropped_truncated,   DROP, "Datagrams that arrived longer than their buffer and were cut")   \
 	X(dropped_inflate,     DROP, "Compressed datagrams that did not unpack, or unpacked to too much") \
 	X(dropped_chunks,      DROP, "Chunked datagrams of which a part never came, or was wrong")     \
+	X(dropped_rate,        DROP, "Datagrams thrown away because more came than max_rate of the input")  \
 	X(dropped_duplicate,   DROP, "Events sent again that were remembered; their alerts went out the first time") \
 	X(dropped_shutdown,    DROP, "Records still unread when the deadline for stopping passed")     \
 	X(further,             INFO, "Events beside the first one of their record, each counted as received: arrays, objects back to back") \
@@ -92,6 +93,7 @@
 	X(kafka_empty,         INFO, "Messages from Kafka without a value (tombstones)")               \
 	X(kafka_lag,           INFO, "Messages in our Kafka partitions that are not settled now")      \
 	X(pauses,              INFO, "Times that inputs stopped reading because no batch was free")    \
+	X(rate_pauses,         INFO, "Times that an input stopped reading for a moment because of its max_rate") \
 	X(dead_letters,        INFO, "Malformed records written to the dead-letter file")              \
 	X(dead_letters_lost,   INFO, "Malformed records that the dead-letter file could not take")     \
 	X(log_lost,            INFO, "Lines of the log that were lost because nobody read it")         \

@@ -113,6 +113,14 @@ static struct config_case cases[] = {
 	{ "a tenant that would end its field", SQD_IN "    tenant: \"a\\tb=c\"\n", TENANT, 4 },
 	{ "a tenant of 64 bytes", SQD_IN "    tenant: " SIXTY_FOUR "\n", NULL, 0 },
 	{ "a tenant of 65 bytes", SQD_IN "    tenant: " SIXTY_FOUR "x\n", TENANT, 4 },
+	{ "rates",
+	  "inputs:\n  - {type: tcp, listen: \"*:1\", max_rate: 1KiB}\n"
+	  "  - {type: udp, listen: \"*:1\", max_rate: 0}\n"
+	  "  - {type: http, listen: \"*:2\", max_rate: 8GiB}\n",
+	  NULL, 0 },
+	{ "a rate that lets nothing by", SQD_IN "    max_rate: 1023\n",
+	  "max_rate: is less than 1KiB a second", 4 },
+	{ "a rate that is none", SQD_IN "    max_rate: fast\n", "max_rate", 4 },
 	{ "tenants of one input", SQD_IN "    tenant: [a, b]\n", "tenant", 4 },
 	{ "a unix socket without its whole path", "inputs:\n  - type: tcp\n    listen: unix:s\n",
 	  "write the whole path", 3 },

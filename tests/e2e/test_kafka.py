@@ -220,6 +220,19 @@ class Input(KafkaCase):
         self.assert_stops(d, 10)
         self.assertEqual(set(self.seen().values()), {1})
 
+    def test_max_rate_makes_the_brokers_wait_and_loses_nothing(self):
+        self.cluster.tell("topic", "events", 1)
+        n, rate = 2000, 128 << 10
+        size = sum(len(attack(i).strip()) for i in range(n))
+        self.produce(0, n)
+        began = time.monotonic()
+        d = self.start("    max_rate: 128KiB\n")
+        self.wait_seen(n)
+        # A second's worth comes at once, and the message that goes over the line.
+        self.assertGreater(time.monotonic() - began, (size - rate - 300) / rate)
+        c = self.assert_stops(d, n)
+        self.assertGreater(c["rate_pauses"], 0)
+
     def test_empty_messages_and_long_ones_are_counted(self):
         self.cluster.tell("topic", "events", 1)
         self.cluster.produce("events", [attack(0).strip(), b"x" * 5000, b"broken"])
