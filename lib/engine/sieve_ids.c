@@ -155,11 +155,16 @@ bool sq_ids_meet(const struct sq_id_set *a, const struct sq_id_set *b)
 /* ---- records ----------------------------------------------------------------------------- */
 
 /* Keys, or the last parts of keys with dots: all by which lib/model/fieldmap.c knows an event id; a
- * test compares the two. Whatever else ends like that does no harm but by its number. */
+ * test compares the two. And the types of lib/model/typed.c in which one may come. Whatever else
+ * ends like that does no harm but by its number. */
 static const struct sq_sv names[] = {
-	SQ_SV("eventid"), SQ_SV("event_id"), SQ_SV("eventcode"), SQ_SV("code"), SQ_SV("#text"),
-	SQ_SV("value"),   SQ_SV("id"),       SQ_SV("text"),      SQ_SV("_"),    SQ_SV("$"),
-	SQ_SV("$t"),      SQ_SV("content"),  SQ_SV("@value"),    SQ_SV(""),
+	SQ_SV("eventid"),    SQ_SV("event_id"),  SQ_SV("eventcode"),
+	SQ_SV("code"),       SQ_SV("#text"),     SQ_SV("value"),
+	SQ_SV("id"),         SQ_SV("text"),      SQ_SV("_"),
+	SQ_SV("$"),          SQ_SV("$t"),        SQ_SV("content"),
+	SQ_SV("@value"),     SQ_SV(""),          SQ_SV("stringvalue"),
+	SQ_SV("intvalue"),   SQ_SV("boolvalue"), SQ_SV("doublevalue"),
+	SQ_SV("bytesvalue"),
 };
 
 void sq_ids_windows(struct sq_spot *s)

@@ -23,13 +23,14 @@
 	KIND(p ".__text", f), KIND(p "._", f), KIND(p ".$t", f), KIND(p ".$", f), KIND(p ".@value", f), KIND(p ".", f)
 #define ELEMENT(p, f)       TO(p, f), TO(p "._text", f), TO(p ".$t", f), TO(p ".$", f)
 
-#define PAIRS(p)            NAMES(p, SQ_PATH_PAIRS | SQ_PATH_LIST, NONE), AUX(p ".name", PAIR_NAME), ATTRIBUTE(AUX, p, "Name", PAIR_NAME), CONTENT(AUX, p, PAIR_VALUE)
+#define PAIRS(p)            NAMES(p, SQ_PATH_PAIRS | SQ_PATH_LIST, NONE), AUX(p ".name", PAIR_NAME), AUX(p ".key", PAIR_NAME), AUX(p ".Key", PAIR_NAME), \
+                            ATTRIBUTE(AUX, p, "Name", PAIR_NAME), CONTENT(AUX, p, PAIR_VALUE)
 /* EventData as such a list itself. Where it is an object its members have names of their own. */
 #define PAIR_LIST(p)        { .path = p, .kind = SQ_PATH_PAIR_LIST }, AUX(p ".name", PAIR_NAME), AUX(p ".Name", PAIR_NAME), AUX(p ".@Name", PAIR_NAME), \
                             AUX(p ".@_Name", PAIR_NAME), AUX(p ".#attributes.Name", PAIR_NAME), AUX(p "._attributes.Name", PAIR_NAME), \
                             AUX(p ".@attributes.Name", PAIR_NAME), AUX(p ".attributes.Name", PAIR_NAME), AUX(p ".value", PAIR_VALUE), \
                             AUX(p ".Value", PAIR_VALUE), AUX(p ".#text", PAIR_VALUE), AUX(p ".text", PAIR_VALUE), AUX(p "._text", PAIR_VALUE), \
-                            AUX(p ".content", PAIR_VALUE)
+                            AUX(p ".content", PAIR_VALUE), AUX(p ".key", PAIR_NAME), AUX(p ".Key", PAIR_NAME)
 
 const struct sq_path sq_fieldmap[] = {
 	/* Where EventData names stand; the best place first. */
@@ -65,6 +66,10 @@ const struct sq_path sq_fieldmap[] = {
 	WRAPPER("_source"),
 	WRAPPER("event"),
 	WRAPPER("body"),
+	WRAPPER("Body"), /* OpenTelemetry's exporters; the next two, to Elasticsearch */
+	WRAPPER("body.structured"),
+	TEXT("body.text", NONE),
+	WRAPPER("jsonPayload"), /* Google Cloud */
 	WRAPPER("log"),
 	WRAPPER("json"),
 	WRAPPER("payload"),
@@ -249,6 +254,22 @@ const struct sq_path sq_fieldmap[] = {
 	HINT("index", BULK),
 	HINT("update", BULK),
 	HINT("delete", BULK),
+
+	/* Lists of events. */
+	HINT("resourceLogs", LISTS),
+	HINT("scopeLogs", LISTS),
+	HINT("instrumentationLibraryLogs", LISTS),
+	HINT("logRecords", LISTS),
+	HINT("logs", LISTS),
+	HINT("resource_logs", LISTS),
+	HINT("scope_logs", LISTS),
+	HINT("log_records", LISTS),
+	HINT("records", LISTS),
+	HINT("logEvents", LISTS),
+	HINT("body.kvlistValue", TYPED),
+	HINT("body.stringValue", TYPED),
+	HINT("body.kvlist_value", TYPED),
+	HINT("body.string_value", TYPED),
 };
 /* clang-format on */
 

@@ -66,8 +66,11 @@ enum sq_hint {
 	SQ_HINT_OSQUERY,
 	SQ_HINT_EVENT_DATA,
 	SQ_HINT_EVENT_DATA_TOP,
-	SQ_HINT_XML, /* set when XML was read */
-	SQ_HINT_LIST /* set when an array without names was */
+	SQ_HINT_XML,   /* set when XML was read */
+	SQ_HINT_LIST,  /* set when an array without names was */
+	SQ_HINT_LISTS, /* a member that is a list of events, of an object that may be none (lists.h)
+	                */
+	SQ_HINT_TYPED, /* values that say their type (typed.h) */
 };
 
 /** How good a place is: the lower of two that both give a value wins. Rows of one field and band

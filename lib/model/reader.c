@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include "lib/model/eventxml.h"
+#include "lib/model/lists.h"
 #include "lib/model/semantics.h"
 #include "lib/model/skim.h"
+#include "lib/model/typed.h"
 #include "lib/model/walk.h"
 #include "lib/text/jsonclose.h"
 #include "lib/wire/frame.h"
@@ -25,6 +27,7 @@ struct sq_reader {
 	uint64_t unsure;
 	struct sq_collect collect;
 	struct sq_walk walk;
+	uint32_t max_depth;
 	struct sq_sv left; /* what the last call left of its record */
 	struct sq_sv cut;  /* the last record, when it was cut off; else empty */
 	const char *why;
@@ -46,6 +49,7 @@ struct sq_reader *sq_reader_new(const struct sq_fields *fields, const struct sq_
 	if (!r)
 		return NULL;
 	r->fields = fields;
+	r->max_depth = limits.max_depth;
 	r->why = "";
 	r->trie = sq_trie_new();
 	r->json = sq_json_new(&sq_walk_sink, &r->walk, &limits);
@@ -90,11 +94,10 @@ const char *sq_reader_why(const struct sq_reader *r)
 	return r->why;
 }
 
-/* What may stand between two events of a record. @return whether a value of an array may follow */
-static bool skip_separators(struct sq_sv *in)
+/* What may stand between two events of a record: of arrays, and in them of objects that hold lists
+ * of events. `array`: we are in an array. @return whether a value of an array may follow */
+static bool skip_separators(const struct sq_reader *r, struct sq_sv *in, bool array)
 {
-	bool array = false;
-
 	while (in->n) {
 		char c = in->p[0];
 
@@ -102,7 +105,9 @@ static bool skip_separators(struct sq_sv *in)
 			*in = sq_sv_skip(*in, 2);
 		else if (c == '[' || c == ',' || c == ']')
 			array = true;
-		else if (!sq_is_space(c) && c != '\0')
+		else if (array && c == '"' && sq_lists_pass(r->trie, in))
+			continue;
+		else if (!sq_is_space(c) && c != '\0' && !(array && c == '}'))
 			break;
 		*in = sq_sv_skip(*in, 1);
 	}
@@ -217,11 +222,44 @@ static void unwrap(struct sq_reader *r)
 		r->values[SQ_F_MESSAGE] = message;
 }
 
+/* Is what has been read, to its end or not, no event but an object with lists of such? Not when it
+ * was refused for its depth: each level costs a reading of all that is in it. */
+static bool has_lists(const struct sq_reader *r)
+{
+	return sq_collect_hinted(&r->collect, SQ_HINT_LISTS) && !has_id(r) &&
+	       r->walk.depth + r->walk.skip < r->max_depth;
+}
+
+/* When the values of the event say their types: forget what was read of it, from `mark` of the
+ * arena on, and read it without them. */
+static void read_plain(struct sq_reader *r, size_t mark)
+{
+	struct sq_event *ev = r->collect.ev;
+	struct sq_arena *a = r->collect.arena;
+	struct sq_sv raw = ev->raw, plain;
+	size_t used;
+
+	if (!sq_collect_hinted(&r->collect, SQ_HINT_TYPED))
+		return;
+	sq_arena_rewind(a, mark);
+	sq_collect_begin(&r->collect, ev, a, r->fields, raw);
+	if (!sq_typed_plain(raw, a, &plain) || read_whole(r, plain, &used) < 0)
+		ev->flags |= SQ_EVENT_OVERFLOW;
+	ev->raw = raw;
+}
+
+/* @return 0: no event, but lists of such; *rest begins behind the bracket of the first */
 static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
 {
-	size_t used;
+	size_t used, mark = sq_arena_mark(r->collect.arena);
 	int ret = read_whole(r, text, &used);
+	struct sq_sv inside;
 
+	if (has_lists(r) && sq_lists_enter(r->trie, text, &inside)) {
+		*rest = sq_sv_skip(*rest, (size_t)(inside.p - rest->p));
+		sq_arena_rewind(r->collect.arena, mark);
+		return 0;
+	}
 	if (ret < 0) {
 		if (sq_json_was_cut(r->json))
 			r->cut = text;
@@ -231,6 +269,7 @@ static int next_json(struct sq_reader *r, struct sq_sv *rest, struct sq_sv text)
 	}
 	r->collect.ev->raw = sq_sv_first(text, used);
 	*rest = sq_sv_skip(*rest, used);
+	read_plain(r, mark);
 	unwrap(r);
 	return 1;
 }
@@ -246,37 +285,52 @@ static int next_xml(struct sq_reader *r, struct sq_sv *rest)
 	return 1;
 }
 
+/* Step over what is between events. @return whether one follows */
+static bool find_next(struct sq_reader *r, struct sq_sv *rest, bool *array)
+{
+	*array = skip_separators(r, rest, *array);
+	while (sq_sv_starts(*rest, SQ_SV("<Events")) || sq_sv_starts(*rest, SQ_SV("</Events"))) {
+		(void)sq_sv_cut(rest, '>');
+		(void)skip_separators(r, rest, false);
+	}
+	return rest->n > 0;
+}
+
+/* The event that begins at `*rest`. @return 0: go on inside of it */
+static int read_next(struct sq_reader *r, struct sq_sv *rest, bool array)
+{
+	struct sq_sv text = *rest;
+	size_t n;
+
+	if (is_xml(*rest))
+		return next_xml(r, rest);
+	if (rest->p[0] != '{' && !memchr(rest->p, '{', rest->n))
+		return malformed(r, rest, *rest, "no JSON object in the record");
+	n = array ? sq_frame_value_length(*rest) : 0;
+	if (n)
+		text = sq_sv_first(*rest, n);
+	return next_json(r, rest, text);
+}
+
 int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_syslog *header,
                    struct sq_arena *a, struct sq_event *ev)
 {
 	bool going_on = rest->p == r->left.p && rest->n == r->left.n;
-	struct sq_sv text;
-	bool array;
-	int ret;
+	bool array = false;
+	int ret = 0;
 
 	r->cut = (struct sq_sv){ 0 };
-	array = skip_separators(rest);
-	while (sq_sv_starts(*rest, SQ_SV("<Events")) || sq_sv_starts(*rest, SQ_SV("</Events"))) {
-		(void)sq_sv_cut(rest, '>');
-		(void)skip_separators(rest);
-	}
-	if (rest->n == 0) {
-		r->left = going_on ? (struct sq_sv){ 0 } : *rest;
-		if (going_on)
-			return 0;
-		r->why = "no JSON object in the record";
-		return array ? 0 : -EBADMSG;
-	}
-	sq_collect_begin(&r->collect, ev, a, r->fields, *rest);
-	if (is_xml(*rest)) {
-		ret = next_xml(r, rest);
-	} else if (rest->p[0] != '{' && !memchr(rest->p, '{', rest->n)) {
-		return malformed(r, rest, *rest, "no JSON object in the record");
-	} else {
-		size_t n = array ? sq_frame_value_length(*rest) : 0;
-
-		text = n ? sq_sv_first(*rest, n) : *rest;
-		ret = next_json(r, rest, text);
+	while (ret == 0) {
+		if (!find_next(r, rest, &array)) {
+			r->left = going_on ? (struct sq_sv){ 0 } : *rest;
+			if (going_on)
+				return 0;
+			r->why = "no JSON object in the record";
+			return array ? 0 : -EBADMSG;
+		}
+		sq_collect_begin(&r->collect, ev, a, r->fields, *rest);
+		ret = read_next(r, rest, array);
+		array = true;
 	}
 	if (ret < 0)
 		return ret;
@@ -290,7 +344,7 @@ int sq_reader_next(struct sq_reader *r, struct sq_sv *rest, const struct sq_sysl
 bool sq_reader_salvage(struct sq_reader *r, const struct sq_syslog *header, struct sq_arena *a,
                        struct sq_event *ev)
 {
-	size_t n, used;
+	size_t n, used, mark;
 	char *whole;
 
 	if (r->cut.n == 0)
@@ -300,8 +354,12 @@ bool sq_reader_salvage(struct sq_reader *r, const struct sq_syslog *header, stru
 	if (n == 0)
 		return false;
 	sq_collect_begin(&r->collect, ev, a, r->fields, r->cut);
+	mark = sq_arena_mark(a);
 	if (read_json(r, (struct sq_sv){ whole, n }, &used) < 0)
 		return false;
+	ev->raw = (struct sq_sv){ whole, n };
+	read_plain(r, mark);
+	ev->raw = r->cut;
 	unwrap(r);
 	ev->flags |= SQ_EVENT_CUT;
 	sq_semantics_finish(&r->collect, header);

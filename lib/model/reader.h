@@ -34,9 +34,10 @@ void sq_reader_free(struct sq_reader *r);
 /**
  * Read the next event of a record.
  *
- * A record may hold several: objects back to back, or an array of them. Begin with `*rest` = the
- * whole record and call until 0 (or until `*rest` is empty: blanks behind an event are taken off).
- * A NXLog EventTime without a zone is taken as UTC. `header` (may be NULL) is what a syslog header
+ * A record may hold several: objects back to back, an array of them, or an object with lists of
+ * them (lists.h). Begin with `*rest` = the whole record and call until 0 (or until `*rest` is
+ * empty: blanks behind an event are taken off); another reader may go on where one has stopped. A
+ * NXLog EventTime without a zone is taken as UTC. `header` (may be NULL) is what a syslog header
  * said: its host and time fill Computer and the time of an event that has none of its own.
  *
  * @return  1  `*ev` is an event; `*rest` is what follows it

@@ -462,6 +462,37 @@ static void put_xml(struct text *t, const struct disguise *d, const struct event
 	puts_to(t, "</EventData></Event>");
 }
 
+/* OpenTelemetry's: every value says its type. */
+static void put_typed(struct text *t, const struct disguise *d, const struct event *ev)
+{
+	bool list = one_in(2);
+
+	puts_to(t, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[");
+	puts_to(t, one_in(4) ? "{\"id\":7,\"x\":1}," : "");
+	puts_to(t, "{\"body\":{\"kvlistValue\":{\"values\":[{\"key\":\"event_id\",\"value\":{");
+	puts_to(t,
+	        one_in(4)
+	                ? "\"kvlistValue\":{\"values\":[{\"key\":\"qualifiers\",\"value\":{"
+	                  "\"doubleValue\":7}},{\"key\":\"id\",\"value\":{\"intValue\":"
+	                : "\"kvlistValue\":{\"values\":[{\"key\":\"id\",\"value\":{\"intValue\":");
+	puts_to(t, ev->values[0] + 1);
+	puts_to(t, "}}]}}},{\"key\":\"channel\",\"value\":{");
+	put_member(t, d, "stringValue", ev->values[1]);
+	puts_to(t, "}},{\"key\":\"event_data\",\"value\":{\"kvlistValue\":{\"values\":[");
+	puts_to(t, list ? "{\"key\":\"data\",\"value\":{\"arrayValue\":{\"values\":[" : "");
+	for (size_t i = 2; i < ev->n; i++) {
+		puts_to(t, i > 2 ? "," : "");
+		puts_to(t, list ? "{\"kvlistValue\":{\"values\":[{\"key\":" : "{\"key\":");
+		put_json_string(t, d, ev->names[i], strlen(ev->names[i]));
+		puts_to(t, ",\"value\":{");
+		put_member(t, d, ev->values[i][0] == '\1' ? "intValue" : "stringValue",
+		           ev->values[i]);
+		puts_to(t, list ? "}}]}}" : "}}");
+	}
+	puts_to(t, list ? "]}}}" : "");
+	puts_to(t, "]}}}]}}}]}]}]}");
+}
+
 static void put_rendered(struct text *t, const struct disguise *d, const struct event *ev)
 {
 	struct text m = { .n = 0 };
@@ -529,7 +560,8 @@ static inline void sieve_make_record(struct text *t)
 {
 	static void (*const shapes[])(struct text *, const struct disguise *,
 	                              const struct event *) = {
-		put_object, put_object, put_winlog, put_xml, put_pairs, put_arguments, put_rendered,
+		put_object, put_object,    put_winlog,   put_xml,
+		put_pairs,  put_arguments, put_rendered, put_typed,
 	};
 	struct disguise plain = { 0 }, d = one_in(2) ? plain : make_disguise();
 	char id[64], number[64], payload[VALUE_MAX];
@@ -549,14 +581,14 @@ static inline void sieve_make_record(struct text *t)
 		t->p[any((uint32_t)t->n)] = (char)any(256);
 }
 
-enum { SIEVE_SHAPES = 7 };
+enum { SIEVE_SHAPES = 8 };
 
 /** The event of a command line as it is, in one of SIEVE_SHAPES shapes. */
 static inline void sieve_make_plain(struct text *t, unsigned shape, const char *line)
 {
 	static void (*const shapes[])(struct text *, const struct disguise *,
 	                              const struct event *) = { put_object, put_winlog, put_pairs,
-		                                                put_xml };
+		                                                put_xml, put_typed };
 	const struct disguise plain = { 0 };
 	struct event ev = { .n = 0 };
 
@@ -569,8 +601,8 @@ static inline void sieve_make_plain(struct text *t, unsigned shape, const char *
 	ev.names[ev.n] = "CommandLine";
 	ev.values[ev.n++] = line;
 	t->n = 0;
-	shapes[shape % 4](t, &plain, &ev);
-	if (shape >= 4)
+	shapes[shape % 5](t, &plain, &ev);
+	if (shape >= 5)
 		wrap(t, &plain);
 }
 

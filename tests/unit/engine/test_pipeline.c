@@ -37,6 +37,13 @@ static struct account_case accounts[] = {
 	{ "back to back with blanks", TOOL "  " TOOL, 2, 2, 0, 0, 2 },
 	{ "an array", "[" TOOL "," CLEAN "]", 2, 1, 1, 0, 1 },
 	{ "an array in syslog", "<13>1 - h app - - - [" TOOL "," BOTH "]", 2, 2, 0, 0, 3 },
+	{ "a list in an object", "{\"records\":[" TOOL "," CLEAN "],\"x\":{\"y\":[1]}}", 2, 1, 1, 0,
+	  1 },
+	{ "lists in lists of an object, in syslog",
+	  "<13>1 - h app - - - {\"resourceLogs\":[{\"resource\":{},\"scopeLogs\":[{\"logRecords\":["
+	  "{\"body\":" TOOL "}]},{\"logRecords\":[" CLEAN "," BOTH "],\"schemaUrl\":\"[{\"}]}]}",
+	  3, 2, 1, 0, 3 },
+	{ "an empty list in an object is malformed", "{\"records\":[]}", 1, 0, 0, 1, 0 },
 	{ "good, then broken", TOOL "{\"EventID\":", 2, 1, 0, 1, 1 },
 	{ "blanks at the end", TOOL " \r", 1, 1, 0, 0, 1 },
 };

@@ -35,6 +35,10 @@ static const struct {
 	{ "{\"EventID\":{\"Qualifiers\":\"\", \"\" : \"9\"}}", { 9 } },
 	{ "{\"EventID\":{\"_text\":\"9\"},\"Level\":{\"$t\":4}}", { 9, 4 } },
 	{ "{\"eventID\":\"10\"}", { 10 } },
+	{ "{\"id\":3,\"value\":{\"intValue\":\"9\"}}", { 3, 9 } }, /* OpenTelemetry's types */
+	{ "{\"id\":3,\"value\":{\"stringValue\":\"9\"}}", { 3, 9 } },
+	{ "{\"id\":3,\"value\":{\"doubleValue\":9}}", { 3, 9 } },
+	{ "{\"id\":3,\"value\":{\"int_value\":\"9\"}}", { 3, 9 } },
 	{ "{\"EventCode\":3}", { 3 } },
 	{ "{\"Id\":4104}", { 4104 } },
 	{ "{\"_EventID\":2}", { 2 } },

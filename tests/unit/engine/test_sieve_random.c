@@ -83,7 +83,7 @@ static void what_matches_has_a_word_or_is_odd(void **state SQ_UNUSED)
 	/* Else this proves nothing. */
 	assert_true(sharp.hits > sharp.records / 4 && wide.hits > wide.records);
 	assert_true(sharp.odd < sharp.records * 9 / 10 && sharp.kept < sharp.records);
-	assert_true(told.hits > told.records / 10 && told.kept < told.records * 19 / 20);
+	assert_true(told.hits > told.records / 10 && told.kept < told.records * 39 / 40);
 }
 
 /* Every trick at every place of lines that hold nothing odd. */
@@ -120,8 +120,8 @@ static void tricks_anywhere_are_odd(void **state SQ_UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tricks_anywhere_are_odd),
 		cmocka_unit_test(what_matches_has_a_word_or_is_odd),
+		cmocka_unit_test(tricks_anywhere_are_odd), /* its counts are none for the other */
 	};
 
 	return cmocka_run_group_tests_name("engine/sieve_random", tests, open_worlds, close_worlds);
