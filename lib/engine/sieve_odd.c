@@ -85,6 +85,7 @@ void sq_odd_windows(struct sq_spot *s)
 
 	for (size_t i = 0; i < SQ_LEN(rows); i++)
 		window(s, rows[i].b, rows[i].sets);
+	s->large = QUOTE;
 	for (unsigned c = 0; c < 256; c++)
 		if (!(c >= 0x20 && c < 0x7f) && !among((unsigned char)c, "\t\n\r"))
 			sq_spot_allow(s, SINGLE, 0, (unsigned char)c);

@@ -15,7 +15,8 @@ static bool has_avx512(void)
 
 static bool has_avx2(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("popcnt");
 }
 #endif
 
@@ -43,53 +44,86 @@ static bool is_of_singles(const struct sq_spot *s, unsigned bucket)
 	return any;
 }
 
-/* @return false: they are too many */
-static bool add_singles(struct sq_spot *s, unsigned bucket)
+/* The second four bits by which a byte is looked up. */
+static unsigned mixed(unsigned c)
 {
-	unsigned n = 0;
+	return (c >> 4 ^ c >> 1) & 15;
+}
 
-	while (n < SQ_LEN(s->singles) && s->singles[n])
-		n++;
+/* Among characters with the same lower bits it tells those of ASCII apart. */
+static uint8_t row_of(unsigned c)
+{
+	return (uint8_t)(1u << (mixed(c) & 7));
+}
+
+static void add_singles(struct sq_spot *s, unsigned bucket)
+{
 	for (unsigned c = 0; c < 256; c++) {
 		if (!(s->allowed[0][c] >> bucket & 1))
 			continue;
-		if (c < 0x20 || c >= 0x80)
+		if (c < ' ' || c > INT8_MAX)
 			s->wild = true;
-		else if (n == SQ_LEN(s->singles))
-			return false;
 		else
-			s->singles[n++] = (uint8_t)c;
+			s->singles[c & 15] |= row_of(c);
 	}
-	return true;
+}
+
+static void add_rows(struct sq_spot *s, unsigned bucket)
+{
+	for (unsigned i = 0; i < SQ_SPOT_ROWS; i++)
+		for (unsigned c = 0; c < 256; c++)
+			if (s->allowed[i][c] >> bucket & 1)
+				s->rows[i][c & 15] |= row_of(c);
+}
+
+static void add_mixed(struct sq_spot *s, unsigned half, unsigned i, unsigned c, uint8_t set)
+{
+	s->low[half][i][c & 15] |= set;
+	s->mixed[half][i][mixed(c)] |= set;
+}
+
+static void make_nibbles(struct sq_spot *s)
+{
+	unsigned others = UINT16_MAX;
+
+	memset(s->low, 0, sizeof(s->low));
+	memset(s->mixed, 0, sizeof(s->mixed));
+	memset(s->rows, 0, sizeof(s->rows));
+	memset(s->singles, 0, sizeof(s->singles));
+	s->wild = false;
+	for (unsigned b = 0; b < SQ_SPOT_BUCKETS; b++) {
+		if (is_of_singles(s, b)) {
+			add_singles(s, b);
+			others &= ~(1u << b);
+		}
+	}
+	if (others >> s->large & 1)
+		add_rows(s, s->large);
+	others &= ~(1u << s->large);
+	for (unsigned half = 0; half < 2; half++)
+		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
+			for (unsigned c = 0; c < 256; c++)
+				add_mixed(s, half, i, c,
+				          (uint8_t)((s->allowed[i][c] & others) >> 8 * half));
+}
+
+static void make_ascii(struct sq_spot *s)
+{
+	memset(s->ascii, 0, sizeof(s->ascii));
+	s->narrow = true;
+	for (unsigned c = 0; c < 256; c++)
+		s->narrow &= (uint8_t)s->allowed[SQ_SPOT_WIDTH - 1][c] == UINT8_MAX;
+	for (unsigned half = 0; half < 2; half++)
+		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
+			for (unsigned c = 0; c < 256; c++)
+				s->ascii[half][i][c < 127 ? c : 127] |=
+					(uint8_t)(s->allowed[i][c] >> 8 * half);
 }
 
 void sq_spot_ready(struct sq_spot *s)
 {
-	uint16_t nibbles = UINT16_MAX; /* buckets that are in their tables */
-
-	memset(s->singles, 0, sizeof(s->singles));
-	s->wild = false;
-	for (unsigned b = 0; b < SQ_SPOT_BUCKETS; b++)
-		if (is_of_singles(s, b) && add_singles(s, b))
-			nibbles &= (uint16_t) ~(1u << b);
-	s->narrow = true;
-	memset(s->low, 0, sizeof(s->low));
-	memset(s->high, 0, sizeof(s->high));
-	memset(s->ascii, 0, sizeof(s->ascii));
-	for (unsigned c = 0; c < 256; c++)
-		s->narrow &= (uint8_t)s->allowed[SQ_SPOT_WIDTH - 1][c] == UINT8_MAX;
-	for (unsigned half = 0; half < 2; half++) {
-		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
-			for (unsigned c = 0; c < 256; c++) {
-				uint8_t set = (uint8_t)(s->allowed[i][c] >> 8 * half);
-				uint8_t in = set & (uint8_t)(nibbles >> 8 * half);
-
-				s->low[half][i][c & 15] |= in;
-				s->high[half][i][c >> 4] |= in;
-				s->ascii[half][i][c < 127 ? c : 127] |= set;
-			}
-		}
-	}
+	make_nibbles(s);
+	make_ascii(s);
 }
 
 /* The last bytes, with NUL behind them. */

@@ -18,6 +18,7 @@
 enum {
 	SQ_SPOT_WIDTH = 4,
 	SQ_SPOT_BUCKETS = 16,
+	SQ_SPOT_ROWS = 3,                   /* bytes of a window that are looked up exactly */
 	SQ_SPOT_WINDOW = 4096,              /* bytes that one call looks at, at most */
 	SQ_SPOT_ROOM = SQ_SPOT_WINDOW + 64, /* places that one call may write */
 };
@@ -25,14 +26,18 @@ enum {
 /** All zero to begin with; allow, make ready, then constant: any thread. */
 struct sq_spot {
 	uint16_t allowed[SQ_SPOT_WIDTH][256]; /* bit by bucket */
+	uint8_t large; /* the bucket whose bytes may be most letters and digits, if there is one */
 
 	/* Made by sq_spot_ready() for the bodies; the first index is the half of the buckets. */
-	/* Bytes that are found wherever they stand, for bodies that look up nibbles: these
-	 * characters, and when `wild` control characters and what is not ASCII. Their buckets are
-	 * not in the tables of nibbles, where they would find nearly everything. */
-	uint8_t singles[4];
+	/* By four bits of a byte: the lower ones, and a mixture (lib/text/spot_avx2.c). Not in them
+	 * are the buckets of the two below. */
+	uint8_t low[2][SQ_SPOT_WIDTH][16], mixed[2][SQ_SPOT_WIDTH][16];
+	/* The first bytes of the large bucket: by the lower bits, the others, bit each. */
+	uint8_t rows[SQ_SPOT_ROWS][16];
+	/* Bytes that are found wherever they stand: ASCII as in `rows`, and, if `wild`, control
+	 * characters and what is not ASCII. */
+	uint8_t singles[16];
 	bool wild;
-	uint8_t low[2][SQ_SPOT_WIDTH][16], high[2][SQ_SPOT_WIDTH][16]; /* by nibble */
 	uint8_t ascii[2][SQ_SPOT_WIDTH][128]; /* the last entry stands for all bytes from it on */
 	bool narrow; /* no window of the first half cares for its last byte */
 };

@@ -155,12 +155,57 @@ static void random_bytes_give_the_same_places(void **state)
 	}
 }
 
+/* One byte of a bucket: a few characters, most of them, or anything. */
+static void allow_some(struct sq_spot *s, unsigned bucket, unsigned at, uint64_t *seed)
+{
+	unsigned kind = test_random(seed) % 8;
+
+	for (unsigned c = 0; c < 256; c++)
+		if (kind == 0 || (kind == 1 && test_random(seed) % 8) ||
+		    (kind > 1 && test_random(seed) % 64 == 0))
+			sq_spot_allow(s, bucket, at, (unsigned char)c);
+}
+
+/* Whatever the buckets hold, each body finds the same; of buckets that find one byte wherever it
+ * stands (every fourth), of a large one, and of the others. */
+static void random_windows_give_the_same_places(void **state)
+{
+	enum { TEXT = 2000 };
+	static char text[TEXT];
+	uint64_t seed = 7, places = 0;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		unsigned buckets = 1 + test_random(&seed) % SQ_SPOT_BUCKETS;
+		struct sq_spot s = { .large = (uint8_t)(test_random(&seed) % SQ_SPOT_BUCKETS) };
+
+		for (unsigned b = 0; b < buckets; b++) {
+			bool single = test_random(&seed) % 4 == 0;
+
+			allow_some(&s, b, 0, &seed);
+			for (unsigned i = 1; i < SQ_SPOT_WIDTH; i++)
+				for (unsigned c = 0; c < 256 && single; c++)
+					sq_spot_allow(&s, b, i, (unsigned char)c);
+			for (unsigned i = 1; i < SQ_SPOT_WIDTH && !single; i++)
+				allow_some(&s, b, i, &seed);
+		}
+		sq_spot_ready(&s);
+		for (size_t i = 0; i < TEXT; i++)
+			text[i] = (char)(test_random(&seed) % (round % 2 ? 256 : 128));
+		all_agree(&s, (struct sq_sv){ text, TEXT });
+		for (size_t i = 0; i < TEXT; i++)
+			places += sq_spot_at(&s, (struct sq_sv){ text, TEXT }, i) != 0;
+	}
+	assert_true(places > 300 * TEXT / 10 && places < 300 * TEXT / 10 * 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_are_found_in_their_buckets),
 		cmocka_unit_test(every_length_is_looked_at_to_its_end),
 		cmocka_unit_test(random_bytes_give_the_same_places),
+		cmocka_unit_test(random_windows_give_the_same_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
