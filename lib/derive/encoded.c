@@ -137,16 +137,22 @@ static size_t decode(struct units *u, struct sq_sv v, bool quoted, size_t *ret_d
 	return i;
 }
 
+/* Where a dash or slash may begin, from `i` on. */
+static size_t next_dash(struct sq_sv v, size_t i)
+{
+	while (i < v.n && v.p[i] != '-' && v.p[i] != '/' && v.p[i] != '\xe2')
+		i++;
+	return i;
+}
+
 struct sq_sv sq_encoded_next(struct sq_arena *arena, struct sq_sv *line)
 {
-	for (size_t i = 0; i < line->n; i++) {
+	for (size_t i = next_dash(*line, 0); i < line->n; i = next_dash(*line, i + 1)) {
 		struct sq_sv rest = sq_sv_skip(*line, i), head;
 		char before = i ? line->p[i - 1] : ' ';
 		struct units u = { 0 };
 		size_t skip, digits;
 
-		if (!dash_of(rest)) /* nearly all of them */
-			continue;
 		if (!sq_is_space(before) && !is_shell(before) && !memchr(",(=", before, 3))
 			continue;
 		skip = option_of(rest);

@@ -9,7 +9,7 @@
 #include "lib/derive/stored.h"
 
 /* Which parameters are commands. Of two the first is the program of the second. */
-static const struct {
+static const struct row {
 	struct sq_sv cmdlet, program, command;
 } rows[] = {
 	{ SQ_SV("Start-Process"), SQ_SV("FilePath"), SQ_SV("ArgumentList") },
@@ -27,7 +27,8 @@ static const struct sq_sv invocation = SQ_SV("CommandInvocation(");
 static const struct sq_sv binding = SQ_SV("ParameterBinding(");
 
 struct bound {
-	struct sq_sv cmdlet, name, value;
+	const struct row *row;
+	struct sq_sv name, value;
 };
 
 static bool begins_entry(struct sq_sv line)
@@ -81,12 +82,30 @@ static bool read_program(struct sq_sv entry, struct sq_sv *ret)
 	return true;
 }
 
+/* What the parameters of the cmdlet are; NULL: it runs nothing. */
+static const struct row *row_of(struct sq_sv cmdlet)
+{
+	for (size_t i = 0; i < SQ_LEN(rows); i++)
+		if (sq_sv_ieq(cmdlet, rows[i].cmdlet))
+			return &rows[i];
+	return NULL;
+}
+
+/* Most entries are of cmdlets that run nothing: no more of these is looked at. */
 static bool read_entry(struct sq_sv entry, struct bound *ret)
 {
+	static const struct sq_sv name = SQ_SV(": name=\"");
 	struct sq_sv v = sq_sv_trim(sq_sv_skip(entry, binding.n));
+	size_t end = sq_sv_chr(v, ')');
 
-	if (!sq_sv_starts(entry, binding) || !cut_at(&v, SQ_SV("): name=\""), &ret->cmdlet) ||
-	    !cut_at(&v, SQ_SV("\"; value=\""), &ret->name))
+	if (!sq_sv_starts(entry, binding) || end == SIZE_MAX)
+		return false;
+	ret->row = row_of(sq_sv_first(v, end));
+	v = sq_sv_skip(v, end + 1);
+	if (!ret->row || !sq_sv_starts(v, name))
+		return false;
+	v = sq_sv_skip(v, name.n);
+	if (!cut_at(&v, SQ_SV("\"; value=\""), &ret->name))
 		return false;
 	if (sq_sv_ends(v, SQ_SV("\"")))
 		v.n--;
@@ -125,14 +144,10 @@ bool sq_stored_payload(struct sq_arena *arena, struct sq_sv *rest, struct sq_sv 
 			return true;
 		if (!read_entry(entry, &b))
 			continue;
-		for (size_t i = 0; i < SQ_LEN(rows); i++) {
-			if (!sq_sv_ieq(b.cmdlet, rows[i].cmdlet))
-				continue;
-			if (rows[i].program.n && sq_sv_ieq(b.name, rows[i].program))
-				program = b.value;
-			else if (sq_sv_ieq(b.name, rows[i].command))
-				command = b.value;
-		}
+		if (b.row->program.n && sq_sv_ieq(b.name, b.row->program))
+			program = b.value;
+		else if (sq_sv_ieq(b.name, b.row->command))
+			command = b.value;
 	}
 	*ret = joined(arena, program, command);
 	return ret->n > 0;
