@@ -44,16 +44,10 @@ static bool is_of_singles(const struct sq_spot *s, unsigned bucket)
 	return any;
 }
 
-/* The second four bits by which a byte is looked up. */
-static unsigned mixed(unsigned c)
-{
-	return (c >> 4 ^ c >> 1) & 15;
-}
-
 /* Among characters with the same lower bits it tells those of ASCII apart. */
 static uint8_t row_of(unsigned c)
 {
-	return (uint8_t)(1u << (mixed(c) & 7));
+	return (uint8_t)(1u << (sq_spot_mixed(c) & 7));
 }
 
 static void add_singles(struct sq_spot *s, unsigned bucket)
@@ -64,7 +58,7 @@ static void add_singles(struct sq_spot *s, unsigned bucket)
 		if (c < ' ' || c > INT8_MAX)
 			s->wild = true;
 		else
-			s->singles[c & 15] |= row_of(c);
+			s->singles[sq_spot_low(c)] |= row_of(c);
 	}
 }
 
@@ -73,13 +67,13 @@ static void add_rows(struct sq_spot *s, unsigned bucket)
 	for (unsigned i = 0; i < SQ_SPOT_ROWS; i++)
 		for (unsigned c = 0; c < 256; c++)
 			if (s->allowed[i][c] >> bucket & 1)
-				s->rows[i][c & 15] |= row_of(c);
+				s->rows[i][sq_spot_low(c)] |= row_of(c);
 }
 
 static void add_mixed(struct sq_spot *s, unsigned half, unsigned i, unsigned c, uint8_t set)
 {
-	s->low[half][i][c & 15] |= set;
-	s->mixed[half][i][mixed(c)] |= set;
+	s->low[half][i][sq_spot_low(c)] |= set;
+	s->mixed[half][i][sq_spot_mixed(c)] |= set;
 }
 
 static void make_nibbles(struct sq_spot *s)

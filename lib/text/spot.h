@@ -47,6 +47,18 @@ static inline void sq_spot_allow(struct sq_spot *s, unsigned bucket, unsigned at
 	s->allowed[at][c] |= (uint16_t)(1u << bucket);
 }
 
+/** The bits by which a CPU without AVX-512 looks up a byte, four at a time: two bytes of ASCII with
+ *  the same ones are the same byte, and few others have either in common with a letter. */
+static inline unsigned sq_spot_low(unsigned c)
+{
+	return c & 15;
+}
+
+static inline unsigned sq_spot_mixed(unsigned c)
+{
+	return (c >> 4 ^ c >> 1) & 15;
+}
+
 void sq_spot_ready(struct sq_spot *s);
 
 /** Buckets that allow what stands at `at`, which is less than text.n. */

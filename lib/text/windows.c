@@ -43,23 +43,24 @@ static const char typical[] =
 	"\"clsid\",\"session\",\"permission\",\"shellexperiencehost.exe\",\"shell32.dll\"}";
 /* clang-format on */
 
-enum { BITS = 64, TYPICAL_BITS = (sizeof(typical) + BITS - 1) / BITS };
+enum { CHARACTERS = 128, BITS = 64, TYPICAL_BITS = (sizeof(typical) + BITS - 1) / BITS };
+
+/* A place that is none costs as much, of one, on CPUs that look up bytes by few of their bits. */
+static const double in_vain = 0.3;
 
 /* Where in that text each character stands, bit by place. */
 struct places {
-	uint64_t of[128][TYPICAL_BITS + 1];
+	uint64_t of[CHARACTERS][TYPICAL_BITS + 1];
 };
 
-/* What the windows of one bucket allow at each offset, and how often that is found. */
-struct load {
-	bool has[SQ_SPOT_WIDTH][128];
-	double sum[SQ_SPOT_WIDTH];
-	uint64_t found[SQ_SPOT_WIDTH][TYPICAL_BITS]; /* in the text, bit by place of the window */
+/* What the windows of one bucket allow at each offset. */
+struct window {
+	bool has[SQ_SPOT_WIDTH][CHARACTERS];
 };
 
 double sq_window_often(unsigned char c)
 {
-	return (c < 128 && frequency[c] ? frequency[c] : 1) / 10000.0;
+	return (c < CHARACTERS && frequency[c] ? frequency[c] : 1) / 10000.0;
 }
 
 /* A word of three bytes leaves the last one open. */
@@ -75,78 +76,87 @@ static void find_typical(struct places *p)
 		p->of[(unsigned char)typical[i]][i / BITS] |= UINT64_C(1) << i % BITS;
 }
 
-/* Windows of the text, by number `k` of 64, that have at their byte `i` what the word has there. */
-static uint64_t standing(const struct places *p, struct sq_sv word, size_t off, unsigned i,
-                         unsigned k)
+static void add_word(struct window *w, struct sq_sv word, size_t off)
 {
-	const uint64_t *of;
-
-	if (i >= word.n)
-		return UINT64_MAX;
-	of = p->of[(unsigned char)word.p[off + i]];
-	return i ? of[k] >> i | of[k + 1] << (BITS - i) : of[k];
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
+		if (i < word.n)
+			w->has[i][(unsigned char)word.p[off + i]] = true;
+		else
+			memset(w->has[i], true, sizeof(w->has[i]));
+	}
 }
 
-/* How much more of the text is found with the word. */
-static double typical_with(const struct places *p, const struct load *l, struct sq_sv word,
-                           size_t off)
+/* How much is found, were characters independent of each other. */
+static double often(const struct window *w)
 {
+	double r = 1;
+
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
+		double sum = 0;
+
+		for (unsigned c = 0; c < CHARACTERS; c++)
+			sum += w->has[i][c] ? sq_window_often((unsigned char)c) : 0;
+		r *= sum > 1 ? 1 : sum;
+	}
+	return r;
+}
+
+/* Windows of the text that have an allowed character at their byte `i`. */
+static void standing(const struct places *p, const bool has[CHARACTERS], unsigned i,
+                     uint64_t ret[TYPICAL_BITS])
+{
+	memset(ret, 0, TYPICAL_BITS * sizeof(*ret));
+	for (unsigned c = 0; c < CHARACTERS; c++)
+		for (unsigned k = 0; has[c] && k < TYPICAL_BITS; k++)
+			ret[k] |=
+				i ? p->of[c][k] >> i | p->of[c][k + 1] << (BITS - i) : p->of[c][k];
+}
+
+/* How much of the text is found. */
+static double typically(const struct places *p, const struct window *w)
+{
+	uint64_t all[TYPICAL_BITS], here[TYPICAL_BITS];
 	int n = 0;
 
-	for (unsigned k = 0; k < TYPICAL_BITS; k++) {
-		uint64_t before = UINT64_MAX, after = UINT64_MAX;
-
-		for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
-			before &= l->found[i][k];
-			after &= l->found[i][k] | standing(p, word, off, i, k);
-		}
-		n += __builtin_popcountll(after & ~before);
+	memset(all, 0xff, sizeof(all));
+	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
+		standing(p, w->has[i], i, here);
+		for (unsigned k = 0; k < TYPICAL_BITS; k++)
+			all[k] &= here[k];
 	}
+	for (unsigned k = 0; k < TYPICAL_BITS; k++)
+		n += __builtin_popcountll(all[k]);
 	return (double)n / sizeof(typical);
 }
 
-static double found_with(const struct load *l, struct sq_sv word, size_t off)
+/* The same by tables of bits, of letters in either case. */
+static double typically_by_bits(const struct places *p, const struct window *w)
 {
-	double r = 1;
+	struct window likely;
 
-	for (size_t i = 0; i < width_of(word); i++) {
-		unsigned char c = (unsigned char)word.p[off + i];
-
-		r *= l->sum[i] + (l->has[i][c] ? 0 : sq_window_often(c));
-	}
-	return r;
-}
-
-static double found_now(const struct load *l)
-{
-	double r = 1;
-
-	for (size_t i = 0; i < SQ_SPOT_WIDTH; i++)
-		r *= l->sum[i] > 1 ? 1 : l->sum[i];
-	return r;
-}
-
-static void put_window(const struct places *p, struct load *l, struct sq_sv word, size_t off)
-{
 	for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++) {
-		unsigned char c = i < word.n ? (unsigned char)word.p[off + i] : 0;
+		unsigned low = 0, mixed = 0;
 
-		if (i >= word.n)
-			l->sum[i] = 1;
-		else if (!l->has[i][c])
-			l->sum[i] += sq_window_often(c);
-		l->has[i][c] = true;
-		for (unsigned k = 0; k < TYPICAL_BITS; k++)
-			l->found[i][k] |= standing(p, word, off, i, k);
+		for (unsigned c = 0; c < CHARACTERS; c++) {
+			if (!w->has[i][c])
+				continue;
+			low |= 1u << sq_spot_low(c);
+			mixed |= 1u << sq_spot_mixed(c);
+			if (c >= 'a' && c <= 'z')
+				mixed |= 1u << sq_spot_mixed(c - 'a' + 'A');
+		}
+		for (unsigned c = 0; c < CHARACTERS; c++)
+			likely.has[i][c] = low >> sq_spot_low(c) & mixed >> sq_spot_mixed(c) & 1;
 	}
+	return typically(p, &likely);
 }
 
 double sq_windows_place(const struct sq_sv *words, uint32_t n, const uint8_t *without,
                         unsigned bucket, uint8_t *ret_bucket, uint8_t *ret_off)
 {
-	struct load loads[SQ_SPOT_BUCKETS] = { 0 };
+	struct window buckets[SQ_SPOT_BUCKETS] = { 0 };
+	double cost[SQ_SPOT_BUCKETS] = { 0 }, all = 0; /* cost: by all three */
 	struct places places;
-	double all = 0;
 
 	find_typical(&places);
 	for (uint32_t k = 0; k < n; k++) {
@@ -157,13 +167,16 @@ double sq_windows_place(const struct sq_sv *words, uint32_t n, const uint8_t *wi
 			continue;
 		ret_bucket[k] = (uint8_t)bucket;
 		for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++) {
-			double before = found_now(&loads[b]);
-
 			for (size_t off = 0; off + width_of(word) <= word.n; off++) {
-				double more = found_with(&loads[b], word, off) - before;
+				struct window with = buckets[b];
+				double more;
 
+				add_word(&with, word, off);
+				more = often(&with) - cost[b];
 				if (more < best)
-					more += typical_with(&places, &loads[b], word, off);
+					more += typically(&places, &with);
+				if (more < best)
+					more += in_vain * typically_by_bits(&places, &with);
 				if (more < best) {
 					best = more;
 					ret_bucket[k] = (uint8_t)b;
@@ -171,9 +184,10 @@ double sq_windows_place(const struct sq_sv *words, uint32_t n, const uint8_t *wi
 				}
 			}
 		}
-		put_window(&places, &loads[ret_bucket[k]], word, ret_off[k]);
+		add_word(&buckets[ret_bucket[k]], word, ret_off[k]);
+		cost[ret_bucket[k]] += best;
 	}
 	for (unsigned b = bucket; b < SQ_SPOT_BUCKETS; b++)
-		all += found_now(&loads[b]);
+		all += often(&buckets[b]);
 	return all;
 }
