@@ -133,7 +133,7 @@ BODY static void look_for_first(const struct sq_spot *s, const struct keys *k, s
 BODY static uint32_t look_for_second(const struct sq_spot *s, const struct keys *k, size_t n,
                                      const uint32_t *none, uint32_t *to)
 {
-	enum { USUALLY = 4 }; /* no more places are likely in two blocks */
+	enum { USUALLY = 2 }; /* no more places are likely in two blocks */
 	__m256i low[SQ_SPOT_WIDTH], mixed[SQ_SPOT_WIDTH];
 	uint32_t found = 0;
 
