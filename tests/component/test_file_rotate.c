@@ -283,7 +283,7 @@ static void many_in_one_second_keep_their_order(void **state SQ_UNUSED)
 	r.path = w.path;
 	for (int i = 0; i < 5; i++) {
 		int64_t at = 1795400100250000; /* 2026-11-23T02:15:00.25Z */
-		char text[8];
+		char text[16];
 		int fd;
 
 		snprintf(text, sizeof(text), "%d\n", i);

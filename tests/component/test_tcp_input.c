@@ -66,9 +66,11 @@ static void many_records_fill_many_batches(void **state SQ_UNUSED)
 	int fd, size = sizeof(all) * 2;
 
 	for (int i = 0; i < N; i++) {
+		char head[32];
+		int n = snprintf(head, sizeof(head), "{\"n\":%d,\"x\":\"", i);
+
 		memset(all + (size_t)i * SIZE, 'x', SIZE);
-		snprintf(all + (size_t)i * SIZE, 32, "{\"n\":%d,\"x\":", i);
-		all[(size_t)i * SIZE + strlen(all + (size_t)i * SIZE)] = '"';
+		memcpy(all + (size_t)i * SIZE, head, (size_t)n);
 		memcpy(all + (size_t)i * SIZE + SIZE - 3, "\"}\n", 3);
 	}
 	tcp_make(&w);
