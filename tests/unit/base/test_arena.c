@@ -1,6 +1,7 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "lib/base/arena.h"
 #include "tests/support/fault_alloc.h"
@@ -96,6 +97,32 @@ static void no_memory(void **state)
 	sq_arena_fini(&a);
 }
 
+static long pages_touched(void)
+{
+	struct rusage used;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+	return used.ru_minflt;
+}
+
+/* Also when MALLOC_PERTURB_ is set, as meson does it for tests. */
+static void of_a_large_block_nothing_is_touched_before_it_is_used(void **state)
+{
+	const size_t size = 64 << 20;
+	long before = pages_touched();
+	struct sq_arena a;
+	char *all;
+
+	(void)state;
+	assert_int_equal(sq_arena_init(&a, size), 0);
+	assert_true(pages_touched() - before < 8192); /* half of its pages of 4 KiB */
+	all = sq_arena_bytes(&a, size);
+	assert_non_null(all);
+	all[0] = all[size - 1] = 'x';
+	assert_null(sq_arena_bytes(&a, 1));
+	sq_arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +131,7 @@ int main(void)
 		cmocka_unit_test(the_last_bytes_can_be_given_back),
 		cmocka_unit_test(an_empty_arena_is_full),
 		cmocka_unit_test(no_memory),
+		cmocka_unit_test(of_a_large_block_nothing_is_touched_before_it_is_used),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
