@@ -189,6 +189,15 @@ static void feed_all(struct fixture *f, unsigned n)
 	uv_idle_stop(&f->feeder);
 }
 
+/* Turns until there are more: while all batches are with slow workers, none makes work for them. */
+static void feed_more(struct fixture *f)
+{
+	unsigned before = f->fed;
+
+	while (f->fed == before)
+		uv_run(&f->loop, UV_RUN_ONCE);
+}
+
 static void drain(struct fixture *f)
 {
 	sqd_dispatch_drain(f->dispatch);
@@ -383,7 +392,7 @@ static void new_rules_are_taken_up_between_batches(void **state)
 	for (uint64_t g = 2; f.fed < f.wanted; g++) {
 		struct sqd_workers *w = sqd_dispatch_workers(f.dispatch);
 
-		uv_run(&f.loop, UV_RUN_ONCE);
+		feed_more(&f);
 		for (unsigned i = 0; i < 2; i++)
 			sqd_workers_offer(w, i, gear_of(f.rules, g));
 	}
@@ -492,7 +501,7 @@ static void sieves_change_while_records_run(void **state)
 			use_sieve(&f, f.rules, g);
 		else
 			sqd_sievebox_put(&f.sieves, NULL);
-		uv_run(&f.loop, UV_RUN_ONCE);
+		feed_more(&f);
 		for (unsigned i = 0; i < 2; i++)
 			sqd_workers_offer(w, i, gear_of(f.rules, g));
 	}
