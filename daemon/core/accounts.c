@@ -41,13 +41,13 @@ static void records_account(const struct sqd_daemon *d, struct sqd_metrics *m)
 static void alerts_account(const struct sqd_daemon *d, struct sqd_metrics *m)
 {
 	struct sq_counters sum = sqd_daemon_counts(d);
-	uint64_t given = d->answering ? d->asked_raised : sqd_router_raised(d->router);
+	uint64_t given = d->answering ? d->asked_raised : sqd_daemon_raised(d);
 	bool way = sum.alerts > given && sqd_daemon_under_way(d);
 	const struct sqd_metric rows[] = {
 		{ "alerts", sum.alerts, "Alerts made: one for each rule and event", true,
 		  SQD_CAME },
-		{ "at_the_outputs", given, "Alerts raised at every output; see below", true,
-		  SQD_DELIVERED },
+		{ "at_the_outputs", given, "Alerts raised at the outputs they are for; see below",
+		  true, SQD_DELIVERED },
 		{ "on_their_way", way ? sum.alerts - given : 0,
 		  "Alerts whose batch has not been handed over yet", true, SQD_WAITING },
 	};

@@ -317,9 +317,12 @@ int sqd_config_load(const char *path, const struct sqd_config_override *over,
 	l.lists_only = true;
 	if (!r)
 		r = read_text(&l, sq_sv_of(sqd_config_builtin));
-	if (!r && !diags->errors)
-		sqd_config_check_overlap(cfg,
-		                         &(struct sqd_config_place){ path ? path : l.file, diags });
+	if (!r && !diags->errors) {
+		const struct sqd_config_place at = { path ? path : l.file, diags };
+
+		sqd_config_check_overlap(cfg, &at);
+		sqd_config_make_lanes(cfg, &at);
+	}
 	l.file = "--rules";
 	if (!r && sqd_config_make_views(cfg) < 0)
 		sq_diag_add(diags, SQ_DIAG_ERROR, l.file, 0, 0,

@@ -29,17 +29,19 @@ struct sqd_input_common {
 	char *socket;      /* name of a socket that systemd passes, or NULL */
 	char *tenant;      /* see sqd_input.tenant, or NULL */
 	uint64_t max_rate; /* bytes a second; 0: any */
+	unsigned lane;     /* inputs of one lane have the same outputs */
 };
 
 struct sqd_output_common {
 	char *type;
-	int format;     /* enum sq_format */
-	int min_level;  /* enum sq_level */
-	int when_full;  /* enum sqd_when_full */
-	uint64_t queue; /* bytes */
-	int forward;    /* enum sqd_forward */
-	int verdict;    /* enum sqd_verdict_on */
-	int record;     /* enum sqd_record */
+	struct sq_opt_strs tenants; /* whose events go there; none: everybody's */
+	int format;                 /* enum sq_format */
+	int min_level;              /* enum sq_level */
+	int when_full;              /* enum sqd_when_full */
+	uint64_t queue;             /* bytes */
+	int forward;                /* enum sqd_forward */
+	int verdict;                /* enum sqd_verdict_on */
+	int record;                 /* enum sqd_record */
 	uint32_t sample;
 	struct sq_opt_strs drop_fields, keep_fields;
 	uint32_t rate_limit; /* messages a second; 0: none */
@@ -110,6 +112,8 @@ struct sqd_config {
 	struct sqd_config_list inputs, outputs;
 	struct sqd_config_item dead_letter; /* common NULL: none */
 
+	unsigned n_lanes; /* of inputs: at least 1 */
+
 	/** In how many ways records are handed on. Names in them view the outputs' options. */
 	struct sq_view views[SQ_VIEWS];
 	uint32_t n_views;
@@ -155,6 +159,12 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
 
 /** The manual: every key with its sentence, commented out at its default. */
 void sqd_config_help(struct sq_outbuf *out);
+
+/** The output gets what comes by the input; */
+bool sqd_config_takes(const struct sqd_config_item *output, const struct sqd_config_item *input);
+/** by the inputs of the lane. */
+bool sqd_config_lane_takes(const struct sqd_config *cfg, const struct sqd_config_item *output,
+                           unsigned lane);
 
 /** Number of the way in which an output, which gets records, wants them. */
 uint32_t sqd_config_view(const struct sqd_config *cfg, const struct sqd_config_item *item);

@@ -71,6 +71,10 @@ void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yam
 void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_output_common *out);
 
+/** Fill cfg->n_lanes and the lanes of inputs; findings about outputs whose tenants nobody is, and
+ *  inputs that no output takes anything from. Once all is read, and without an error. */
+void sqd_config_make_lanes(struct sqd_config *cfg, const struct sqd_config_place *at);
+
 extern const struct sq_opt sqd_lookup_opts[];
 
 /** Fill cfg->lookups. @return 0, also with findings; -ENOMEM */

@@ -181,6 +181,9 @@ const struct sq_opt sqd_input_common_opts[] = {
 const struct sq_opt sqd_output_common_opts[] = {
 	{ "type",      SQ_OPT_STR,   SQD_OUTPUT_AT(type), .required = true,
 	  .doc = "Kind of output." },
+	{ "tenants",   SQ_OPT_STRS,  SQD_OUTPUT_AT(tenants),
+	  .doc = "Only what comes by inputs with these tenants is sent here: [north, south]; empty: what comes by all. Inputs "
+		 "whose outputs are not the same share no loop and no batches, so that none waits for an output of others." },
 	{ "format",    SQ_OPT_ENUM,  SQD_OUTPUT_AT(format), .enums = formats, .def = "json",
 	  .doc = "How an alert is written; syslog is RFC 5424 and syslog3164 RFC 3164 with the JSON as their message, ocsf a Detection Finding." },
 	{ "min_level", SQ_OPT_ENUM,  SQD_OUTPUT_AT(min_level), .enums = levels, .def = "informational",

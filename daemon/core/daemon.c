@@ -19,7 +19,10 @@ static void on_deliver(void *ctx, struct sq_batch *b)
 {
 	struct sqd_daemon *d = ctx;
 
-	sqd_router_deliver(d->router, b);
+	bool ours = sqd_dispatch_ctx_of(b) == d;
+	unsigned lane = ours ? 0 : sqd_daemon_lane_of(d, sqd_ioloops_which(d->ioloops, b));
+
+	sqd_router_deliver(d->routers[lane], b);
 }
 
 static void on_passed(void *ctx)
@@ -34,7 +37,8 @@ static void on_resume(void *ctx)
 	struct sqd_daemon *d = ctx;
 
 	for (size_t i = 0; i < d->n_inputs; i++)
-		d->inputs[i].in->ops->resume(d->inputs[i].in);
+		if (!d->inputs[i].elsewhere)
+			d->inputs[i].in->ops->resume(d->inputs[i].in);
 }
 
 static void on_taken_up(void *ctx)
@@ -117,7 +121,7 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 /* Beside the main loop, if there are to be any. */
 static int start_loops(struct sqd_daemon *d, struct sq_err *err)
 {
-	unsigned loops = sqd_config_loops(d->cfg);
+	unsigned loops = sqd_config_loops(d->cfg) + d->cfg->n_lanes - 1;
 	const struct sqd_ioloops_opts opts = {
 		.main = &d->loop,
 		.n = loops - 1,

@@ -25,7 +25,8 @@ enum sqd_phase {
 };
 
 struct sqd_daemon_input {
-	struct sqd_input *in; /* owned */
+	struct sqd_input *in; /* the first instance */
+	bool elsewhere;       /* it is a further loop's; else owned */
 	struct sq_counters counts;
 	struct sqd_input_shared shared; /* with its instances on further loops */
 	struct sqd_allowance allowance; /* of all of them; `rate` 0: any */
@@ -53,7 +54,7 @@ struct sqd_daemon {
 	unsigned undrained;           /* dispatch of the main loop, and further loops as one */
 	struct sqd_sievebox sieves;   /* of the newest rules */
 	struct sq_siphash_key secret; /* what senders must not foresee depends on it */
-	struct sqd_router *router;
+	struct sqd_router **routers;  /* by lane; the last may be missing */
 	struct sqd_refusals refusals;
 	struct sqd_reload *reload;
 	struct sqd_rules_info rules;
@@ -68,7 +69,7 @@ struct sqd_daemon {
 		*queues; /* of outputs; the dead letters' is the last, if there is one */
 	struct sqd_forward_counts *forwarded; /* by output */
 	size_t n_queues, n_outputs;
-	size_t queues_closing, inputs_closing;
+	size_t queues_closing, inputs_closing, routers_closing;
 
 	struct sqd_signals signals;
 	uv_timer_t deadline, pulse;
@@ -77,6 +78,21 @@ struct sqd_daemon {
 	bool answering;      /* what further loops showed is told just now */
 	unsigned unanswered; /* pulses since the further loops have last answered */
 };
+
+/** Lane 0 has the main loop and those that are as many as `loops` says; each other one a further
+ *  loop behind them: this. */
+static inline unsigned sqd_daemon_loop_of(const struct sqd_daemon *d, unsigned lane)
+{
+	return sqd_config_loops(d->cfg) + lane - 2;
+}
+
+/** Whose further loop `i` is. */
+static inline unsigned sqd_daemon_lane_of(const struct sqd_daemon *d, unsigned i)
+{
+	unsigned first = sqd_daemon_loop_of(d, 1);
+
+	return i < first ? 0 : i - first + 1;
+}
 
 /** rules.c: the rules, before there is anything that they are for. */
 int sqd_daemon_start_rules(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
@@ -105,6 +121,10 @@ void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_
 void sqd_daemon_output_title(const struct sqd_daemon *d, size_t i, char *to, size_t size);
 /** More comes, or came a moment ago, than max_rate of input `i` allows. */
 bool sqd_daemon_holds_back(const struct sqd_daemon *d, size_t i);
+/** Alerts that came to the routers since the beginning, repeats of events left out. */
+uint64_t sqd_daemon_raised(const struct sqd_daemon *d);
+/** See sqd_router_held(); of all lanes. */
+uint64_t sqd_daemon_held(const struct sqd_daemon *d, const struct sqd_outqueue *q);
 /** Records whose senders are answered when the outputs have sent. */
 uint64_t sqd_daemon_unanswered(const struct sqd_daemon *d);
 /** Some batch is being filled, run or handed over: what is not accounted for may be in it. */

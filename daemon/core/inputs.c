@@ -70,7 +70,7 @@ static int start_further(struct sqd_daemon *d, size_t row, const struct sqd_conf
 
 	if (alone && alone(item->cfg))
 		return 0;
-	for (unsigned i = 0; i < sqd_ioloops_count(d->ioloops); i++) {
+	for (unsigned i = 0; i + 1 < sqd_config_loops(d->cfg); i++) {
 		int r = start_on(d, i, row, item, err);
 
 		if (r == -EOPNOTSUPP)
@@ -114,6 +114,11 @@ static int start_input(struct sqd_daemon *d, const struct sqd_config_item *item,
 	snprintf(slot->in->name, sizeof(slot->in->name), "%s", item->input_ops->kind);
 	pthread_mutex_init(&slot->shared.lock, NULL);
 	d->n_inputs++;
+	if (item->input->lane) {
+		slot->elsewhere = true;
+		return sqd_ioloops_start(d->ioloops, sqd_daemon_loop_of(d, item->input->lane),
+		                         slot->in, d->n_inputs - 1, err);
+	}
 	r = slot->in->ops->start(slot->in, err);
 	return r < 0 ? r : start_further(d, d->n_inputs - 1, item, err);
 }

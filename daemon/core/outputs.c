@@ -92,13 +92,51 @@ static void on_released(void *ctx, struct sq_batch *b)
 		sqd_ioloops_released(d->ioloops, b);
 }
 
-static void await(struct sqd_daemon *d, struct sqd_outqueue *q, bool patient)
+static void on_passed(void *ctx)
 {
-	sqd_settling_await(d->settling, q, patient);
-	sqd_ioloops_await(d->ioloops, q, patient);
+	sqd_ioloops_passed(((struct sqd_daemon *)ctx)->ioloops);
 }
 
-static int start_router(struct sqd_daemon *d, struct sq_err *err)
+/* Dead letters are everybody's. */
+static bool takes(const struct sqd_daemon *d, size_t i, unsigned lane)
+{
+	return i == d->n_outputs || sqd_config_lane_takes(d->cfg, &d->cfg->outputs.items[i], lane);
+}
+
+/* A receipt waits for the outputs of its lane alone. */
+static void await(struct sqd_daemon *d, size_t i, bool patient)
+{
+	struct sqd_outqueue *q = d->queues[i];
+
+	if (takes(d, i, 0))
+		sqd_settling_await(d->settling, q, patient);
+	else
+		sqd_outqueue_on_passed(q, on_passed, d);
+	for (unsigned k = 0; k < sqd_ioloops_count(d->ioloops); k++)
+		if (takes(d, i, sqd_daemon_lane_of(d, k)))
+			sqd_ioloops_await(d->ioloops, k, q, patient);
+}
+
+static struct sqd_route route_of(const struct sqd_daemon *d, size_t i)
+{
+	const struct sqd_config_item *item = &d->cfg->outputs.items[i];
+	const struct sqd_output_common *c = item->output;
+
+	return (struct sqd_route){
+		.queue = d->queues[i],
+		.format = (enum sq_format)c->format,
+		.min_level = (enum sq_level)c->min_level,
+		.when_full = (enum sqd_when_full)c->when_full,
+		.datagrams = item->output_ops->datagrams,
+		.forward = (enum sqd_forward)c->forward,
+		.sample = c->sample,
+		.counts = &d->forwarded[i],
+		.view = c->forward ? sqd_config_view(d->cfg, item) : 0,
+	};
+}
+
+/* A router for each lane: what waits there for an output keeps none of another's batches. */
+static int start_router(struct sqd_daemon *d, unsigned lane, struct sq_err *err)
 {
 	const struct sqd_config *cfg = d->cfg;
 	struct sqd_route *routes = calloc(d->n_outputs + 1, sizeof(*routes));
@@ -107,9 +145,9 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 		                       .bytes = cfg->fold_bytes };
 	struct sqd_router_opts opts = {
 		.loop = &d->loop,
+		.sibling = lane ? d->routers[0] : NULL,
 		.routes = routes,
-		.n_routes = d->n_outputs,
-		.batches = sqd_config_batches(cfg) * sqd_config_loops(cfg),
+		.batches = sqd_config_batches(cfg) * (lane ? 1 : sqd_config_loops(cfg)),
 		.fold = cfg->fold_window_ms ? &fold : NULL,
 		.deduplicate = cfg->dedup_window,
 		.dead_letters = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL,
@@ -119,40 +157,43 @@ static int start_router(struct sqd_daemon *d, struct sq_err *err)
 		.ctx = d,
 	};
 
-	for (size_t i = 0; routes && i < d->n_outputs; i++) {
-		const struct sqd_output_common *c = cfg->outputs.items[i].output;
+	for (size_t i = 0; routes && i < d->n_outputs; i++)
+		if (takes(d, i, lane))
+			routes[opts.n_routes++] = route_of(d, i);
+	d->routers[lane] = routes ? sqd_router_new(&opts) : NULL;
+	free(routes);
+	return d->routers[lane] ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
+}
 
-		routes[i] = (struct sqd_route){
-			.queue = d->queues[i],
-			.format = (enum sq_format)c->format,
-			.min_level = (enum sq_level)c->min_level,
-			.when_full = (enum sqd_when_full)c->when_full,
-			.datagrams = cfg->outputs.items[i].output_ops->datagrams,
-			.forward = (enum sqd_forward)c->forward,
-			.sample = c->sample,
-			.counts = &d->forwarded[i],
-			.view = c->forward ? sqd_config_view(cfg, &cfg->outputs.items[i]) : 0,
-		};
-	}
+static int start_routers(struct sqd_daemon *d, struct sq_err *err)
+{
+	struct sqd_outqueue *dead = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL;
+	int r = 0;
+
 	/* What may be dropped when a queue is full holds up nobody's answer, but for the disk that
 	 * it goes to. */
-	for (size_t i = 0; routes && i < d->n_outputs; i++)
-		if (routes[i].when_full == SQD_FULL_BLOCK ||
-		    cfg->outputs.items[i].output->durability == SQD_DURABILITY_SPOOL)
-			await(d, routes[i].queue, true);
-	if (opts.dead_letters)
-		await(d, opts.dead_letters, false);
-	sqd_refusals_init(&d->refusals, opts.dead_letters);
+	for (size_t i = 0; i < d->n_outputs; i++) {
+		const struct sqd_output_common *c = d->cfg->outputs.items[i].output;
+
+		if (c->when_full == SQD_FULL_BLOCK || c->durability == SQD_DURABILITY_SPOOL)
+			await(d, i, true);
+	}
+	if (dead)
+		await(d, d->n_outputs, false);
+	sqd_refusals_init(&d->refusals, dead);
 	for (size_t i = 0; i < d->n_outputs; i++)
 		sqd_refusals_watch(&d->refusals, d->queues[i]);
-	d->router = routes ? sqd_router_new(&opts) : NULL;
-	free(routes);
-	return d->router ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
+	d->routers = calloc(d->cfg->n_lanes, sizeof(struct sqd_router *));
+	if (!d->routers)
+		return sq_err_set(err, -ENOMEM, "router: out of memory");
+	for (unsigned lane = 0; lane < d->cfg->n_lanes && !r; lane++)
+		r = start_router(d, lane, err);
+	return r;
 }
 
 int sqd_daemon_start_outputs(struct sqd_daemon *d, struct sq_err *err)
 {
 	int r = start_queues(d, err);
 
-	return r ? r : start_router(d, err);
+	return r ? r : start_routers(d, err);
 }

@@ -95,6 +95,24 @@ static void print_loops(const struct sqd_daemon *d, struct sq_outbuf *text)
 	}
 }
 
+uint64_t sqd_daemon_raised(const struct sqd_daemon *d)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; d->routers && i < d->cfg->n_lanes; i++)
+		n += sqd_router_raised(d->routers[i]);
+	return n;
+}
+
+uint64_t sqd_daemon_held(const struct sqd_daemon *d, const struct sqd_outqueue *q)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; d->routers && i < d->cfg->n_lanes; i++)
+		n += sqd_router_held(d->routers[i], q);
+	return n;
+}
+
 /* What an output got that gets the records themselves. */
 static void add_forward(const struct sqd_daemon *d, size_t i, struct sqd_metrics *m)
 {
@@ -120,7 +138,7 @@ void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_
 	const struct sqd_outqueue *q = d->queues[i];
 
 	*m = (struct sqd_metrics){ 0 };
-	sqd_outqueue_metrics(q, sqd_router_held(d->router, q), m);
+	sqd_outqueue_metrics(q, sqd_daemon_held(d, q), m);
 	if (i < d->n_outputs && d->cfg->outputs.items[i].output->forward)
 		add_forward(d, i, m);
 }
@@ -168,7 +186,7 @@ bool sqd_daemon_under_way(const struct sqd_daemon *d)
 	return (d->dispatch && sqd_dispatch_under_way(d->dispatch)) ||
 	       sqd_ioloops_under_way(d->ioloops) ||
 	       (d->answering && (memcmp(&d->asked, &d->counts, sizeof(d->asked)) != 0 ||
-	                         d->asked_raised != sqd_router_raised(d->router)));
+	                         d->asked_raised != sqd_daemon_raised(d)));
 }
 
 const char *sqd_daemon_phase(const struct sqd_daemon *d)
@@ -264,7 +282,7 @@ void sqd_daemon_tell(struct sqd_daemon *d, unsigned what)
 {
 	d->to_tell |= what;
 	d->asked = d->counts;
-	d->asked_raised = sqd_router_raised(d->router);
+	d->asked_raised = sqd_daemon_raised(d);
 	if (!sqd_ioloops_ask(d->ioloops))
 		tell(d);
 }

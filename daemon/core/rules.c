@@ -91,7 +91,8 @@ bool sqd_daemon_reload(struct sqd_daemon *d)
 		out->ops->reopen(out);
 	}
 	for (size_t i = 0; i < d->n_inputs; i++)
-		d->inputs[i].in->ops->reload(d->inputs[i].in);
+		if (!d->inputs[i].elsewhere)
+			d->inputs[i].in->ops->reload(d->inputs[i].in);
 	sqd_ioloops_reload(d->ioloops);
 	sqd_reload_request(d->reload);
 	return true;

@@ -57,7 +57,7 @@ static struct state look(const struct sqd_daemon *d, size_t i)
 	s.unsafe = *s.h.spool_why && s.h.unsafe;
 	s.attention = s.unsafe || s.name[0] == 'g' || s.name[0] == 'a' || s.name[0] == 's' ||
 	              s.h.full || s.h.lost_ms < LATELY_MS;
-	s.waiting = s.h.waiting + sqd_router_held(d->router, q);
+	s.waiting = s.h.waiting + sqd_daemon_held(d, q);
 	if (s.h.outage->since.wall_us)
 		s.away_ms = since_ms(&s.h.outage->since);
 	s.full_in_ms = s.unsafe ? UINT64_MAX : full_in(&s.h); /* the disk is, before the file is */

@@ -20,6 +20,21 @@
 
 enum { GRACE_MS = 1000 };
 
+/* Those that were made. */
+static void each_router(const struct sqd_daemon *d, void (*act)(struct sqd_router *r))
+{
+	for (unsigned i = 0; d->routers && i < d->cfg->n_lanes && d->routers[i]; i++)
+		act(d->routers[i]);
+}
+
+static bool routers_idle(const struct sqd_daemon *d)
+{
+	for (unsigned i = 0; i < d->cfg->n_lanes; i++)
+		if (!sqd_router_idle(d->routers[i]))
+			return false;
+	return true;
+}
+
 static void give_up(struct sqd_daemon *d)
 {
 	struct sq_counters sum;
@@ -28,7 +43,7 @@ static void give_up(struct sqd_daemon *d)
 	sqd_ioloops_join(d->ioloops); /* from here on there is no thread but us and the workers */
 	sqd_dispatch_halt(d->dispatch);
 	sqd_ioloops_halt(d->ioloops);
-	sqd_router_forget(d->router);
+	each_router(d, sqd_router_forget);
 	sqd_dispatch_abandon(d->dispatch);
 	sqd_ioloops_abandon(d->ioloops);
 	/* Whatever was received and has no other place in the equation was still on its way. */
@@ -44,7 +59,7 @@ static void tell_left(const struct sqd_daemon *d)
 {
 	for (size_t i = 0; i < d->n_queues; i++) {
 		struct sqd_outqueue_health h;
-		uint64_t held = sqd_router_held(d->router, d->queues[i]);
+		uint64_t held = sqd_daemon_held(d, d->queues[i]);
 
 		sqd_outqueue_health(d->queues[i], &h);
 		if (h.waiting + held)
@@ -71,7 +86,7 @@ static void on_half_time(uv_timer_t *t)
 	(void)uv_timer_start(t, on_deadline, d->cfg->shutdown_ms - d->cfg->shutdown_ms / 2, 0);
 	sqd_settling_yield(d->settling);
 	sqd_ioloops_yield(d->ioloops);
-	sqd_router_yield(d->router);
+	each_router(d, sqd_router_yield);
 	sqd_daemon_progress(d); /* last: it may begin to close */
 }
 
@@ -110,7 +125,8 @@ void sqd_daemon_stop(struct sqd_daemon *d)
 	sqd_notify("STOPPING=1\nSTATUS=working off what was received");
 	sqd_log(SQD_LOG_INFO, "stopping");
 	for (size_t i = 0; i < d->n_inputs; i++)
-		d->inputs[i].in->ops->stop(d->inputs[i].in);
+		if (!d->inputs[i].elsewhere)
+			d->inputs[i].in->ops->stop(d->inputs[i].in);
 	for (size_t i = 0; i < d->n_queues; i++)
 		insist(sqd_outqueue_output(d->queues[i]));
 	(void)uv_timer_start(&d->deadline, on_grace, grace_ms(d), 0);
@@ -124,7 +140,7 @@ void sqd_daemon_drained(void *ctx)
 
 	if (d->phase != SQD_DRAINING || --d->undrained)
 		return;
-	sqd_router_flush(d->router);
+	each_router(d, sqd_router_flush);
 	d->phase = SQD_FLUSHING;
 	sqd_daemon_progress(d);
 }
@@ -133,7 +149,7 @@ void sqd_daemon_progress(void *ctx)
 {
 	struct sqd_daemon *d = ctx;
 
-	if (d->phase != SQD_FLUSHING || !sqd_router_idle(d->router))
+	if (d->phase != SQD_FLUSHING || !routers_idle(d))
 		return;
 	sqd_settling_look(d->settling); /* nobody waits for an empty queue */
 	sqd_daemon_close(d);
@@ -158,8 +174,8 @@ static void on_router_closed(void *ctx)
 {
 	struct sqd_daemon *d = ctx;
 
-	d->router = NULL;
-	close_queues(d);
+	if (!--d->routers_closing)
+		close_queues(d);
 }
 
 static void on_dispatch_closed(void *ctx)
@@ -167,9 +183,12 @@ static void on_dispatch_closed(void *ctx)
 	struct sqd_daemon *d = ctx;
 
 	d->dispatch = NULL;
-	if (d->router)
-		sqd_router_close(d->router, on_router_closed, d);
-	else
+	for (unsigned i = 0; d->routers && i < d->cfg->n_lanes && d->routers[i]; i++) {
+		d->routers_closing++;
+		sqd_router_close(d->routers[i], on_router_closed, d);
+		d->routers[i] = NULL;
+	}
+	if (!d->routers_closing)
 		close_queues(d);
 }
 
@@ -203,7 +222,7 @@ void sqd_daemon_input_closed(struct sqd_input *in)
 
 void sqd_daemon_close(struct sqd_daemon *d)
 {
-	size_t n = d->n_inputs;
+	size_t n = 0;
 
 	d->phase = SQD_CLOSING;
 	sqd_control_close(d->control);
@@ -211,20 +230,24 @@ void sqd_daemon_close(struct sqd_daemon *d)
 	uv_close((uv_handle_t *)&d->deadline, NULL);
 	uv_close((uv_handle_t *)&d->pulse, NULL);
 	sqd_ioloops_close(d->ioloops);
+	for (size_t i = 0; i < d->n_inputs; i++)
+		n += !d->inputs[i].elsewhere;
 	if (!n) {
 		inputs_closed(d);
 		return;
 	}
 	d->inputs_closing = n;
-	for (size_t i = 0; i < n; i++)
-		d->inputs[i].in->ops->close(d->inputs[i].in);
+	for (size_t i = 0; i < d->n_inputs; i++)
+		if (!d->inputs[i].elsewhere)
+			d->inputs[i].in->ops->close(d->inputs[i].in);
 }
 
 void sqd_daemon_free(struct sqd_daemon *d)
 {
-	sq_assert(!d->dispatch && !d->router && !d->reload && !d->queues_closing);
+	sq_assert(!d->dispatch && !d->routers_closing && !d->reload && !d->queues_closing);
 	for (size_t i = 0; i < d->n_inputs; i++) {
-		free(d->inputs[i].in);
+		if (!d->inputs[i].elsewhere)
+			free(d->inputs[i].in);
 		sq_tls_ctx_unref(d->inputs[i].shared.tls);
 		sqd_peers_free(d->inputs[i].shared.peers);
 		pthread_mutex_destroy(&d->inputs[i].shared.lock);
@@ -237,6 +260,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);
+	free(d->routers);
 	free(d->forwarded);
 	free(d->queues);
 }

@@ -28,7 +28,7 @@ struct sqd_ioloops_opts {
 	uv_loop_t *main;
 	unsigned n;       /* loops beside the main one, at least 1 */
 	size_t inputs;    /* at most so many on each */
-	size_t queues;    /* at most so many sqd_ioloops_await() */
+	size_t queues;    /* at most so many are waited for */
 	uint32_t batches; /* of each */
 	unsigned eager;   /* of each; see struct sqd_dispatch_opts */
 	struct sq_batch_limits limits;
@@ -51,16 +51,21 @@ struct sqd_ioloops *sqd_ioloops_new(const struct sqd_ioloops_opts *opts, struct 
 
 unsigned sqd_ioloops_count(const struct sqd_ioloops *a);
 
-/** Receipts of the loops wait for `q` too; see sqd_settling_await(). */
-void sqd_ioloops_await(struct sqd_ioloops *a, struct sqd_outqueue *q, bool patient);
+/** Receipts of loop `i` wait for `q` too; see sqd_settling_await(). All loops that wait for a queue
+ *  are told of, then those of the next. */
+void sqd_ioloops_await(struct sqd_ioloops *a, unsigned i, struct sqd_outqueue *q, bool patient);
 
-/** Put an input, made and not started, on loop `i`, and start it. Takes it, also on failure.
+/** Put an input, made and not started, on loop `i`, and start it. Takes it, also on failure; it
+ *  lives until sqd_ioloops_free().
  *  @param row  which of the daemon's inputs it is one more of */
 int sqd_ioloops_start(struct sqd_ioloops *a, unsigned i, struct sqd_input *in, size_t row,
                       struct sq_err *err) SQ_MUST_CHECK;
 
 /** Start the threads. @return 0 or a negative errno with `err` */
 int sqd_ioloops_run(struct sqd_ioloops *a, struct sq_err *err) SQ_MUST_CHECK;
+
+/** Which loop a batch is of that was delivered. */
+unsigned sqd_ioloops_which(const struct sqd_ioloops *a, const struct sq_batch *b);
 
 /** The router gives a batch back that was delivered. */
 void sqd_ioloops_released(struct sqd_ioloops *a, struct sq_batch *b);

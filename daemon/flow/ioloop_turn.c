@@ -167,17 +167,18 @@ void sqd_ioloops_on_news(uv_async_t *h)
 
 /* ---- queues and batches ------------------------------------------------------------------ */
 
-void sqd_ioloops_await(struct sqd_ioloops *a, struct sqd_outqueue *q, bool patient)
+void sqd_ioloops_await(struct sqd_ioloops *a, unsigned i, struct sqd_outqueue *q, bool patient)
 {
-	struct sqd_ioloop_awaited *w;
+	if (!a->n_awaited || a->awaited[a->n_awaited - 1].queue != q) {
+		sq_assert(a->n_awaited < a->opts.queues);
+		a->awaited[a->n_awaited++].queue = q;
+	}
+	sqd_settling_watch(a->list[i].settling, &a->awaited[a->n_awaited - 1].gauge, patient);
+}
 
-	if (!a)
-		return;
-	sq_assert(a->n_awaited < a->opts.queues);
-	w = &a->awaited[a->n_awaited++];
-	w->queue = q;
-	for (unsigned i = 0; i < a->n; i++)
-		sqd_settling_watch(a->list[i].settling, &w->gauge, patient);
+unsigned sqd_ioloops_which(const struct sqd_ioloops *a, const struct sq_batch *b)
+{
+	return (unsigned)((const struct sqd_ioloop *)sqd_dispatch_ctx_of(b) - a->list);
 }
 
 void sqd_ioloops_set_gauges(struct sqd_ioloops *a)

@@ -26,13 +26,14 @@ struct sqd_router {
 	uint64_t first, end; /* numbers of the oldest held batch and of the next to come */
 	struct sq_fold *fold;
 	struct sq_dedup *dedup;
-	struct sq_outbuf line; /* a record that has line ends, without them */
-	uint64_t raised;       /* alerts, since the beginning */
-	bool pumping;
-	bool yielding;     /* nobody blocks any more */
-	bool flushing;     /* repeats are due now, whatever their window */
-	bool fold_pending; /* while flushing: there are some left */
-	uv_timer_t timer;  /* ends the windows of folding */
+	struct sq_outbuf line;          /* a record that has line ends, without them */
+	uint64_t raised;                /* alerts, since the beginning */
+	struct sqd_router *head, *next; /* of siblings */
+	bool pumping, again; /* the head's, of all: somebody pushes; there is room since */
+	bool yielding;       /* nobody blocks any more */
+	bool flushing;       /* repeats are due now, whatever their window */
+	bool fold_pending;   /* while flushing: there are some left */
+	uv_timer_t timer;    /* ends the windows of folding */
 	void (*closed)(void *ctx);
 	void *closed_ctx;
 };
@@ -217,16 +218,25 @@ static void release_taken(struct sqd_router *r)
 		r->opts.released(r->opts.ctx, held(r, r->first++));
 }
 
-/* Pushing may call us back when a queue runs empty at once: the outer call goes on instead. */
+/* Pushing may call us back when a queue runs empty at once: the outer call goes on instead, and
+ * with siblings that were before in the row once more. */
 static void pump(struct sqd_router *r)
 {
-	if (r->pumping)
+	struct sqd_router *head = r->head;
+
+	head->again = true;
+	if (head->pumping)
 		return;
-	r->pumping = true;
-	for (size_t i = 0; i < r->opts.n_routes; i++)
-		pump_outlet(r, &r->outlets[i]);
-	r->pumping = false;
-	release_taken(r);
+	head->pumping = true;
+	while (head->again) {
+		head->again = false;
+		for (r = head; r; r = r->next)
+			for (size_t i = 0; i < r->opts.n_routes; i++)
+				pump_outlet(r, &r->outlets[i]);
+	}
+	head->pumping = false;
+	for (r = head; r; r = r->next)
+		release_taken(r);
 }
 
 static bool behind(const struct sqd_router *r)
@@ -285,16 +295,20 @@ static void on_fold_timer(uv_timer_t *t);
 
 static void fold_expire(struct sqd_router *r)
 {
+	struct sqd_router *head = r->head;
 	uint64_t next_ns = 0;
 
 	/* While an output makes batches wait, a summary would overtake them: later. Pushing may
 	 * call us back: the outer call goes on instead. */
-	if (!r->fold || r->pumping)
+	if (!r->fold || head->pumping)
 		return;
 	if (roomy(r) && !behind(r)) {
-		r->pumping = true;
+		head->pumping = true;
+		head->again = false;
 		next_ns = sq_fold_expire(r->fold, sqd_now(), r->flushing, emit_folded, r);
-		r->pumping = false;
+		head->pumping = false;
+		if (head->again) /* for a sibling */
+			pump(r);
 	}
 	r->fold_pending = next_ns != UINT64_MAX;
 	if (r->fold_pending)
@@ -316,8 +330,9 @@ static void on_room(void *ctx)
 	struct sqd_router *r = ctx;
 
 	pump(r);
-	if (r->flushing)
-		fold_expire(r);
+	for (struct sqd_router *s = r->head; s; s = s->next)
+		if (s->flushing)
+			fold_expire(s);
 	r->opts.progress(r->opts.ctx);
 }
 
@@ -554,6 +569,7 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
 	if (!r)
 		return NULL;
 	r->opts = *opts;
+	r->head = opts->sibling ? opts->sibling->head : r;
 	r->line = sq_outbuf_of(LINE_MAX_BYTES);
 	r->outlets = calloc(opts->n_routes + 1, sizeof(*r->outlets));
 	r->held = calloc(opts->batches, sizeof(struct sq_batch *));
@@ -565,6 +581,10 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
 	    (opts->deduplicate && !r->dedup)) {
 		router_free(r);
 		return NULL;
+	}
+	if (opts->sibling) {
+		r->next = r->head->next;
+		r->head->next = r;
 	}
 	for (size_t i = 0; i < opts->n_routes; i++) {
 		r->outlets[i].route = opts->routes[i];

@@ -57,6 +57,9 @@ struct sqd_route {
 
 struct sqd_router_opts {
 	uv_loop_t *loop;
+	/** One that has queues of the routes too, for other batches; NULL: none. They push in turn,
+	 *  and are closed together. */
+	struct sqd_router *sibling;
 	const struct sqd_route *routes; /* copied */
 	size_t n_routes;
 	uint32_t batches;                  /* at most so many wait here at one time */

@@ -18,6 +18,11 @@ struct config_case {
 #define TENANT     "tenant: a name of 1 to 64 letters"
 #define SIXTY_FOUR "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF"
 
+/** Inputs of two of them. */
+#define TENANTS                                                                                    \
+	"inputs:\n  - {type: tcp, listen: \"*:1\", tenant: north}\n"                               \
+	"  - {type: tcp, listen: \"*:2\", tenant: south}\n"
+
 #define HOOK "outputs:\n  - type: webhook\n    url: http://h/\n"
 #define ELASTIC(index)                                                                             \
 	"outputs:\n  - type: elasticsearch\n    url: http://h/\n    index: " index "\n"

@@ -113,6 +113,21 @@ static struct config_case cases[] = {
 	{ "a tenant that would end its field", SQD_IN "    tenant: \"a\\tb=c\"\n", TENANT, 4 },
 	{ "a tenant of 64 bytes", SQD_IN "    tenant: " SIXTY_FOUR "\n", NULL, 0 },
 	{ "a tenant of 65 bytes", SQD_IN "    tenant: " SIXTY_FOUR "x\n", TENANT, 4 },
+	{ "outputs of tenants",
+	  TENANTS "outputs:\n  - {type: stdout, tenants: [north]}\n"
+	          "  - {type: stdout, tenants: [south, north]}\n",
+	  NULL, 0 },
+	{ "an output of a tenant that nobody is",
+	  TENANTS "outputs:\n  - type: stdout\n  - type: stdout\n    tenants: [south, est]\n",
+	  "tenants: no input has the tenant est", 7 },
+	{ "an output of no tenant is everybody's",
+	  TENANTS "outputs:\n  - type: stdout\n    tenants: []\n", NULL, 0 },
+	{ "a tenant without an output", TENANTS "outputs:\n  - {type: stdout, tenants: [north]}\n",
+	  "tenant: no output is for it, and each is for others alone", 3 },
+	{ "an input without a tenant and an output",
+	  TENANTS "  - {type: tcp, listen: \"*:3\"}\n"
+	          "outputs:\n  - {type: stdout, tenants: [north, south]}\n",
+	  "what comes here goes to no output: each is for tenants alone", 4 },
 	{ "rates",
 	  "inputs:\n  - {type: tcp, listen: \"*:1\", max_rate: 1KiB}\n"
 	  "  - {type: udp, listen: \"*:1\", max_rate: 0}\n"

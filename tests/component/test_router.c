@@ -423,6 +423,89 @@ static void datagrams_get_the_short_text(void **state)
 	teardown(&f);
 }
 
+/* One more router, for batches of others, that has the first queue too. */
+static struct sqd_router *make_sibling(struct fixture *f)
+{
+	const struct sqd_route route = { .queue = f->queue[0],
+		                         .format = SQ_FORMAT_JSON,
+		                         .min_level = SQ_LEVEL_LOW };
+	struct sqd_router *r = sqd_router_new(&(struct sqd_router_opts){ .loop = &f->loop,
+	                                                                 .sibling = f->router,
+	                                                                 .routes = &route,
+	                                                                 .n_routes = 1,
+	                                                                 .batches = BATCHES,
+	                                                                 .totals = &f->totals,
+	                                                                 .released = on_released,
+	                                                                 .progress = on_progress,
+	                                                                 .ctx = f });
+
+	assert_non_null(r);
+	return r;
+}
+
+static void end_sibling(struct fixture *f, struct sqd_router *r)
+{
+	bool closed = false;
+
+	assert_true(sqd_router_idle(r));
+	sqd_router_close(r, fake_noted, &closed);
+	teardown(f);
+	assert_true(closed);
+}
+
+static void a_batch_waits_for_the_outputs_of_its_router_alone(void **state)
+{
+	struct sqd_router *other;
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	other = make_sibling(&f);
+	f.out[1]->answer = -EAGAIN; /* away */
+	for (int i = 0; i < 3; i++)
+		add(f.batch[0], "axx", SQ_LEVEL_HIGH);
+	add(f.batch[1], "bxx", SQ_LEVEL_HIGH);
+	sqd_router_deliver(f.router, f.batch[0]);
+	fake_drain(f.out[0]);
+	assert_int_equal(f.n_released, 0); /* the third found no room */
+	sqd_router_deliver(other, f.batch[1]);
+	assert_int_equal(f.n_released, 1);
+	assert_ptr_equal(f.released[0], f.batch[1]);
+	fake_drain(f.out[0]);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("axx\naxx\naxx\nbxx\n"));
+	f.out[1]->answer = 0;
+	f.out[1]->base.ready(&f.out[1]->base);
+	fake_drain(f.out[1]);
+	assert_int_equal(f.n_released, 2);
+	assert_int_equal(sqd_outqueue_counts(f.queue[0])->raised, 4);
+	assert_int_equal(sqd_outqueue_counts(f.queue[1])->raised, 3);
+	end_sibling(&f, other);
+}
+
+static void siblings_that_wait_for_one_queue_all_go_on(void **state)
+{
+	struct sqd_router *other;
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SQD_FULL_BLOCK, NULL);
+	other = make_sibling(&f);
+	for (int i = 0; i < 4; i++) /* three of them fit */
+		add(f.batch[0], "axx", SQ_LEVEL_LOW);
+	for (int i = 0; i < 4; i++)
+		add(f.batch[1], "bxx", SQ_LEVEL_LOW);
+	sqd_router_deliver(f.router, f.batch[0]);
+	sqd_router_deliver(other, f.batch[1]);
+	assert_int_equal(f.n_released, 0);
+	assert_int_equal(sqd_router_held(f.router, f.queue[0]), 1);
+	assert_int_equal(sqd_router_held(other, f.queue[0]), 4);
+	fake_drain(f.out[0]);
+	assert_int_equal(f.n_released, 2);
+	assert_sv_equal(sq_outbuf_view(&f.out[0]->got),
+	                SQ_SV("axx\naxx\naxx\naxx\nbxx\nbxx\nbxx\nbxx\n"));
+	end_sibling(&f, other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,6 +520,8 @@ int main(void)
 		cmocka_unit_test(events_sent_again_are_counted_and_their_alerts_left_out),
 		cmocka_unit_test(forgotten_repeats_are_counted),
 		cmocka_unit_test(datagrams_get_the_short_text),
+		cmocka_unit_test(a_batch_waits_for_the_outputs_of_its_router_alone),
+		cmocka_unit_test(siblings_that_wait_for_one_queue_all_go_on),
 	};
 
 	return cmocka_run_group_tests_name("flow/router", tests, NULL, NULL);

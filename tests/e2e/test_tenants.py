@@ -1,4 +1,5 @@
 """What keeps one tenant from another: an input takes no more than its max_rate, and those of others wait for nothing."""
+import http.client
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from certs import Authority
 from harness import DEADLINE, SQUIBLY, Case, attack, eventually, main, squibly
 
 PAD = b"x" * 800
+SMALL = "queue: 64KiB, retry_min: 50ms, retry_max: 100ms"
 
 
 def padded(first, end):
@@ -174,6 +176,160 @@ class Rate(Case):
         c = self.assert_stops(d, len(records))
         self.assertEqual(c["dropped"], 0)
         self.assertGreater(c["rate_pauses"], 0)
+
+
+def numbers(lines):
+    """Of the attacks that alerts are about."""
+    return {int(re.search(rb"/(\d+)\.sct", line).group(1)) for line in list(lines)}
+
+
+class Outputs(Case):
+    def assert_accounts(self, lines, alerts):
+        """The harness expects every alert at every output: here each output has its own."""
+        self.raised = []
+        for line in lines:
+            account = re.match(r"  ((?:raised|records) .*) = (.*)$", line)
+            if not account:
+                continue
+            left, right = ([int(n) for n in re.findall(r" (\d+)", re.sub(r"\([^)]*\)", "", " " + side))]
+                           for side in account.groups())
+            self.assertEqual(sum(left), sum(right), line)
+            self.raised.append(left[0])
+
+    def start(self, more="", first="north"):
+        """Each has an output of its own, and both have one; whose is south's is away."""
+        folder = self.scratch()
+        self.socket = os.path.join(folder, "control.sock")
+        self.north, self.south, self.both = self.upstream(), self.upstream(), self.upstream()
+        self.south.stop()
+        tenants = ("north", "south") if first == "north" else ("south", "north")
+        d = self.daemon("inputs:\n" + "".join(
+            f"  - {{type: {kind}, listen: '127.0.0.1:0', tenant: {tenant}{', answer_timeout: 300ms' * (kind + tenant == 'httpsouth')}}}\n"
+            for tenant in tenants for kind in ("tcp", "http"))
+            + "outputs:\n"
+            f"  - {{type: tcp, address: '127.0.0.1:{self.north.port}', tenants: [north]}}\n"
+            f"  - {{type: tcp, address: '127.0.0.1:{self.south.port}', tenants: [south], {SMALL}}}\n"
+            f"  - {{type: tcp, address: '127.0.0.1:{self.both.port}', {SMALL}}}\n"
+            f"control:\n  path: {self.socket}\nbatches: 2\n{more}", inputs=False, folder=folder)
+        self.at = {kind: dict(zip(tenants, self.ports(d, kind))) for kind in ("tcp", "http")}
+        return d
+
+    def ports(self, d, kind):
+        line = d.wait_said(r"listening on (.*); alerts").group(1)
+        return [int(p) for p in re.findall(rf"{kind} [^\s,;]*:(\d+)", line)]
+
+    def post(self, port, records):
+        """The status of the answer, which comes when the outputs have sent."""
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+        c.request("POST", "/events", b"".join(records))
+        answer = c.getresponse().status
+        c.close()
+        return answer
+
+    def wait_for_own(self, norths, souths):
+        """What their systems have taken is read in a moment; and nothing else is."""
+        eventually("each one's own", lambda: (numbers(self.north.lines), numbers(self.south.lines)) == (norths, souths))
+
+    def test_who_has_an_output_of_his_own_waits_for_nobody_elses(self):
+        self.waits_for_nobody_elses("loops: 1\n")
+
+    def test_the_same_with_several_loops_and_whoever_comes_first(self):
+        self.waits_for_nobody_elses("loops: 2\nfold: {window: 1s}\n", "south")
+
+    def flood(self, port, first, end):
+        s = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        self.addCleanup(s.close)
+
+        def send():
+            s.sendall(b"".join(attack(n) for n in range(first, end)))
+            s.close()
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        return sender
+
+    def waits_for_nobody_elses(self, *how):
+        d = self.start(*how)
+        many = 20000
+        sender = self.flood(self.at["tcp"]["south"], 0, many)
+        eventually("south has to wait", lambda: d.counters().get("pauses"))
+        self.assertLess(d.counters()["received"], many)
+        # More than all batches hold, each of them answered: so the alerts about them have been sent.
+        for n in range(many, many + 3000, 100):
+            self.assertEqual(self.post(self.at["http"]["north"], [attack(k) for k in range(n, n + 100)]), 200)
+        norths = set(range(many, many + 3000))
+        for up in (self.north, self.both):  # their kernels have them
+            eventually("the alerts of north", lambda up=up: norths <= numbers(up.lines))
+        self.assertLess(d.counters()["received"], many + 3000)
+        self.assertFalse(self.south.lines)
+        self.south.start()
+        sender.join(DEADLINE)
+        eventually("all of south", lambda: numbers(self.south.lines) >= set(range(many)))
+        self.assertEqual(json.loads(squibly("status", "-j", "-s", self.socket)[0])["holds"], True)
+        c = self.assert_stops(d)
+        self.wait_for_own(norths, set(range(many)))
+        eventually("all of both", lambda: numbers(self.both.lines) == norths | numbers(self.south.lines))
+        # Every alert is one of north or of south, and is raised at their own output and at the common one.
+        self.assertEqual((self.raised[0] + self.raised[1], self.raised[2]), (c["alerts"], c["alerts"]))
+
+    def test_each_is_answered_when_his_own_outputs_have_it(self):
+        for first in ("north", "south"):
+            d = self.start("", first)
+            self.assertEqual(self.post(self.at["http"]["south"], [attack(1)]), 503)
+            self.assertEqual(self.post(self.at["http"]["north"], [attack(2)]), 200)
+            self.south.start()
+            eventually("an answer for south", lambda: self.post(self.at["http"]["south"], [attack(3)]) == 200)
+            self.both.stop()
+            self.assertEqual(self.post(self.at["http"]["south"], [attack(4)]), 503)
+            self.both.start()
+            self.assert_stops(d)
+            self.wait_for_own({2}, {1, 3, 4})
+
+    def test_who_shares_an_output_waits_for_it_and_both_go_on(self):
+        d = self.start()
+        self.both.stop()
+        self.south.start()
+        many = 20000
+        senders = [self.flood(self.at["tcp"][tenant], first, first + many) for tenant, first in (("north", 0), ("south", many))]
+        eventually("both have to wait", lambda: d.counters().get("pauses", 0) >= 2)
+        self.both.start()
+        for s in senders:
+            s.join(DEADLINE)
+        d.wait_received(2 * many)
+        eventually("all of both", lambda: len(numbers(self.both.lines)) == 2 * many)
+        self.assert_stops(d, 2 * many)
+        self.wait_for_own(set(range(many)), set(range(many, 2 * many)))
+
+    def test_what_is_left_at_the_deadline_is_accounted_for(self):
+        d = self.start("shutdown_deadline: 500ms\n")
+        self.flood(self.at["tcp"]["south"], 0, 20000)
+        eventually("south has to wait", lambda: d.counters().get("pauses"))
+        d.process.send_signal(15)
+        c = self.assert_stops(d)
+        self.assertGreater(c["dropped_shutdown"], 0)
+        self.assertEqual(self.raised[0], 0)
+
+    def test_records_go_where_alerts_go(self):
+        folder = self.scratch()
+        paths = {name: os.path.join(folder, name) for name in ("north", "south", "all", "dead")}
+        d = self.daemon(
+            "inputs:\n  - {type: tcp, listen: '127.0.0.1:0', tenant: north}\n"
+            "  - {type: tcp, listen: '127.0.0.1:0', tenant: south}\n  - {type: tcp, listen: '127.0.0.1:0'}\noutputs:\n"
+            f"  - {{type: file, path: {paths['north']}, forward: all, tenants: [north]}}\n"
+            f"  - {{type: file, path: {paths['south']}, forward: all, tenants: [south]}}\n"
+            f"  - {{type: file, path: {paths['all']}}}\ndead_letter: {{path: {paths['dead']}}}\n", inputs=False)
+        for n, port in enumerate(self.ports(d, "tcp")):
+            with socket.create_connection(("127.0.0.1", port)) as s:
+                s.sendall(attack(n) + b"broken %d\n" % n)
+        d.wait_received(6)
+        self.assert_stops(d, 6)
+        read = {}
+        for name, path in paths.items():
+            with open(path, "rb") as f:
+                read[name] = f.read().splitlines()
+        for n, name in enumerate(("north", "south")):
+            self.assertEqual((len(read[name]), numbers(read[name][:1]), read[name][1]), (2, {n}, b"broken %d" % n))
+        self.assertEqual(numbers(read["all"]), {0, 1, 2})
+        self.assertEqual(len(read["dead"]), 3)
 
 
 if __name__ == "__main__":

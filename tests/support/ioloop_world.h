@@ -315,7 +315,8 @@ static inline void make_loops(struct fixture *f, const unsigned every[LOOPS],
 
 	f->ioloops = sqd_ioloops_new(&opts, &err);
 	assert_non_null(f->ioloops);
-	sqd_ioloops_await(f->ioloops, f->queue, true);
+	for (unsigned i = 0; i < sqd_ioloops_count(f->ioloops); i++)
+		sqd_ioloops_await(f->ioloops, i, f->queue, true);
 	for (unsigned i = 0; i < LOOPS; i++) {
 		struct feeder *in = calloc(1, sizeof(*in));
 
