@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/text/grams.h"
+#include "lib/text/hashes.h"
 #include "lib/text/windows.h"
 
 /* How a word is found. */
@@ -18,10 +19,7 @@ enum {
 	SHORT = 40,     /* of many, those that are found by windows none the less */
 	GRAM = SQ_GRAM, /* bytes of a piece; by steps one is looked up every so many bytes */
 	PIECE_MIN = 2 * GRAM - 1, /* bytes of a word that holds one wherever it begins */
-	BLOCK = 64,               /* bytes that are looked up at a time */
-	FILTER_LOG_MIN = 15,      /* bits of the filter: 4 KiB */
-	FILTER_LOG_MAX = 20,
-	FILTER_SPARE = 5, /* 32 bits for each piece */
+	BLOCK = SQ_HASHES_BLOCK,
 	WINDOWS_LOG = 12, /* bits of the filter of what stands in windows: 512 bytes */
 };
 
@@ -43,33 +41,18 @@ struct sq_words {
 	uint32_t first[SQ_SPOT_BUCKETS + 1];
 	uint32_t *by_bucket;
 	uint8_t *window; /* by word: where in it the window begins, or the piece of WAY_GRAM */
-	uint32_t *gram;  /* by word: what stands there, as gram_at(); 0: it is shorter */
+	uint32_t *gram;  /* by word: what stands there, as sq_hashes_piece(); 0: it is shorter */
 	uint64_t windows[(1 << WINDOWS_LOG) / 64]; /* a filter of those */
 	unsigned shorter;                          /* buckets that have words without one */
 
 	/* Pieces, of both ways. */
 	struct sq_grams grams;
 	bool steps; /* there are some of WAY_STEP */
-	unsigned log;
-	uint64_t *filter;
+	struct sq_hashes hashes;
 	uint32_t *heads; /* by hash: 1 + index of a piece */
 	struct piece *pieces;
 	uint32_t n_pieces;
 };
-
-static uint32_t gram_at(const char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v |
-	       0x20202020; /* letters become lower case; what else is mixed up is compared later */
-}
-
-static uint32_t hash_to(uint32_t gram, unsigned bits)
-{
-	return (gram * UINT32_C(0x9e3779b1)) >> (32 - bits);
-}
 
 /* ---- windows ----------------------------------------------------------------------------- */
 
@@ -82,7 +65,7 @@ static void allow(struct sq_spot *spot, unsigned bucket, unsigned at, unsigned c
 
 static bool may_be_window(const struct sq_words *w, uint32_t gram)
 {
-	uint32_t h = hash_to(gram, WINDOWS_LOG);
+	uint32_t h = sq_hashes_of(gram, WINDOWS_LOG);
 
 	return w->windows[h >> 6] >> (h & 63) & 1;
 }
@@ -105,8 +88,8 @@ static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t 
 			} else {
 				uint32_t h;
 
-				w->gram[k] = gram_at(word.p + w->window[k]);
-				h = hash_to(w->gram[k], WINDOWS_LOG);
+				w->gram[k] = sq_hashes_piece(word.p + w->window[k]);
+				h = sq_hashes_of(w->gram[k], WINDOWS_LOG);
 				w->windows[h >> 6] |= UINT64_C(1) << (h & 63);
 			}
 			for (unsigned i = 0; i < SQ_SPOT_WIDTH; i++)
@@ -121,16 +104,10 @@ static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t 
 
 /* ---- pieces ------------------------------------------------------------------------------ */
 
-static uint32_t hash_of(const struct sq_words *w, uint32_t gram)
-{
-	return hash_to(gram, w->log);
-}
-
 static void put_piece(struct sq_words *w, uint32_t word, uint32_t off)
 {
-	uint32_t h = hash_of(w, gram_at(w->list[word].p + off));
+	uint32_t h = sq_hashes_add(&w->hashes, w->list[word].p + off);
 
-	w->filter[h >> 6] |= UINT64_C(1) << (h & 63);
 	w->pieces[w->n_pieces] =
 		(struct piece){ .word = word, .next = w->heads[h], .off = (uint8_t)off };
 	w->heads[h] = ++w->n_pieces;
@@ -166,13 +143,11 @@ static int make_pieces(struct sq_words *w, const uint8_t *way)
 	}
 	if (!pieces)
 		return 0;
-	w->log = FILTER_LOG_MIN;
-	while (w->log < FILTER_LOG_MAX && UINT64_C(1) << w->log < (uint64_t)pieces << FILTER_SPARE)
-		w->log++;
-	w->filter = calloc((size_t)1 << (w->log - 6), sizeof(*w->filter));
-	w->heads = calloc((size_t)1 << w->log, sizeof(*w->heads));
+	if (!sq_hashes_init(&w->hashes, pieces))
+		return -ENOMEM;
+	w->heads = calloc((size_t)1 << w->hashes.log, sizeof(*w->heads));
 	w->pieces = calloc(pieces, sizeof(*w->pieces));
-	if (!w->filter || !w->heads || !w->pieces)
+	if (!w->heads || !w->pieces)
 		return -ENOMEM;
 	w->steps = pieces > grams;
 	for (uint32_t k = 0; k < w->n; k++) {
@@ -235,8 +210,8 @@ static bool choose_ways(struct sq_words *w, unsigned bucket, uint8_t *way, uint8
 		tiny += w->list[k].n < GRAM;
 		shorts += w->list[k].n < PIECE_MIN;
 	}
-	all_by_gram = sq_grams_are_quick() && w->n - tiny <= SQ_GRAMS_MAX;
-	short_by_gram = sq_grams_are_quick() && shorts - tiny <= SQ_GRAMS_MAX && shorts > SHORT;
+	all_by_gram = w->n - tiny <= SQ_GRAMS_MAX;
+	short_by_gram = shorts - tiny <= SQ_GRAMS_MAX && shorts > SHORT;
 	for (uint32_t k = 0; k < w->n; k++) {
 		way[k] = (uint8_t)way_of(w->list[k].n, all_by_gram, short_by_gram);
 		windows += way[k] == WAY_WINDOW;
@@ -284,7 +259,7 @@ void sq_words_free(struct sq_words *w)
 		return;
 	free(w->pieces);
 	free(w->heads);
-	free(w->filter);
+	sq_hashes_fini(&w->hashes);
 	free(w->window);
 	free(w->gram);
 	free(w->by_bucket);
@@ -302,7 +277,7 @@ static bool stands_at(struct sq_sv text, size_t at, size_t off, struct sq_sv wor
 bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
                  sq_words_found_fn *found, void *ctx)
 {
-	uint32_t gram = text.n - at < GRAM ? 0 : gram_at(text.p + at);
+	uint32_t gram = text.n - at < GRAM ? 0 : sq_hashes_piece(text.p + at);
 
 	/* Most are only like one: the windows of a bucket find mixtures of its words, too. */
 	if (!(buckets & w->shorter) && !may_be_window(w, gram))
@@ -346,7 +321,7 @@ static size_t look_at_piece(const struct search *s, size_t at)
 {
 	const struct sq_words *w = s->words;
 
-	for (uint32_t i = w->heads[hash_of(w, gram_at(s->text.p + at))]; i;
+	for (uint32_t i = w->heads[sq_hashes_of(sq_hashes_piece(s->text.p + at), w->hashes.log)]; i;
 	     i = w->pieces[i - 1].next) {
 		const struct piece *p = &w->pieces[i - 1];
 		size_t to = stands_at(s->text, at, p->off, w->list[p->word])
@@ -359,20 +334,13 @@ static size_t look_at_piece(const struct search *s, size_t at)
 	return 0;
 }
 
-static bool is_known(const struct sq_words *w, const char *p)
-{
-	uint32_t h = hash_of(w, gram_at(p));
-
-	return w->filter[h >> 6] >> (h & 63) & 1;
-}
-
 /* Is any of the pieces of a block known? They are looked up without a branch between them. */
 static bool block_is_known(const struct sq_words *w, const char *p)
 {
 	unsigned any = 0;
 
 	for (uint32_t i = 0; i < BLOCK; i += GRAM)
-		any |= is_known(w, p + i);
+		any |= sq_hashes_at(&w->hashes, p + i);
 	return any;
 }
 
@@ -390,11 +358,33 @@ static void search_by_steps(const struct search *s)
 			continue;
 		}
 		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + GRAM)
-			to = is_known(w, text.p + i) ? look_at_piece(s, i) : 0;
+			to = sq_hashes_at(&w->hashes, text.p + i) ? look_at_piece(s, i) : 0;
 	}
 }
 
-static void search_everywhere(const struct search *s)
+/* Everywhere, where the CPU has no instructions for sq_grams. */
+static void search_by_hash(const struct search *s)
+{
+	struct sq_sv text = s->text;
+	size_t i = 0, go_on = 0, to;
+
+	for (; i + SQ_HASHES_READ <= text.n; i += BLOCK) {
+		uint64_t bits =
+			i + BLOCK > go_on ? sq_hashes_block(&s->words->hashes, text.p + i) : 0;
+
+		for (; bits; bits &= bits - 1) {
+			size_t at = i + (size_t)__builtin_ctzll(bits);
+
+			to = at < go_on ? 0 : look_at_piece(s, at);
+			go_on = to > go_on ? to : go_on;
+		}
+	}
+	for (i = i > go_on ? i : go_on; i + GRAM <= text.n; i = to > i ? to : i + 1)
+		to = sq_hashes_at(&s->words->hashes, text.p + i) ? look_at_piece(s, i) : 0;
+}
+
+/* Everywhere. */
+static void search_by_grams(const struct search *s)
 {
 	uint32_t places[SQ_GRAMS_ROOM];
 	size_t at = 0, go_on = 0;
@@ -405,7 +395,7 @@ static void search_everywhere(const struct search *s)
 		for (uint32_t i = 0; i < n; i++) {
 			size_t to;
 
-			if (SQ_LIKELY(!is_known(s->words, s->text.p + places[i])) ||
+			if (SQ_LIKELY(!sq_hashes_at(&s->words->hashes, s->text.p + places[i])) ||
 			    places[i] < go_on)
 				continue;
 			to = look_at_piece(s, places[i]);
@@ -421,6 +411,8 @@ void sq_words_search(const struct sq_words *w, unsigned number, struct sq_sv tex
 
 	if (number == 0 && w->steps)
 		search_by_steps(&s);
+	else if (sq_grams_are_quick())
+		search_by_grams(&s);
 	else
-		search_everywhere(&s);
+		search_by_hash(&s);
 }

@@ -2,11 +2,11 @@
  *
  * Pure. Few words become windows of a sq_spot, each by those of its bytes that are rarest in
  * Windows events. Too many would be found everywhere in that way. Up to SQ_GRAMS_MAX are then found
- * by the rarest four bytes of each (grams.h), where the CPU is quick at that. Of still more, and on
- * other CPUs, the long ones are found by a table of four-byte pieces, of which only every fourth of
- * the text need be looked up when words have seven bytes or more (a word of seven bytes holds a
- * whole aligned piece, wherever it begins; Wu and Manber, "A fast algorithm for multi-pattern
- * searching", 1994, with a fixed step).
+ * by the rarest four bytes of each, looked up at every byte (grams.h, or hashes.h where the CPU has
+ * no instructions for that). Of still more the long ones are found by a table of four-byte pieces,
+ * of which only every fourth of the text need be looked up when words have seven bytes or more (a
+ * word of seven bytes holds a whole aligned piece, wherever it begins; Wu and Manber, "A fast
+ * algorithm for multi-pattern searching", 1994, with a fixed step).
  */
 #pragma once
 
