@@ -21,6 +21,8 @@ static const struct sq_opt http_opts[] = {
 		 "when it is settled; every request must name a channel. Without, the answer itself waits until then." },
 	{ "hec_channels", SQ_OPT_U32, AT(hec_channels), .min = 1, .max = 65536, .def = "1024",
 	  .doc = "Channels that are remembered for hec_acks; the one that was used longest ago makes room." },
+	{ "otlp", SQ_OPT_BOOL, AT(otlp), .def = "true",
+	  .doc = "Take OpenTelemetry's logs as JSON at /v1/logs (encoding: json of the exporter otlphttp; protobuf is refused)." },
 	{ "tokens_file", SQ_OPT_STR, AT(tokens_file),
 	  .doc = "File of lines NAME:TOKEN: only who shows one of the tokens may send (Bearer, Splunk, ApiKey). The name is "
 		 "told with its events; it may have several tokens, a token one name. Read again on SIGHUP." },

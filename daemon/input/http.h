@@ -13,7 +13,7 @@ struct sqd_input_http_cfg {
 	uint32_t max_headers;         /* lines */
 	uint32_t max_items;           /* actions of a _bulk request */
 	struct sq_opt_strs paths;     /* of plain events */
-	bool elasticsearch, hec, hec_acks;
+	bool elasticsearch, hec, hec_acks, otlp;
 	uint32_t hec_channels;
 	char *tokens_file, *users_file;
 	uint64_t header_timeout, body_timeout, answer_timeout, busy_after; /* milliseconds */

@@ -86,6 +86,7 @@ static int write_refusal(struct sqd_http_conn *c, const struct sqd_refusal *why)
 		sq_bulk_refusal(body, why->status, elastic_type(why->status), why->why);
 		return why->status;
 	case SQD_HTTP_EVENTS:
+	case SQD_HTTP_OTLP:
 	case SQD_HTTP_OTHER:
 		break;
 	}
@@ -94,7 +95,7 @@ static int write_refusal(struct sqd_http_conn *c, const struct sqd_refusal *why)
 		return why->status;
 	}
 	sq_jsonw_object(&w);
-	sq_jsonw_member(&w, "error", sq_sv_of(why->why));
+	sq_jsonw_member(&w, c->kind == SQD_HTTP_OTLP ? "message" : "error", sq_sv_of(why->why));
 	sq_jsonw_end_object(&w);
 	return why->status;
 }
@@ -151,6 +152,22 @@ static int write_events(const struct sqd_http_request *q, struct sq_outbuf *body
 	return 200;
 }
 
+/* What will not be had by sending it again is told beside the success. */
+static int write_otlp(const struct sqd_http_request *q, struct sq_outbuf *body)
+{
+	unsigned long long malformed = q->receipt.malformed, oversized = q->cutter.oversized;
+
+	if (malformed || oversized)
+		sq_outbuf_printf(
+			body,
+			"{\"partialSuccess\":{\"rejectedLogRecords\":\"%llu\","
+			"\"errorMessage\":\"%llu malformed, %llu longer than max_record\"}}",
+			malformed + oversized, malformed, oversized);
+	else
+		sq_outbuf_put(body, SQ_SV("{}"));
+	return 200;
+}
+
 static int write_bulk(struct sqd_http_conn *c, const struct sqd_http_request *q,
                       struct sq_outbuf *body)
 {
@@ -201,6 +218,9 @@ void sqd_http_answer_settled(struct sqd_http_conn *c, struct sqd_http_request *q
 	case SQD_HTTP_EVENTS:
 	case SQD_HTTP_OTHER:
 		status = write_events(q, body);
+		break;
+	case SQD_HTTP_OTLP:
+		status = write_otlp(q, body);
 		break;
 	case SQD_HTTP_BULK:
 		status = write_bulk(c, q, body);

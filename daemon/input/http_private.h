@@ -85,6 +85,7 @@ enum sqd_http_kind {
 	SQD_HTTP_BULK,
 	SQD_HTTP_HEC_EVENT,
 	SQD_HTTP_HEC_RAW,
+	SQD_HTTP_OTLP,
 	SQD_HTTP_OTHER, /* none that brings records */
 };
 

@@ -108,6 +108,7 @@ static void begin_framer(struct sqd_http_request *q, const struct sqd_input_http
 		break;
 	case SQD_HTTP_EVENTS:
 	case SQD_HTTP_HEC_RAW:
+	case SQD_HTTP_OTLP:
 	case SQD_HTTP_OTHER:
 		q->frame = sq_frame_of((uint32_t)cfg->max_record);
 		break;

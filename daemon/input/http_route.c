@@ -207,6 +207,12 @@ static void records(struct sqd_http_conn *c)
 		bad(c, 415, "multipart bodies are not read; send one record a line");
 		return;
 	}
+	/* Taken for lines its events would get lost with a 200. */
+	if (sq_sv_istarts(c->http.head.headers[SQ_HTTP_CONTENT_TYPE],
+	                  SQ_SV("application/x-protobuf"))) {
+		bad(c, 415, "protobuf is not read; send JSON (exporter otlphttp: encoding: json)");
+		return;
+	}
 	if (!check_encoding(c, &encoding) || !check_size(c))
 		return;
 	if (is_busy(c)) {
@@ -377,6 +383,12 @@ void sqd_http_route(struct sqd_http_conn *c)
 	}
 	if (cfg->hec && route_hec(c))
 		return;
+	if (cfg->otlp && sq_sv_eq(head->path, SQ_SV("/v1/logs"))) {
+		c->kind = SQD_HTTP_OTLP;
+		if (admit(c))
+			records(c);
+		return;
+	}
 	/* "GET /" is Elasticsearch's even where "POST /" takes events. */
 	if (events && (is_upload(c) || !cfg->elasticsearch || !sq_sv_eq(head->path, SQ_SV("/")))) {
 		c->kind = SQD_HTTP_EVENTS;

@@ -13,7 +13,7 @@ import re
 import sys
 
 # Names that belong to other programs.
-FOREIGN = {"auto_configure", "do_softirq", "event_data_as_map", "json_lines", "logs_endpoint", "max_elapsed_time", "om_tcp",
+FOREIGN = {"auto_configure", "do_softirq", "event_data_as_map", "json_lines", "max_elapsed_time", "om_tcp",
            "otlp_json", "proxy_protocol", "raw_json", "render_event_as_xml", "retry_on_failure", "send_batch_max_size", "splunk_hec",
            "tcp_rmem", "to_json"}
 SOURCES = ("cli", "conf", "daemon", "lib", "patterns", "systemd", "tests", "tools")
