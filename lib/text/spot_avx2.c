@@ -2,7 +2,7 @@
  *
  * So each set is looked up by two mixtures of bits, its keys, and what both allow may be more than
  * the set. The lower half of a byte and (c >> 4 ^ c >> 1) tell all characters of ASCII apart and
- * mix letters with few others: of the bytes that stand behind each other in Windows events eight
+ * mix letters with few others: of the bytes that stand behind each other in Windows events six
  * times as many places are found as there are, with the upper half in place of the second fifty
  * times as many. Each is looked up once more, as a whole, before it is told. Sets of most letters
  * and digits mix to nearly all; one bucket has exact ones, in sq_spot.rows.
