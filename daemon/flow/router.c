@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/loop.h"
+#include "daemon/flow/route.h"
 
 /* Until repeats are tried again that have found no room. */
 enum { FOLD_WAIT_MS = 100 };
@@ -29,6 +30,7 @@ struct sqd_router {
 	struct sq_outbuf line;          /* a record that has line ends, without them */
 	uint64_t raised;                /* alerts, since the beginning */
 	struct sqd_router *head, *next; /* of siblings */
+	struct sqd_router *turn;        /* the head's: which of all pushes first */
 	bool pumping, again; /* the head's, of all: somebody pushes; there is room since */
 	bool yielding;       /* nobody blocks any more */
 	bool flushing;       /* repeats are due now, whatever their window */
@@ -41,25 +43,6 @@ struct sqd_router {
 static struct sq_batch *held(const struct sqd_router *r, uint64_t number)
 {
 	return r->held[number % r->opts.batches];
-}
-
-static bool wants(const struct sqd_route *to, const struct sq_alert_ref *al)
-{
-	return al->level >= to->min_level && al->text[to->format].n;
-}
-
-/* Which of the texts of an alert that it wants. */
-static unsigned text_for(const struct sqd_route *to, const struct sq_alert_ref *al)
-{
-	unsigned brief = SQ_FORMATS + to->format;
-
-	return to->datagrams && al->text[brief].n ? brief : to->format;
-}
-
-static bool wants_folded(const struct sqd_route *to, const struct sq_folded *what)
-{
-	return !to->forward && to->format == what->format && what->level >= to->min_level &&
-	       what->to & (to->datagrams ? SQ_TO_DATAGRAMS : SQ_TO_STREAMS);
 }
 
 /* @return false: there is no room. True: taken; or never to be, and counted */
@@ -92,24 +75,14 @@ static bool give(const struct sqd_router *r, const struct sqd_route *to,
 	return true;
 }
 
-static struct sqd_message message_of(const struct sq_batch *b, const struct sq_alert_ref *al,
-                                     unsigned format)
-{
-	return (struct sqd_message){
-		.text = { b->out.p + al->text[format].at, al->text[format].n },
-		.id = { al->id[0], al->id[1] },
-		.key = { b->out.p + al->host.at, al->host.n },
-	};
-}
-
 /* Give an output the alerts of a batch. @return false: it is full */
 static bool pump_alerts(const struct sqd_router *r, struct outlet *o, const struct sq_batch *b)
 {
 	for (; o->next < b->n_alerts; o->next++) {
 		const struct sq_alert_ref *al = &b->alerts[o->next];
-		struct sqd_message m = message_of(b, al, text_for(&o->route, al));
+		struct sqd_message m = sqd_route_message(b, al, sqd_route_text(&o->route, al));
 
-		if (wants(&o->route, al) && !give(r, &o->route, &m))
+		if (sqd_route_wants(&o->route, al) && !give(r, &o->route, &m))
 			return false;
 	}
 	return true;
@@ -195,16 +168,39 @@ static bool pump_records(struct sqd_router *r, struct outlet *o, const struct sq
 	return true;
 }
 
-/* Give one output all it can take. */
-static void pump_outlet(struct sqd_router *r, struct outlet *o)
+/* Give one output all it can take. @return true: it took some, and is full */
+static bool pump_outlet(struct sqd_router *r, struct outlet *o)
 {
+	uint64_t batch = o->batch;
+	uint32_t next = o->next;
+
 	for (; o->batch < r->end; o->batch++, o->next = 0) {
 		const struct sq_batch *b = held(r, o->batch);
 		bool taken = o->route.forward ? pump_records(r, o, b) : pump_alerts(r, o, b);
 
 		if (!taken)
-			return;
+			return o->batch != batch || o->next != next;
 	}
+	return false;
+}
+
+static struct sqd_router *behind_it(const struct sqd_router *r)
+{
+	return r->next ? r->next : r->head;
+}
+
+/* Whoever has filled a queue lets the one behind him begin the next time: he may have more for it
+ * than it ever has room for. */
+static void pump_in_turn(struct sqd_router *head)
+{
+	struct sqd_router *first = head->turn, *r = first;
+
+	do {
+		for (size_t i = 0; i < r->opts.n_routes; i++)
+			if (pump_outlet(r, &r->outlets[i]))
+				head->turn = behind_it(r);
+		r = behind_it(r);
+	} while (r != first);
 }
 
 static void release_taken(struct sqd_router *r)
@@ -230,9 +226,7 @@ static void pump(struct sqd_router *r)
 	head->pumping = true;
 	while (head->again) {
 		head->again = false;
-		for (r = head; r; r = r->next)
-			for (size_t i = 0; i < r->opts.n_routes; i++)
-				pump_outlet(r, &r->outlets[i]);
+		pump_in_turn(head);
 	}
 	head->pumping = false;
 	for (r = head; r; r = r->next)
@@ -267,7 +261,7 @@ static bool emit_folded(void *ctx, const struct sq_folded *what)
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (!wants_folded(to, what))
+		if (!sqd_route_wants_folded(to, what))
 			continue;
 		sqd_outqueue_counts(to->queue)->summaries++;
 		if (!offer(to, &m)) /* it makes nobody wait */
@@ -283,7 +277,7 @@ static bool lose_folded(void *ctx, const struct sq_folded *what)
 	for (size_t i = 0; i < r->opts.n_routes; i++) {
 		const struct sqd_route *to = &r->outlets[i].route;
 
-		if (!wants_folded(to, what))
+		if (!sqd_route_wants_folded(to, what))
 			continue;
 		sqd_outqueue_counts(to->queue)->summaries++;
 		sqd_outqueue_counts(to->queue)->dropped_shutdown++;
@@ -429,7 +423,8 @@ static void enter(struct sqd_router *r, const struct sq_batch *b, uint64_t raise
 		c->raised += raised;
 		c->folded += folded;
 		for (uint32_t a = 0; a < b->n_alerts; a++)
-			c->below_level += !left_out(&b->alerts[a]) && !wants(to, &b->alerts[a]);
+			c->below_level +=
+				!left_out(&b->alerts[a]) && !sqd_route_wants(to, &b->alerts[a]);
 	}
 }
 
@@ -470,7 +465,7 @@ uint64_t sqd_router_held(const struct sqd_router *r, const struct sqd_outqueue *
 			if (o->route.forward)
 				n += b->done - b->from - from;
 			for (uint32_t a = from; !o->route.forward && a < b->n_alerts; a++)
-				n += wants(&o->route, &b->alerts[a]);
+				n += sqd_route_wants(&o->route, &b->alerts[a]);
 		}
 	}
 	return n;
@@ -506,7 +501,7 @@ static uint64_t forget_batch(struct outlet *o, const struct sq_batch *b)
 	uint64_t before = o->route.forward ? o->route.counts->forwarded : 0, n = 0;
 
 	for (; !o->route.forward && o->next < b->n_alerts; o->next++)
-		n += wants(&o->route, &b->alerts[o->next]);
+		n += sqd_route_wants(&o->route, &b->alerts[o->next]);
 	for (; o->route.forward && b->from + o->next < b->done; o->next++) {
 		const struct sq_record *rec = &b->records[b->from + o->next];
 		const struct sq_pass_ref *p = rec->pass ? &b->passes[rec->pass - 1] : NULL;
@@ -570,6 +565,7 @@ struct sqd_router *sqd_router_new(const struct sqd_router_opts *opts)
 		return NULL;
 	r->opts = *opts;
 	r->head = opts->sibling ? opts->sibling->head : r;
+	r->turn = r;
 	r->line = sq_outbuf_of(LINE_MAX_BYTES);
 	r->outlets = calloc(opts->n_routes + 1, sizeof(*r->outlets));
 	r->held = calloc(opts->batches, sizeof(struct sq_batch *));
