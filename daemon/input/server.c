@@ -18,6 +18,7 @@ enum {
 	ACCEPT_RETRY_MS = 250, /* rest after running out of descriptors or memory */
 	TICK_MIN_MS = 10,      /* how often deadlines are looked at: a quarter of the shortest, */
 	TICK_MAX_MS = 1000,    /* within these */
+	EASE_SPREAD_MS = 100,  /* whoever of several loops comes first takes nearly all there is */
 };
 
 static struct sqd_server *self(struct sqd_input *in)
@@ -158,6 +159,8 @@ void sqd_server_spend(struct sqd_server *in, struct sqd_conn *c, size_t n)
 	wait_ms = sqd_allowance_take(in->base.allowance, uv_now(in->base.loop), n);
 	if (!wait_ms || in->slowed || in->stopped)
 		return;
+	if (in->base.shared) /* so that it is not always the same one */
+		wait_ms += uv_hrtime() % EASE_SPREAD_MS;
 	in->slowed = true;
 	in->base.counts->rate_pauses++;
 	(void)uv_timer_start(&in->ease, on_ease, wait_ms, 0);

@@ -25,19 +25,19 @@ def records(first, n):
 
 
 class Loops(Case):
-    def start(self, kinds, more="", **named):
+    def start(self, kinds, more="", loops=LOOPS, **named):
         up = self.upstream()
-        d = self.daemon(f"loops: {LOOPS}\ninputs:\n"
+        d = self.daemon(f"loops: {loops}\ninputs:\n"
                         + "".join(f"  - type: {kind}\n    listen: 127.0.0.1:0\n{options}" for kind, options in kinds)
                         + more, inputs=False, upstream=up, **named)
         d.port(kinds[0][0])
         return d, up
 
-    def spread(self, d, name):
+    def spread(self, d, name, loops=LOOPS):
         """What each loop has counted, as SIGUSR1 prints it."""
         before = len(d.err)
         d.counters()
-        eventually("the table of every loop", lambda: d.said(rf"^loop {LOOPS}", before) and d.said("^output ", before))
+        eventually("the table of every loop", lambda: d.said(rf"^loop {loops}", before) and d.said("^output ", before))
         found, at = {}, None
         for line in d.err[before:]:
             if re.match("[a-z]", line):
@@ -206,6 +206,28 @@ class Loops(Case):
         c = self.assert_stops(d, sum(sent))
         self.assertEqual((c["alerted"], c["reloads"]), (sum(sent) // 10, 5))
         eventually("all alerts", lambda: len(up.lines) == sum(sent) // 10)
+
+    def test_what_max_rate_allows_is_not_all_one_loops(self):
+        """Whoever comes first takes nearly all there is then: that is not always the same one."""
+        d, _ = self.start([("tcp", "    max_rate: 512KiB\n")], loops=2)
+        port, many = d.port("tcp"), records(0, 1000) * 30
+
+        def flood():
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as s:
+                    s.sendall(b"".join(many))
+            except OSError:
+                pass
+        for _ in range(32):
+            threading.Thread(target=flood, daemon=True).start()
+
+        def when(n):
+            return eventually(f"{n} MiB", lambda: (lambda c: sum(c.values()) >= n << 20 and c)(self.spread(d, "bytes_in", 2)))
+        begun = when(1)  # more than what may come at once
+        end = when(5)    # that is 40 to 80 times
+        each = {loop: end[loop] - begun[loop] for loop in end}
+        self.assertGreater(min(each.values()), sum(each.values()) / 5, each)
+        d.kill()
 
     def test_events_sent_again_to_another_loop_are_known(self):
         d, _ = self.start([("tcp", "")], "deduplicate:\n  window: 1000\n")
