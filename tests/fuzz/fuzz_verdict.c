@@ -48,8 +48,8 @@ static bool is_json(struct sq_sv v)
 	return ok && sq_sv_chr(v, '\v') == SIZE_MAX && sq_sv_chr(v, '\f') == SIZE_MAX;
 }
 
-/* NULL: it is no object, or one whose texts yajl's tree cannot hold. In brackets, since yajl takes
- * the beginning of one more token behind the end for nothing. */
+/* NULL: it is no object, or one whose texts yajl's tree cannot hold. In brackets, too, since yajl
+ * takes the beginning of one more token behind the end for nothing. */
 static yajl_val tree_of(struct sq_sv v)
 {
 	struct sq_outbuf text = sq_outbuf_of(SIZE_MAX / 2);
@@ -60,7 +60,7 @@ static yajl_val tree_of(struct sq_sv v)
 	sq_outbuf_putc(&text, '[');
 	sq_outbuf_put(&text, v);
 	sq_outbuf_putc(&text, ']');
-	if (is_json(sq_outbuf_view(&text))) {
+	if (is_json(v) && is_json(sq_outbuf_view(&text))) {
 		sq_outbuf_putc(&text, '\0');
 		array = yajl_tree_parse(text.p, NULL, 0);
 		sq_assert(array);
