@@ -60,7 +60,8 @@ __attribute__((target("avx2"))) static uint64_t block_gather(const struct sq_has
 	enum { PLACES = 8 };
 	const __m256i four = _mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5,
 	                                      6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10);
-	const __m256i factor = _mm256_set1_epi32((int)0x9e3779b1), blank = _mm256_set1_epi8(0x20);
+	const __m256i factor = _mm256_set1_epi32((int)SQ_HASHES_FACTOR),
+		      blank = _mm256_set1_epi8(0x20);
 	const __m128i spare = _mm_cvtsi32_si128((int)(32 - s->log));
 	uint64_t bits = 0;
 
@@ -70,9 +71,8 @@ __attribute__((target("avx2"))) static uint64_t block_gather(const struct sq_has
 		__m256i hashes = _mm256_srl_epi32(_mm256_mullo_epi32(pieces, factor), spare);
 		__m256i words = _mm256_i32gather_epi32((const void *)s->bits,
 		                                       _mm256_srli_epi32(hashes, 5), 4);
-		__m256i up =
-			_mm256_andnot_si256(hashes,
-		                            _mm256_set1_epi32(31)); /* the bit becomes the sign */
+		/* The bit becomes the sign. */
+		__m256i up = _mm256_andnot_si256(hashes, _mm256_set1_epi32(31));
 		__m256 signs = _mm256_castsi256_ps(_mm256_sllv_epi32(words, up));
 
 		bits |= (uint64_t)(uint32_t)_mm256_movemask_ps(signs) << i;

@@ -16,6 +16,9 @@ enum {
 	SQ_HASHES_LOG_MAX = 20, /* 4 to 128 KiB */
 };
 
+/** Knuth's multiplicative hashing: 2^32 divided by the golden ratio. */
+#define SQ_HASHES_FACTOR UINT32_C(0x9e3779b1)
+
 /** Init, add, then constant: any thread. */
 struct sq_hashes {
 	unsigned log; /* bits of a hash */
@@ -34,7 +37,7 @@ static inline uint32_t sq_hashes_piece(const char *p)
 
 static inline uint32_t sq_hashes_of(uint32_t piece, unsigned log)
 {
-	return (piece * UINT32_C(0x9e3779b1)) >> (32 - log);
+	return (piece * SQ_HASHES_FACTOR) >> (32 - log);
 }
 
 /** Does the set have the hash of the piece at `p`? */
