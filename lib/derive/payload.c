@@ -91,10 +91,12 @@ static const struct row *row_of(struct sq_sv cmdlet)
 	return NULL;
 }
 
-/* Most entries are of cmdlets that run nothing: no more of these is looked at. */
+/* Most entries are of cmdlets that run nothing: no more of these is looked at. Before the quotes
+ * stand words of Windows' own language: name="FilePath"; value="a", Name="FilePath"; Wert="a". */
 static bool read_entry(struct sq_sv entry, struct bound *ret)
 {
-	static const struct sq_sv name = SQ_SV(": name=\"");
+	static const struct sq_sv quote = SQ_SV("=\"");
+	struct sq_sv word;
 	struct sq_sv v = sq_sv_trim(sq_sv_skip(entry, binding.n));
 	size_t end = sq_sv_chr(v, ')');
 
@@ -102,10 +104,8 @@ static bool read_entry(struct sq_sv entry, struct bound *ret)
 		return false;
 	ret->row = row_of(sq_sv_first(v, end));
 	v = sq_sv_skip(v, end + 1);
-	if (!ret->row || !sq_sv_starts(v, name))
-		return false;
-	v = sq_sv_skip(v, name.n);
-	if (!cut_at(&v, SQ_SV("\"; value=\""), &ret->name))
+	if (!ret->row || !cut_at(&v, quote, &word) || !cut_at(&v, SQ_SV("\"; "), &ret->name) ||
+	    !cut_at(&v, quote, &word))
 		return false;
 	if (sq_sv_ends(v, SQ_SV("\"")))
 		v.n--;

@@ -1,5 +1,7 @@
 #include "lib/model/message.h"
 
+#include "lib/model/positions.h"
+
 struct label {
 	struct sq_sv text;
 	uint16_t field; /* SQ_AUX_NONE: only ends the one before */
@@ -203,22 +205,73 @@ static struct sq_sv behind(struct sq_sv text, struct sq_sv label, struct sq_sv n
 	return text;
 }
 
+/* "5.1.19041.1 <label>": is this a version, and nothing else before the next label? */
+static bool is_version(struct sq_sv v)
+{
+	size_t n = 0;
+
+	v = sq_sv_trim(v);
+	while (n < v.n && (sq_is_digit(v.p[n]) || v.p[n] == '.'))
+		n++;
+	return n && n < v.n && sq_is_space(v.p[n]);
+}
+
+/* The next "= version <label> = GUID" of `text`, where Windows lists a version and then an id.
+ * @return position of the version's '=', or SIZE_MAX; `*ret_end` is behind the GUID */
+static size_t next_version(struct sq_sv text, size_t from, size_t *ret_end)
+{
+	size_t before = SIZE_MAX;
+
+	for (size_t i = from; i < text.n; i++) {
+		struct sq_sv id;
+
+		if (text.p[i] != '=')
+			continue;
+		id = sq_sv_trim(sq_sv_first(sq_sv_skip(text, i + 1), SQ_GUID_LEN + 1));
+		if (before != SIZE_MAX && sq_is_guid(sq_sv_first(id, SQ_GUID_LEN)) &&
+		    is_version(sq_sv_first(sq_sv_skip(text, before + 1), i - before - 1))) {
+			*ret_end = (size_t)(id.p - text.p) + SQ_GUID_LEN;
+			return before;
+		}
+		before = i;
+	}
+	return SIZE_MAX;
+}
+
+/* The same in whatever language Windows speaks: its labels are translated, but not their order.
+ * Version and id of the host, what we look for, version of the engine and id of its runspace. */
+static struct sq_sv between_ids(struct sq_sv text)
+{
+	size_t begin, end = SIZE_MAX, at, behind_id = 0;
+
+	if (next_version(text, 0, &begin) == SIZE_MAX)
+		return (struct sq_sv){ 0 };
+	text = sq_sv_skip(text, begin);
+	at = sq_sv_chr(text, '=');
+	if (at == SIZE_MAX)
+		return (struct sq_sv){ 0 };
+	text = sq_sv_skip(text, at + 1);
+	/* The last place, as above. */
+	while ((at = next_version(text, behind_id, &behind_id)) != SIZE_MAX)
+		end = at;
+	if (end == SIZE_MAX)
+		return sq_sv_trim(sq_sv_cut(&text, '\n'));
+	for (at = end; at && text.p[at - 1] != '\n';) /* without the label of the version */
+		at--;
+	return sq_sv_trim(sq_sv_first(text, at ? at : end));
+}
+
 static bool put_host(struct sq_collect *c, struct sq_sv text)
 {
-	static const struct sq_sv labels[][2] = {
-		{ SQ_SV("HostApplication="), SQ_SV("EngineVersion=") },
-		{ SQ_SV("Host Application = "), SQ_SV("Engine Version = ") },
-	};
+	struct sq_sv host = behind(text, SQ_SV("HostApplication="), SQ_SV("EngineVersion="));
 
-	for (size_t i = 0; i < SQ_LEN(labels); i++) {
-		struct sq_sv host = behind(text, labels[i][0], labels[i][1]);
-
-		if (host.n == 0)
-			continue;
+	if (!host.n)
+		host = behind(text, SQ_SV("Host Application = "), SQ_SV("Engine Version = "));
+	if (!host.n)
+		host = between_ids(text);
+	if (host.n)
 		sq_collect_text(c, SQ_F_HOST_APPLICATION, SQ_BAND_MESSAGE, host);
-		return true;
-	}
-	return false;
+	return host.n > 0;
 }
 
 static bool put_host_of_list(struct sq_collect *c)

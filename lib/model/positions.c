@@ -22,12 +22,11 @@ static bool is_hex(struct sq_sv v)
 	return sq_sv_istarts(v, SQ_SV("0x")) && sq_sv_to_u64(v, &u);
 }
 
-/* "{B59756A9-B238-5F17-5207-000000000400}", with or without braces. */
-static bool is_guid(struct sq_sv v)
+bool sq_is_guid(struct sq_sv v)
 {
 	if (v.n == 38 && v.p[0] == '{' && v.p[37] == '}')
 		v = (struct sq_sv){ v.p + 1, 36 };
-	if (v.n != 36)
+	if (v.n != SQ_GUID_LEN)
 		return false;
 	for (size_t i = 0; i < v.n; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -84,7 +83,7 @@ bool sq_positions_security_4689(struct sq_collect *c)
 /* Position of the first GUID from `from` on, or n_list. */
 static uint32_t next_guid(const struct sq_collect *c, uint32_t from)
 {
-	while (from < c->n_list && !is_guid(at(c, from)))
+	while (from < c->n_list && !sq_is_guid(at(c, from)))
 		from++;
 	return from;
 }

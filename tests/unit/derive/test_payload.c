@@ -41,6 +41,11 @@ static struct payload_case cases[] = {
 	  SQ_SV(BOUND("Invoke-Expression", "Command", "a") "\r\n\r\nContext:\r\n Severity = x"), "[a]" },
 	{ "a value that breaks off", SQ_SV("ParameterBinding(Invoke-Expression): name=\"Command\"; value=\"a b"), "[a b]" },
 	{ "a binding that breaks off", SQ_SV("ParameterBinding(Invoke-Expression): name=\"Comm"), "" },
+	{ "words in another language",
+	  SQ_SV("ParameterBinding(Start-Process): Name=\"FilePath\"; Wert=\"a.exe\"\r\n"
+	        "ParameterBinding(Start-Process): Name=\"ArgumentList\"; Wert=\"x=\"y\"; z\"\r\n"),
+	  "[a.exe x=\"y\"; z]" },
+	{ "a binding without a value", SQ_SV("ParameterBinding(Invoke-Expression): name=\"Command\"; value"), "" },
 	{ "no value", SQ_SV(BOUND("Invoke-Expression", "Command", "") BOUND("Invoke-Expression", "Command", "a")), "[a]" },
 	{ "plus signs at the edges join nothing",
 	  SQ_SV(BOUND("Start-Process", "FilePath", "'a' + ") BOUND("Start-Process", "ArgumentList", " +'b'")), "['a' 'b']" },

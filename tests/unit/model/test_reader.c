@@ -14,6 +14,7 @@ struct shape_case {
 	const char *want[12]; /* "Field=value"; "Field!" = absent */
 };
 
+#define GUID     "2ea8a363-25ed-4b20-9389-cc092983d3dd"
 #define SYSMON   "Microsoft-Windows-Sysmon/Operational"
 #define CREATION SQ_CATEGORY_PROCESS_CREATION
 
@@ -272,6 +273,21 @@ static struct shape_case shape_cases[] = {
 	{ "PowerShell 4103: by position",
 	  "{\"ProviderName\":\"Microsoft-Windows-PowerShell\",\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"StringInserts\":[\"        Severity = Informational\\n        Host Application = powershell -c a\\n        Engine Version = 5.1\\n\",\"\",\"p\"]}",
 	  "fluentbit", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication=powershell -c a", "Payload=p" } },
+	{ "PowerShell 4103: in German, with what looks like the end in the command",
+	  "{\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"ContextInfo\":\"        Schweregrad = Informational\\r\\n        Hostname = ConsoleHost\\r\\n        Hostversion = 5.1.1\\r\\n        Host-ID = " GUID "\\r\\n        Hostanwendung = powershell -c a=b\\r\\n x = 5.1\\r\\n y = " GUID "\\r\\n c\\r\\n        Modulversion = 5.1.1\\r\\n        Runspace-ID = " GUID "\\r\\n        Pipeline-ID = 1\\r\\n\",\"Payload\":\"p\"}",
+	  "flat", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication=powershell -c a=b\r\n x = 5.1\r\n y = " GUID "\r\n c", "Payload=p" } },
+	{ "PowerShell 4103: out of a text in Japanese, behind data with an id",
+	  "{\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"Message\":\"CommandInvocation(x): a = " GUID "\\n\\n\\n        重大度 = Informational\\n        ホスト名 = ConsoleHost\\n        ホストのバージョン = 5.1\\n        ホスト ID = " GUID "\\n        ホスト アプリケーション = powershell -c a\\n        エンジンのバージョン = 5.1\\n        実行空間 ID = " GUID "\\n\"}",
+	  "flat", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication=powershell -c a" } },
+	{ "PowerShell 4103: in German, broken off behind the command",
+	  "{\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"ContextInfo\":\"Hostversion = 5.1 Host-ID = " GUID "\\n Hostanwendung = powershell -c a\\n Modulversion = \",\"Payload\":\"p\"}",
+	  "flat", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication=powershell -c a" } },
+	{ "PowerShell 4103: in German, all in one line, where the next label cannot be told from the command",
+	  "{\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"ContextInfo\":\"Hostversion = 5.1 Host-ID = " GUID " Hostanwendung = powershell -c a Modulversion = 5.1 Runspace-ID = " GUID " Pipeline-ID = \",\"Payload\":\"p\"}",
+	  "flat", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication=powershell -c a Modulversion" } },
+	{ "PowerShell 4103: an id without a version is no host",
+	  "{\"EventID\":4103,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"ContextInfo\":\"a = x b = " GUID "\\n c = d\",\"Payload\":\"x = " GUID "\\n y = z\"}",
+	  "flat", SQ_CATEGORY_PS_MODULE, 4103, { "HostApplication!" } },
 	{ "other events have no host",
 	  "{\"EventID\":4104,\"Channel\":\"Microsoft-Windows-PowerShell/Operational\",\"Message\":\"\\tHostApplication=a\\n\\tEngineVersion=\"}",
 	  "flat", SQ_CATEGORY_PS_SCRIPT, 4104, { "HostApplication!" } },
