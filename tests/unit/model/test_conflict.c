@@ -1,10 +1,6 @@
 /* Records that say two things of one event, and values that try to look like something else: what
  * comes first, and that nothing is lost beside it. */
-#include "tests/support/test.h"
-
-#include "lib/model/reader.h"
-
-#define SYSMON "Microsoft-Windows-Sysmon/Operational"
+#include "tests/unit/model/reading.h"
 
 struct conflict_case {
 	const char *name;
@@ -76,28 +72,6 @@ static struct conflict_case conflict_cases[] = {
 };
 /* clang-format on */
 
-struct reading {
-	struct sq_fields *fields;
-	struct sq_reader *reader;
-	struct sq_arena arena;
-};
-
-static void begin(struct reading *t, const struct sq_reader_opts *opts)
-{
-	t->fields = sq_fields_new();
-	assert_non_null(t->fields);
-	t->reader = sq_reader_new(t->fields, opts);
-	assert_non_null(t->reader);
-	assert_int_equal(sq_arena_init(&t->arena, 1 << 20), 0);
-}
-
-static void end(struct reading *t)
-{
-	sq_arena_fini(&t->arena);
-	sq_reader_free(t->reader);
-	sq_fields_free(t->fields);
-}
-
 static void check_conflict(void **state)
 {
 	const struct conflict_case *tc = *state;
@@ -125,14 +99,13 @@ static void check_conflict(void **state)
 
 static void process_creation_wins_of_two_event_ids(void **state)
 {
-	struct sq_sv rest = SQ_SV("{\"event\":{\"code\":\"4688\"},"
-	                          "\"winlog\":{\"channel\":\"Security\",\"event_id\":4689}}");
+	static const char record[] = "{\"event\":{\"code\":\"4688\"},"
+				     "\"winlog\":{\"channel\":\"Security\",\"event_id\":4689}}";
 	struct sq_event ev;
 	struct reading t;
 
 	(void)state;
-	begin(&t, &(struct sq_reader_opts){ 0 });
-	assert_int_equal(sq_reader_next(t.reader, &rest, NULL, &t.arena, &ev), 1);
+	read_first(&t, record, &ev);
 	assert_int_equal(ev.event_id, 4688);
 	assert_int_equal(ev.category, SQ_CATEGORY_PROCESS_CREATION);
 	end(&t);
@@ -195,17 +168,12 @@ static void arguments_that_do_not_fit_are_said(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[SQ_LEN(conflict_cases)];
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(process_creation_wins_of_two_event_ids),
 		cmocka_unit_test(arguments_are_joined_however_many),
 		cmocka_unit_test(arguments_that_do_not_fit_are_said),
 	};
-	int failed;
 
-	for (size_t i = 0; i < SQ_LEN(conflict_cases); i++)
-		tests[i] = (struct CMUnitTest){ conflict_cases[i].name, check_conflict, NULL, NULL,
-			                        &conflict_cases[i] };
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	return failed + cmocka_run_group_tests(others, NULL, NULL);
+	return RUN_TABLE("model/conflict", conflict_cases, check_conflict) +
+	       cmocka_run_group_tests(others, NULL, NULL);
 }
