@@ -90,7 +90,7 @@ void sqd_metrics_add(struct sqd_metrics *m, const struct sqd_metric *rows, size_
 		m->rows[m->n++] = rows[i];
 }
 
-uint64_t sqd_metrics_sum(const struct sqd_metrics *m, enum sqd_side side)
+static uint64_t sum_of(const struct sqd_metrics *m, enum sqd_side side)
 {
 	uint64_t sum = 0;
 
@@ -105,8 +105,8 @@ int64_t sqd_metrics_missing(const struct sqd_metrics *m)
 	uint64_t right = 0;
 
 	for (int side = SQD_CAME + 1; side < SQD_SIDES; side++)
-		right += sqd_metrics_sum(m, (enum sqd_side)side);
-	return (int64_t)(sqd_metrics_sum(m, SQD_CAME) - right);
+		right += sum_of(m, (enum sqd_side)side);
+	return (int64_t)(sum_of(m, SQD_CAME) - right);
 }
 
 /* The terms of one side that are not zero, or are always told. @return what stands before the next
@@ -128,7 +128,7 @@ static const char *put_terms(struct sq_outbuf *out, const struct sqd_metrics *m,
 
 void sqd_metrics_account(struct sq_outbuf *out, const struct sqd_metrics *m)
 {
-	uint64_t drops = sqd_metrics_sum(m, SQD_DROPPED);
+	uint64_t drops = sum_of(m, SQD_DROPPED);
 	int64_t missing = sqd_metrics_missing(m);
 	const char *before = " = ";
 

@@ -35,9 +35,6 @@ struct sqd_metrics {
 /** Add `n` rows; there must be room, since no number of theirs grows at run time. */
 void sqd_metrics_add(struct sqd_metrics *m, const struct sqd_metric *rows, size_t n);
 
-/** The sum of one side. */
-uint64_t sqd_metrics_sum(const struct sqd_metrics *m, enum sqd_side side);
-
 /** What came less what is accounted for: zero when the account holds, positive when something is
  *  missing, negative when something was counted twice. */
 int64_t sqd_metrics_missing(const struct sqd_metrics *m);

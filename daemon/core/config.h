@@ -160,8 +160,6 @@ void sqd_config_print(const struct sqd_config *cfg, struct sq_outbuf *out);
 /** The manual: every key with its sentence, commented out at its default. */
 void sqd_config_help(struct sq_outbuf *out);
 
-/** The output gets what comes by the input; */
-bool sqd_config_takes(const struct sqd_config_item *output, const struct sqd_config_item *input);
 /** by the inputs of the lane. */
 bool sqd_config_lane_takes(const struct sqd_config *cfg, const struct sqd_config_item *output,
                            unsigned lane);

@@ -3,7 +3,8 @@
 
 #include "daemon/core/config_private.h"
 
-bool sqd_config_takes(const struct sqd_config_item *output, const struct sqd_config_item *input)
+/* The output gets what comes by the input. */
+static bool takes(const struct sqd_config_item *output, const struct sqd_config_item *input)
 {
 	const struct sq_opt_strs *list = &output->output->tenants;
 	const char *tenant = input->input->tenant;
@@ -18,8 +19,7 @@ static bool same_way(const struct sqd_config *cfg, const struct sqd_config_item 
                      const struct sqd_config_item *b)
 {
 	for (size_t i = 0; i < cfg->outputs.n; i++)
-		if (sqd_config_takes(&cfg->outputs.items[i], a) !=
-		    sqd_config_takes(&cfg->outputs.items[i], b))
+		if (takes(&cfg->outputs.items[i], a) != takes(&cfg->outputs.items[i], b))
 			return false;
 	return true;
 }
@@ -49,7 +49,7 @@ static void check_way(const struct sqd_config *cfg, const struct sqd_config_item
                       const struct sqd_config_place *at)
 {
 	for (size_t i = 0; i < cfg->outputs.n; i++)
-		if (sqd_config_takes(&cfg->outputs.items[i], item))
+		if (takes(&cfg->outputs.items[i], item))
 			return;
 	sqd_config_blame(item, at, SQ_DIAG_ERROR,
 	                 item->input->tenant
@@ -80,5 +80,5 @@ bool sqd_config_lane_takes(const struct sqd_config *cfg, const struct sqd_config
 
 	while (cfg->inputs.items[i].input->lane != lane)
 		i++;
-	return sqd_config_takes(output, &cfg->inputs.items[i]);
+	return takes(output, &cfg->inputs.items[i]);
 }

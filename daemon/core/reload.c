@@ -64,7 +64,8 @@ int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
 	return 0;
 }
 
-void sqd_diags_log(const struct sq_diags *diags)
+/* Each finding as one line of the log. */
+static void log_diags(const struct sq_diags *diags)
 {
 	for (size_t i = 0; i < diags->n; i++) {
 		const struct sq_diag *d = &diags->list[i];
@@ -195,7 +196,7 @@ static void on_worked(uv_work_t *work, int status)
 		reload_end(r);
 		return;
 	}
-	sqd_diags_log(&r->try.diags);
+	log_diags(&r->try.diags);
 	if (r->try.lookups_refused) {
 		r->opts.totals->lookups_refused++;
 		sqd_log(SQD_LOG_ERROR, "new lookup tables refused, the old ones stay");
@@ -256,7 +257,7 @@ int sqd_reload_first(struct sqd_reload *r, struct sqd_rules_info *info, struct s
 
 	begin(r);
 	e = attempt_run(r, &r->try);
-	sqd_diags_log(&r->try.diags);
+	log_diags(&r->try.diags);
 	if (e < 0) {
 		if (err)
 			*err = r->try.err;

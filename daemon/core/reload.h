@@ -30,9 +30,6 @@ int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
                    struct sqd_rules_info *info, struct sq_diags *diags,
                    struct sq_err *err) SQ_MUST_CHECK;
 
-/** Each finding as one line of the log. */
-void sqd_diags_log(const struct sq_diags *diags);
-
 struct sqd_reload;
 
 struct sqd_reload_opts {

@@ -29,7 +29,8 @@ static bool must_wait(const struct sqd_http_conn *c)
 	       c->state == SQD_HTTP_ENDING || c->state == SQD_HTTP_OVER;
 }
 
-void sqd_http_starve(struct sqd_http_conn *c)
+/* No batch is free. */
+static void starve(struct sqd_http_conn *c)
 {
 	struct sqd_http_input *in = sqd_http_input_of(c);
 
@@ -155,7 +156,7 @@ static void take_piece(struct sqd_http_conn *c, struct sq_sv *piece)
 	case SQD_HTTP_RECORDS:
 		r = sqd_http_request_take(c->request, piece, &why);
 		if (r == -EAGAIN) {
-			sqd_http_starve(c);
+			starve(c);
 		} else if (r < 0) {
 			refuse(c, &why);
 			*piece = (struct sq_sv){ 0 };
@@ -181,7 +182,7 @@ static void ended(struct sqd_http_conn *c, int r, const struct sqd_refusal *why)
 
 	if (r == -EAGAIN) {
 		c->state = SQD_HTTP_ENDING;
-		sqd_http_starve(c);
+		starve(c);
 	} else if (r < 0) {
 		refuse(c, why);
 		sqd_http_answer_prepared(c);
@@ -283,7 +284,7 @@ static void at_eof(struct sqd_http_conn *c)
 	sqd_conn_close(&c->base);
 }
 
-void sqd_http_go_on(struct sqd_http_conn *c)
+static void go_on(struct sqd_http_conn *c)
 {
 	struct sqd_refusal why;
 	int r;
@@ -298,7 +299,7 @@ void sqd_http_go_on(struct sqd_http_conn *c)
 		if (c->state == SQD_HTTP_ENDING)
 			ended(c, r, &why);
 		else if (r == -EAGAIN)
-			sqd_http_starve(c);
+			starve(c);
 		else if (r < 0)
 			refuse(c, &why);
 	}
@@ -367,7 +368,7 @@ static struct sqd_room http_room(struct sqd_conn *base)
 	int r;
 
 	if (c->rest)
-		sqd_http_go_on(c);
+		go_on(c);
 	if (must_wait(c) || c->rest) {
 		if (!base->closing)
 			sqd_conn_hold(base);
@@ -378,7 +379,7 @@ static struct sqd_room http_room(struct sqd_conn *base)
 		return sqd_conn_scratch(base);
 	r = sqd_cutter_room(&c->request->cutter, &room);
 	if (r == -EAGAIN)
-		sqd_http_starve(c);
+		starve(c);
 	else if (r < 0)
 		sqd_conn_fail(base, "cannot be served: out of memory");
 	if (r < 0)
@@ -408,7 +409,7 @@ static void take_direct(struct sqd_http_conn *c, struct sq_sv in)
 	if (r == -EAGAIN) {
 		if (event == SQ_HTTP_END)
 			c->state = SQD_HTTP_ENDING;
-		sqd_http_starve(c);
+		starve(c);
 		return;
 	}
 	if (r < 0)
@@ -451,7 +452,7 @@ static int http_resume(struct sqd_conn *base)
 	bool starved = c->starved;
 
 	if (c->starved || c->rest || c->eof)
-		sqd_http_go_on(c);
+		go_on(c);
 	if (!c->starved)
 		return 0;
 	/* Others were quicker: its sender has waited since before. */

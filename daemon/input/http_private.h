@@ -180,11 +180,8 @@ void sqd_http_gone(struct sqd_server *in);
 
 /* http_conn.c */
 extern const struct sqd_protocol sqd_http_protocol;
-void sqd_http_go_on(struct sqd_http_conn *c);
 /** The answer to the request was given: the next one, or the end. */
 void sqd_http_next(struct sqd_http_conn *c, bool close);
-/** No batch is free. */
-void sqd_http_starve(struct sqd_http_conn *c);
 
 /* http_route.c: a head is there; sets state. */
 void sqd_http_route(struct sqd_http_conn *c);

@@ -98,6 +98,3 @@ int sqd_udp_put_unpacked(struct sqd_udp *u, size_t n) SQ_MUST_CHECK;
 
 /** One more record that came and is lost for `*cause`. */
 void sqd_udp_lost(struct sqd_udp *u, uint64_t *cause);
-
-/** Give up GELF messages whose chunks do not come. */
-void sqd_udp_on_expire(uv_timer_t *t);

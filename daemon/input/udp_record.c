@@ -84,22 +84,8 @@ static uint64_t hash_peer(const struct sqd_udp *u)
 	return sq_sv_hash(sq_sv_of(u->peer));
 }
 
-static int put_chunk(struct sqd_udp *u, struct sq_sv v)
-{
-	struct sq_now now = sqd_now();
-	struct sq_sv whole;
-	int r;
-
-	u->chunk_ns = now.mono_ns;
-	if (!uv_is_active((uv_handle_t *)&u->expire))
-		(void)uv_timer_start(&u->expire, sqd_udp_on_expire, EXPIRE_MS, EXPIRE_MS);
-	r = sq_gelf_chunk(u->gelf, v, hash_peer(u), now, &whole);
-	if (r < 0)
-		sqd_udp_lost(u, &u->base.counts->dropped_chunks);
-	return r == 1 ? put_whole(u, whole) : 0;
-}
-
-void sqd_udp_on_expire(uv_timer_t *t)
+/* Give up GELF messages whose chunks do not come. */
+static void on_expire(uv_timer_t *t)
 {
 	struct sqd_udp *u = t->data;
 	struct sq_now now = sqd_now();
@@ -109,6 +95,21 @@ void sqd_udp_on_expire(uv_timer_t *t)
 	u->base.counts->dropped_chunks += n;
 	if (now.mono_ns - u->chunk_ns > UINT64_C(10000000000))
 		(void)uv_timer_stop(t); /* nothing can be waiting any more */
+}
+
+static int put_chunk(struct sqd_udp *u, struct sq_sv v)
+{
+	struct sq_now now = sqd_now();
+	struct sq_sv whole;
+	int r;
+
+	u->chunk_ns = now.mono_ns;
+	if (!uv_is_active((uv_handle_t *)&u->expire))
+		(void)uv_timer_start(&u->expire, on_expire, EXPIRE_MS, EXPIRE_MS);
+	r = sq_gelf_chunk(u->gelf, v, hash_peer(u), now, &whole);
+	if (r < 0)
+		sqd_udp_lost(u, &u->base.counts->dropped_chunks);
+	return r == 1 ? put_whole(u, whole) : 0;
 }
 
 int sqd_udp_put(struct sqd_udp *u, struct sq_sv v)

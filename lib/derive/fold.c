@@ -29,22 +29,10 @@ static const char *const trick_names[] = {
 #undef NAME
 };
 
-static const char *const trick_helps[] = {
-#define HELP(e, name, help) help,
-	SQ_TRICKS(HELP)
-#undef HELP
-};
-
 const char *sq_trick_name(enum sq_trick trick)
 {
 	sq_assert((size_t)trick < SQ_LEN(trick_names));
 	return trick_names[trick];
-}
-
-const char *sq_trick_help(enum sq_trick trick)
-{
-	sq_assert((size_t)trick < SQ_LEN(trick_helps));
-	return trick_helps[trick];
 }
 
 static bool is_letter(unsigned char c)

@@ -65,8 +65,6 @@ bool sq_fold_text(struct sq_arena *arena, struct sq_sv raw, bool with_offsets,
 
 /** "hidden_character"; never NULL. */
 const char *sq_trick_name(enum sq_trick trick);
-/** One sentence for documentation; never NULL. */
-const char *sq_trick_help(enum sq_trick trick);
 
 /** What one code point from U+0080 up becomes. */
 enum sq_fold_class {

@@ -97,5 +97,3 @@ bool sq_winpath_is_system_library(struct sq_sv name);
 
 /** "user_writable"; never NULL. */
 const char *sq_place_name(enum sq_place place);
-/** One sentence for documentation; never NULL. */
-const char *sq_place_help(enum sq_place place);

@@ -74,22 +74,10 @@ static const char *const names[] = {
 #undef NAME
 };
 
-static const char *const helps[] = {
-#define HELP(e, name, help) help,
-	SQ_PLACES(HELP)
-#undef HELP
-};
-
 const char *sq_place_name(enum sq_place place)
 {
 	sq_assert((size_t)place < SQ_LEN(names));
 	return names[place];
-}
-
-const char *sq_place_help(enum sq_place place)
-{
-	sq_assert((size_t)place < SQ_LEN(helps));
-	return helps[place];
 }
 
 static bool starts_with_any(struct sq_sv v, const struct sq_sv *list, size_t n)

@@ -26,7 +26,8 @@ bool sq_view_eq(const struct sq_view *a, const struct sq_view *b)
 
 /* ---- what is added ----------------------------------------------------------------------- */
 
-void sq_verdict_begin(struct sq_finding *v)
+/* A new record begins. */
+static void begin(struct sq_finding *v)
 {
 	sq_outbuf_reset(&v->text);
 	v->rules = 0;
@@ -113,7 +114,8 @@ void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
 	}
 }
 
-void sq_verdict_end(struct sq_finding *v, const struct sq_verdict_source *from)
+/* The record has no more events: `v->text` becomes the members of the object. */
+static void end(struct sq_finding *v, const struct sq_verdict_source *from)
 {
 	struct sq_jsonw w = sq_jsonw_of(&v->text);
 
@@ -343,14 +345,14 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 	bool counted = false, mended = false;
 
 	if (!b->verdict.rules && !changes(b, views, rec->raw)) {
-		sq_verdict_begin(&b->verdict);
+		begin(&b->verdict);
 		return;
 	}
 	if (identifies(b, views) && !sq_id_known(b->verdict.id)) /* nobody has read it, or could */
 		id_of_bytes(rec->raw, from->tenant, b->verdict.id);
 	ref = new_row(b, rec->raw, from->tenant);
 	rec->pass = b->n_passes;
-	sq_verdict_end(&b->verdict, from);
+	end(&b->verdict, from);
 	for (uint32_t i = 0; i < b->limits.views; i++) {
 		size_t at = b->out.len;
 		bool odd;
@@ -372,5 +374,5 @@ void sq_verdict_pass(struct sq_batch *b, const struct sq_view *views,
 		ref->text[i].n = (uint32_t)(b->out.len - at);
 	}
 	b->counts.records_mended += mended;
-	sq_verdict_begin(&b->verdict);
+	begin(&b->verdict);
 }

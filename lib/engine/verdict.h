@@ -36,9 +36,6 @@ struct sq_verdict_source {
 	struct sq_now now;
 };
 
-/** A new record begins. */
-void sq_verdict_begin(struct sq_finding *v);
-
 /** What tells the record's first event from others, and its host; of a record that holds none, its
  * bytes alone. Nothing when that is known already. */
 void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev, struct sq_sv tenant);
@@ -47,9 +44,6 @@ void sq_verdict_identify(struct sq_finding *v, const struct sq_event *ev, struct
  * told. */
 void sq_verdict_add(struct sq_finding *v, const struct sq_verdict_source *from,
                     const struct sq_event *ev, const struct sq_hits *hits);
-
-/** The record has no more events: `v->text` becomes the members of the object. */
-void sq_verdict_end(struct sq_finding *v, const struct sq_verdict_source *from);
 
 /** Record `b->done` has been run: when it goes on otherwise than it came, make its row of
  * b->passes, in each of the b->limits.views ways, and count it. Begins the next verdict. */

@@ -54,7 +54,8 @@ static bool decimal_parts(struct sq_sv text, uint64_t *ret_digits, int64_t *ret_
 	return any && text.n == 0;
 }
 
-bool sq_event_id_parse(struct sq_sv text, uint32_t *ret)
+/* Number of an event id: "4688", "4688.0", "4.688e3", "0x1250". @return false: none */
+static bool parse_event_id(struct sq_sv text, uint32_t *ret)
 {
 	uint64_t u;
 	int64_t power;
@@ -88,7 +89,7 @@ static void find_event_id(struct sq_collect *c, enum sq_source source)
 		enum sq_category category;
 		uint32_t id;
 
-		if (v->kind >= SQ_VALUE_TEXT && sq_event_id_parse(sq_value_sv(v), &id)) {
+		if (v->kind >= SQ_VALUE_TEXT && parse_event_id(sq_value_sv(v), &id)) {
 			uint64_t plain;
 
 			if (v->p[0] == '0' || v->n > 10 || !sq_is_digit(v->p[v->n - 1]) ||

@@ -9,6 +9,3 @@
 
 /** Event id, category, the meaning of 4688 and Sysmon 1, time, host. */
 void sq_semantics_finish(struct sq_collect *c, const struct sq_syslog *header);
-
-/** Number of an event id: "4688", "4688.0", "4.688e3", "0x1250". @return false: none */
-bool sq_event_id_parse(struct sq_sv text, uint32_t *ret);

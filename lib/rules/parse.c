@@ -34,17 +34,8 @@ void sq_parse_warn(struct sq_parse *p, const struct sq_yaml *at, const char *fmt
 	va_end(ap);
 }
 
-void sq_parse_error_in(struct sq_parse *p, const struct sq_yaml *at, size_t offset, const char *fmt,
-                       ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(p, SQ_DIAG_ERROR, at->line, sq_parse_col(at, offset), fmt, ap);
-	va_end(ap);
-}
-
-unsigned sq_parse_col(const struct sq_yaml *at, size_t offset)
+/* Column of that byte: exact for a text of one line without escapes, else that of the scalar. */
+static unsigned column_of(const struct sq_yaml *at, size_t offset)
 {
 	size_t chars = 0;
 
@@ -53,6 +44,16 @@ unsigned sq_parse_col(const struct sq_yaml *at, size_t offset)
 	for (size_t i = 0; i < offset; i++)
 		chars += ((unsigned char)at->text.p[i] & 0xc0) != 0x80;
 	return at->col + at->quoted + (unsigned)chars;
+}
+
+void sq_parse_error_in(struct sq_parse *p, const struct sq_yaml *at, size_t offset, const char *fmt,
+                       ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(p, SQ_DIAG_ERROR, at->line, column_of(at, offset), fmt, ap);
+	va_end(ap);
 }
 
 void *sq_parse_alloc(struct sq_parse *p, size_t n)

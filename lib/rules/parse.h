@@ -52,9 +52,6 @@ void sq_parse_warn(struct sq_parse *p, const struct sq_yaml *at, const char *fmt
 void sq_parse_error_in(struct sq_parse *p, const struct sq_yaml *at, size_t offset, const char *fmt,
                        ...) SQ_PRINTF(4, 5);
 
-/** Column of that byte: exact for a text of one line without escapes, else that of the scalar. */
-unsigned sq_parse_col(const struct sq_yaml *at, size_t offset);
-
 /** Zeroed memory that lives as long as the rules; NULL sets `nomem`. */
 void *sq_parse_alloc(struct sq_parse *p, size_t n);
 /** A copy; an empty view sets `nomem`. */

@@ -24,16 +24,6 @@ void sq_bulk_init(struct sq_bulk *b, const struct sq_bulk_limits *limits)
 	*b = (struct sq_bulk){ .limits = *limits, .notes = sq_outbuf_of(limits->max_notes) };
 }
 
-void sq_bulk_reset(struct sq_bulk *b)
-{
-	struct sq_outbuf notes = b->notes;
-	struct sq_bulk_limits limits = b->limits;
-
-	sq_bulk_init(b, &limits);
-	b->notes = notes;
-	sq_outbuf_reset(&b->notes);
-}
-
 void sq_bulk_fini(struct sq_bulk *b)
 {
 	sq_outbuf_fini(&b->notes);

@@ -55,8 +55,6 @@ struct sq_bulk {
 
 /** Empty, with no memory. */
 void sq_bulk_init(struct sq_bulk *b, const struct sq_bulk_limits *limits);
-/** For another request; memory is kept. */
-void sq_bulk_reset(struct sq_bulk *b);
 void sq_bulk_fini(struct sq_bulk *b);
 
 /**

@@ -190,7 +190,6 @@ static void test_names_are_there_and_differ(void **state)
 	(void)state;
 	assert_string_equal(sq_trick_name(SQ_TRICK_HIDDEN_CHARACTER), "hidden_character");
 	for (int i = 0; i < SQ_TRICK_N; i++) {
-		assert_true(strlen(sq_trick_help((enum sq_trick)i)) > 10);
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(sq_trick_name((enum sq_trick)i),
 			                        sq_trick_name((enum sq_trick)k));

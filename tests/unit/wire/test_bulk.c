@@ -154,7 +154,8 @@ static void check_one(const struct row *row, struct sq_bulk *b, bool brief, size
 	const char *want = brief ? row->brief : row->full;
 	struct seen s;
 
-	sq_bulk_reset(b);
+	sq_bulk_fini(b);
+	sq_bulk_init(b, &limits);
 	b->brief = brief;
 	feed(b, sq_sv_of(row->in), first, step, &s);
 	assert_string_equal(s.text, row->want);
@@ -242,7 +243,8 @@ static void no_memory_is_told(void **state SQ_UNUSED)
 		size_t used;
 		int r;
 
-		sq_bulk_reset(&b);
+		sq_bulk_fini(&b);
+		sq_bulk_init(&b, &limits);
 		fault_alloc_at(n);
 		r = sq_bulk_next(&b, SQ_SV(C D1), true, &used, &rec);
 		if (!fault_alloc_end()) {
