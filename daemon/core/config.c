@@ -138,7 +138,9 @@ static int read_item(const struct loader *l, const struct sq_yaml *map, bool inp
 	r = sq_opt_read(item->table, map, NULL, item->common, l->file, l->diags);
 	if (r < 0)
 		return r;
-	sqd_config_item_note(item, map);
+	item->builtin = l->lists_only;
+	if (!item->builtin)
+		sqd_config_item_note(item, map);
 	sqd_config_check_item(&at, map, item, input);
 	if (!input)
 		sqd_config_check_spool(&l->cfg->outputs, item, map, l->file, l->diags);

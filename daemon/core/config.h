@@ -60,6 +60,7 @@ struct sqd_config_item {
 		void *common; /* begin of the memory that `table` fills */
 	};
 	void *cfg;            /* the kind's part of it */
+	bool builtin;         /* nobody wrote it: it is in no line of the file */
 	struct sq_opt *table; /* common rows, then the kind's; owned */
 	/** Where in the file each row of `table` is set, line 0: it is not; the entry itself is
 	 *  behind them. Owned. */

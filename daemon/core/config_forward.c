@@ -35,13 +35,23 @@ static void check_names(const struct sqd_config_place *at, const struct sq_yaml 
 void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq_yaml *map,
                               const struct sqd_output_common *out)
 {
+	const struct {
+		const char *key;
+		bool set;
+	} of_records[] = {
+		{ "verdict", out->verdict != SQD_VERDICT_MATCHED },
+		{ "sample", out->sample > 1 },
+		{ "record", out->record },
+		{ "drop_fields", out->drop_fields.n },
+		{ "keep_fields", out->keep_fields.n },
+	};
+
 	if (!out->forward) {
-		if (out->verdict != SQD_VERDICT_MATCHED || out->sample > 1 || out->record ||
-		    out->drop_fields.n || out->keep_fields.n)
-			complain(
-				at, map, "forward",
-				"alerts have no verdict, sample, drop_fields and keep_fields; all, "
-				"matched or clean is missing");
+		for (size_t i = 0; i < SQ_LEN(of_records); i++)
+			if (of_records[i].set)
+				complain(at, map, of_records[i].key,
+				         "is for records, and this output sends alerts; "
+				         "forward: all, matched or clean makes it send records");
 		return;
 	}
 	if (out->format != SQ_FORMAT_JSON)

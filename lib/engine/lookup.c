@@ -104,7 +104,8 @@ static void mask(uint8_t a[16], unsigned bits)
 	}
 }
 
-/* "192.0.2.0/24", "2001:db8::/32", or one address. @return NULL, or what is wrong with it */
+/* "192.0.2.0/24", "2001:db8::/32", or one address. @return NULL, or what is wrong with it,
+ * up to the text itself */
 static const char *read_range(struct sq_sv v, struct row *ret)
 {
 	struct sq_sv rest = v, address = sq_sv_cut(&rest, '/');
@@ -113,15 +114,15 @@ static const char *read_range(struct sq_sv v, struct row *ret)
 	uint8_t masked[16];
 
 	if (!read_address(address, ret->address, &four))
-		return "no address";
+		return "with key: peer, an address or a range is expected, not: ";
 	if (slash && (!sq_sv_to_u64(rest, &bits) || bits > (four ? 32 : ADDRESS_BITS)))
-		return "no length of a prefix behind the slash";
+		return "no length of a prefix behind the slash: ";
 	if (slash && four)
 		bits += FOUR_BITS;
 	memcpy(masked, ret->address, sizeof(masked));
 	mask(masked, (unsigned)bits);
 	if (memcmp(masked, ret->address, sizeof(masked)) != 0)
-		return "an address that has bits behind its prefix";
+		return "an address that has bits behind its prefix: ";
 	ret->bits = (uint8_t)bits;
 	return NULL;
 }
@@ -353,10 +354,8 @@ static int add_row(struct reading *d, const struct sq_sv *fields)
 		why = read_range(key, &row);
 	else
 		row.hash = hash_of(key);
-	if (why) {
-		(void)complain(d, row.line, 1, why, SQ_SV(""));
-		return -EINVAL;
-	}
+	if (why)
+		return complain(d, row.line, 1, why, key);
 	if (t->n == d->opts->max_rows)
 		return complain(d, row.line, 1, "more rows than this table may have", SQ_SV(""));
 	if (t->n == t->cap) {

@@ -128,6 +128,9 @@ static struct config_case cases[] = {
 	  TENANTS "  - {type: tcp, listen: \"*:3\"}\n"
 	          "outputs:\n  - {type: stdout, tenants: [north, south]}\n",
 	  "what comes here goes to no output: each is for tenants alone", 4 },
+	{ "an output of a tenant, and inputs that are built in",
+	  "outputs:\n  - {type: stdout, tenants: [north]}\n",
+	  "tenants: no input has the tenant north", 2 },
 	{ "rates",
 	  "inputs:\n  - {type: tcp, listen: \"*:1\", max_rate: 1KiB}\n"
 	  "  - {type: udp, listen: \"*:1\", max_rate: 0}\n"
@@ -207,8 +210,12 @@ static struct config_case cases[] = {
 	{ "records in place of alerts",
 	  SQD_OUT "    forward: all\n    verdict: all\n    sample: 5\n    drop_fields: [a, b.c]\n",
 	  NULL, 0 },
-	{ "what is for records alone", SQD_OUT "    drop_fields: [a]\n",
-	  "all, matched or clean is missing", 2 },
+	{ "fields that are for records alone", SQD_OUT "    drop_fields: [a]\n",
+	  "drop_fields: is for records", 3 },
+	{ "a sample that is for records alone", SQD_OUT "    forward: alerts\n    sample: 10\n",
+	  "sample: is for records", 4 },
+	{ "a verdict that is for records alone", SQD_OUT "    verdict: all\n",
+	  "verdict: is for records", 3 },
 	{ "a format of records", SQD_OUT "    forward: all\n    format: cef\n",
 	  "format: is for alerts", 4 },
 	{ "a sample of what is not sent", SQD_OUT "    forward: matched\n    sample: 2\n",
@@ -231,6 +238,17 @@ static struct config_case cases[] = {
 	{ "a broken text", "workers: [\n", "", 0 },
 };
 
+/* A finding is in a line that is there. */
+static void check_lines(const struct sq_diags *diags, const char *text)
+{
+	unsigned lines = 1;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	for (size_t i = 0; i < diags->n; i++)
+		assert_in_range(diags->list[i].line, 0, lines);
+}
+
 static void check_case(void **state)
 {
 	const struct config_case *tc = *state;
@@ -250,6 +268,7 @@ static void check_case(void **state)
 	} else {
 		assert_int_equal(r, -EINVAL);
 		assert_true(diags.errors > 0 && diags.n > 0);
+		check_lines(&diags, tc->text);
 		if (!strstr(diags.list[0].text, tc->finding))
 			fail_msg("\"%s\" is not about \"%s\"", diags.list[0].text, tc->finding);
 		if (tc->line)
