@@ -10,6 +10,17 @@ static bool is_joined(const struct sq_process *p, const struct sq_winpath *path,
 	       (path->place != SQ_PLACE_BARE || bare(p, ret));
 }
 
+/* From a folder that is not told: with enough ".." each leads to the root, so that what follows
+ * them says where everybody may write. A folder that only administrators write is not taken from
+ * it. */
+static bool is_open_from_root(const struct sq_process *p, const struct sq_winpath *path,
+                              struct sq_winpath *ret)
+{
+	return path->place == SQ_PLACE_RELATIVE &&
+	       sq_winpath_join(p->arena, SQ_SV("c:\\"), path, ret) &&
+	       ret->place == SQ_PLACE_USER_WRITABLE;
+}
+
 void sq_library_read(struct sq_process *p, struct sq_sv token, sq_bare_fn *bare, sq_library_fn *add)
 {
 	const struct sq_value *v = &p->ev->values[SQ_F_CURRENT_DIRECTORY];
@@ -32,5 +43,5 @@ void sq_library_read(struct sq_process *p, struct sq_sv token, sq_bare_fn *bare,
 		found = true;
 	}
 	if (!found)
-		add(p, &path);
+		add(p, is_open_from_root(p, &path, &joined) ? &joined : &path);
 }

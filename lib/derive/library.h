@@ -17,7 +17,8 @@ typedef bool sq_bare_fn(const struct sq_process *p, const struct sq_winpath *joi
 
 /**
  * Fold `token`, and call `add` with it; with where it leads when it is relative and the event says
- * from which folder; once for each folder when the event names several.
+ * from which folder; once for each folder when the event names several. From a folder that is not
+ * told "..\..\users\public\a.dll" leads to where everybody may write.
  *
  * @param bare  decides about a name with an extension and no folder. NULL: it is left as it is
  */
