@@ -8,15 +8,21 @@ static int push(struct sqd_outqueue *q, const char *text)
 	return sqd_outqueue_push(q, &(struct sqd_message){ .text = sq_sv_of(text) });
 }
 
+/* Messages that are taken, one after another. */
+#define give(q, ...)                                                                               \
+	do {                                                                                       \
+		const char *texts_[] = { __VA_ARGS__ };                                            \
+		for (size_t i_ = 0; i_ < SQ_LEN(texts_); i_++)                                     \
+			assert_int_equal(push(q, texts_[i_]), 0);                                  \
+	} while (0)
+
 static void messages_arrive_in_order_with_line_ends(void **state)
 {
 	struct fake_output *f = fake_new(SQD_FRAMING_LF);
 	struct sqd_outqueue *q = sqd_outqueue_new(&f->base, 65536);
 
 	(void)state;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, ""), 0);
+	give(q, "one", "two", "");
 	fake_drain(f);
 	assert_sv_equal(sq_outbuf_view(&f->got), SQ_SV("one\ntwo\n\n"));
 	assert_int_equal(f->sends, 2); /* the first alone, then all that had come meanwhile */
@@ -32,8 +38,7 @@ static void octet_counts_are_put_in_front(void **state)
 	struct sqd_outqueue *q = sqd_outqueue_new(&f->base, 65536);
 
 	(void)state;
-	assert_int_equal(push(q, "abc"), 0);
-	assert_int_equal(push(q, "0123456789"), 0);
+	give(q, "abc", "0123456789");
 	fake_drain(f);
 	assert_sv_equal(sq_outbuf_view(&f->got), SQ_SV("3 abc10 0123456789"));
 	fake_end(f, q);
@@ -45,9 +50,7 @@ static void a_datagram_holds_exactly_one_message(void **state)
 	struct sqd_outqueue *q = sqd_outqueue_new(&f->base, 65536);
 
 	(void)state;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, "three"), 0);
+	give(q, "one", "two", "three");
 	assert_sv_equal(f->sending, SQ_SV("one"));
 	fake_sent(f, 0);
 	assert_sv_equal(f->sending, SQ_SV("two"));
@@ -109,8 +112,7 @@ static void an_output_that_is_gone_for_good_holds_up_nobody(void **state)
 	struct sqd_outqueue *q = sqd_outqueue_new(&f->base, 65536);
 
 	(void)state;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
+	give(q, "one", "two");
 	fake_sent(f, SQD_OUTPUT_GONE);
 	assert_true(sqd_outqueue_empty(q));
 	assert_int_equal(push(q, "three"), SQD_OUTPUT_GONE);
@@ -128,8 +130,7 @@ static void what_is_left_at_the_end_is_counted(void **state)
 
 	(void)state;
 	f->answer = -EAGAIN;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
+	give(q, "one", "two");
 	sqd_outqueue_close(q, fake_noted, &closed);
 	f->base.closed(&f->base);
 	assert_true(closed);
@@ -149,9 +150,7 @@ static void more_is_given_while_the_first_is_not_answered(void **state)
 
 	(void)state;
 	f->depth = 8;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, "three"), 0);
+	give(q, "one", "two", "three");
 	assert_int_equal(f->sends, 3);
 	assert_int_equal(sqd_outqueue_bytes(q), 14); /* held until they are answered */
 	fake_sent(f, 0);
@@ -172,9 +171,7 @@ static void a_failure_in_the_middle_gives_the_unanswered_again_and_nothing_else(
 
 	(void)state;
 	f->depth = 8;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, "three"), 0);
+	give(q, "one", "two", "three");
 	fake_sent(f, 0);
 	f->answer = -EAGAIN;
 	fake_sent(f, -EPIPE); /* of "two"; "three" is void with it */
@@ -215,8 +212,7 @@ static void a_datagram_in_the_middle_that_is_too_long_is_left_out(void **state)
 
 	(void)state;
 	f->depth = 8;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
+	give(q, "one", "two");
 	f->answer = -EMSGSIZE; /* said at once, of what is not the oldest */
 	assert_int_equal(push(q, "never"), 0);
 	assert_int_equal(sqd_outqueue_counts(q)->dropped_too_long, 0);
@@ -239,9 +235,7 @@ static void gone_with_several_in_flight_counts_them_all(void **state)
 
 	(void)state;
 	f->depth = 8;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, "three"), 0);
+	give(q, "one", "two", "three");
 	fake_sent(f, 0);
 	fake_sent(f, SQD_OUTPUT_GONE);
 	assert_true(sqd_outqueue_empty(q));
@@ -258,9 +252,7 @@ static void what_is_in_flight_at_the_end_is_counted_as_not_sent(void **state)
 
 	(void)state;
 	f->depth = 8;
-	assert_int_equal(push(q, "one"), 0);
-	assert_int_equal(push(q, "two"), 0);
-	assert_int_equal(push(q, "three"), 0);
+	give(q, "one", "two", "three");
 	sqd_outqueue_close(q, fake_noted, &closed);
 	fake_sent(f, 0); /* the last word of the peer */
 	fake_sent(f, -ECANCELED);
@@ -300,9 +292,7 @@ static void what_is_refused_is_counted_once_and_told(void **state)
 	(void)state;
 	sqd_outqueue_on_refused(q, note_refusal, &told);
 	f->depth = 8;
-	assert_int_equal(push(q, "good"), 0);
-	assert_int_equal(push(q, "bad"), 0);
-	assert_int_equal(push(q, "bad"), 0);
+	give(q, "good", "bad", "bad");
 	fake_sent(f, 0);
 	f->base.refused(&f->base, &m, "no such field");
 	assert_string_equal(told.last, "bad: no such field");

@@ -6,6 +6,10 @@
 
 enum { BATCHES = 4 };
 
+static const struct sq_fold_limits an_hour = { .window_ns = UINT64_C(3600000000000),
+	                                       .entries = 16,
+	                                       .bytes = 65536 };
+
 /* A router before two or three fake outputs, and batches made by hand. */
 struct fixture {
 	uv_loop_t loop;
@@ -89,6 +93,19 @@ static void teardown(struct fixture *f)
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 }
 
+static void drain(struct fixture *f)
+{
+	fake_drain(f->out[0]);
+	fake_drain(f->out[1]);
+}
+
+/* All that the outputs have written. */
+static void assert_got(const struct fixture *f, const char *first, const char *second)
+{
+	assert_sv_equal(sq_outbuf_view(&f->out[0]->got), sq_sv_of(first));
+	assert_sv_equal(sq_outbuf_view(&f->out[1]->got), sq_sv_of(second));
+}
+
 /* An alert whose text is `text` in JSON and "c:" before it in CEF. */
 static void add(struct sq_batch *b, const char *text, enum sq_level level)
 {
@@ -123,11 +140,9 @@ static void each_output_gets_its_format_from_its_level_on(void **state)
 	sqd_router_deliver(f.router, f.batch[0]);
 	assert_int_equal(f.n_released, 1);
 	assert_false(sqd_router_idle(f.router)); /* the queues hold them still */
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
+	drain(&f);
 	assert_true(sqd_router_idle(f.router));
-	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("lo\nhi\n"));
-	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:hi\n"));
+	assert_got(&f, "lo\nhi\n", "c:hi\n");
 	assert_int_equal(sqd_outqueue_counts(f.queue[0])->raised, 3);
 	assert_int_equal(sqd_outqueue_counts(f.queue[0])->below_level, 1);
 	assert_int_equal(sqd_outqueue_counts(f.queue[1])->below_level, 2);
@@ -207,21 +222,16 @@ static void forgotten_batches_are_counted_where_they_were_missed(void **state)
 
 static void repeats_are_folded_for_all_outputs(void **state)
 {
-	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
-		                             .entries = 16,
-		                             .bytes = 65536 };
 	struct fixture f;
 
 	(void)state;
-	setup(&f, SQD_FULL_BLOCK, &fold);
+	setup(&f, SQD_FULL_BLOCK, &an_hour);
 	add(f.batch[0], "a", SQ_LEVEL_HIGH);
 	add(f.batch[0], "b", SQ_LEVEL_HIGH);
 	add(f.batch[0], "a", SQ_LEVEL_HIGH);
 	sqd_router_deliver(f.router, f.batch[0]);
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
-	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\n"));
-	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:a\nc:b\n"));
+	drain(&f);
+	assert_got(&f, "a\nb\n", "c:a\nc:b\n");
 	assert_int_equal(f.totals.alerts_folded, 1);
 	assert_int_equal(sqd_outqueue_counts(f.queue[1])->folded, 1);
 	teardown(&f);
@@ -229,13 +239,10 @@ static void repeats_are_folded_for_all_outputs(void **state)
 
 static void repeats_wait_for_an_output_that_blocks(void **state)
 {
-	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
-		                             .entries = 16,
-		                             .bytes = 65536 };
 	struct fixture f;
 
 	(void)state;
-	setup(&f, SQD_FULL_BLOCK, &fold);
+	setup(&f, SQD_FULL_BLOCK, &an_hour);
 	f.out[1]->answer = -EAGAIN;
 	add(f.batch[0], "a", SQ_LEVEL_HIGH);
 	add(f.batch[0], "b", SQ_LEVEL_HIGH);
@@ -248,12 +255,9 @@ static void repeats_wait_for_an_output_that_blocks(void **state)
 	assert_false(sqd_router_idle(f.router));
 	fake_ready(f.out[1]);
 	fake_drain(f.out[1]);
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
+	drain(&f);
 	/* In JSON the text is no document, so that no count is put in. */
-	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\nc\na\nb\n"));
-	assert_sv_equal(sq_outbuf_view(&f.out[1]->got),
-	                SQ_SV("c:a\nc:b\nc:c\nc:a cnt=1\nc:b cnt=1\n"));
+	assert_got(&f, "a\nb\nc\na\nb\n", "c:a\nc:b\nc:c\nc:a cnt=1\nc:b cnt=1\n");
 	assert_true(sqd_router_idle(f.router));
 	assert_int_equal(sqd_outqueue_counts(f.queue[0])->summaries, 2);
 	teardown(&f);
@@ -262,16 +266,13 @@ static void repeats_wait_for_an_output_that_blocks(void **state)
 /* Nobody waits for the next: it is dropped, and told as that. */
 static void a_summary_that_finds_no_room_makes_nobody_wait(void **state)
 {
-	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
-		                             .entries = 16,
-		                             .bytes = 65536 };
 	int log = memfd_create("log", MFD_CLOEXEC), stderr_was = dup(2);
 	struct sqd_outqueue_health h;
 	char said[4096] = "";
 	struct fixture f;
 
 	(void)state;
-	setup(&f, SQD_FULL_BLOCK, &fold);
+	setup(&f, SQD_FULL_BLOCK, &an_hour);
 	f.out[1]->answer = -EAGAIN;
 	add(f.batch[0], "a", SQ_LEVEL_HIGH); /* a third of the queue; the summary takes more */
 	add(f.batch[0], "a", SQ_LEVEL_HIGH);
@@ -333,13 +334,10 @@ static void end_event(struct sq_batch *b, uint64_t key)
 
 static void events_sent_again_are_counted_and_their_alerts_left_out(void **state)
 {
-	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
-		                             .entries = 16,
-		                             .bytes = 65536 };
 	struct fixture f;
 
 	(void)state;
-	setup(&f, SQD_FULL_BLOCK, &fold);
+	setup(&f, SQD_FULL_BLOCK, &an_hour);
 	add(f.batch[0], "a", SQ_LEVEL_HIGH);
 	end_event(f.batch[0], 1);
 	end_event(f.batch[0], 2); /* clean */
@@ -350,11 +348,9 @@ static void events_sent_again_are_counted_and_their_alerts_left_out(void **state
 	add(f.batch[0], "c", SQ_LEVEL_HIGH);
 	end_event(f.batch[0], 3);
 	sqd_router_deliver(f.router, f.batch[0]);
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
+	drain(&f);
 	assert_int_equal(f.n_released, 1);
-	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("a\nb\nc\n"));
-	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("c:a\nc:b\nc:c\n"));
+	assert_got(&f, "a\nb\nc\n", "c:a\nc:b\nc:c\n");
 	assert_int_equal(f.totals.dropped_duplicate, 2);
 	assert_int_equal(f.totals.alerted, 2);
 	assert_int_equal(f.totals.clean, 1);
@@ -372,21 +368,17 @@ static void events_sent_again_are_counted_and_their_alerts_left_out(void **state
 
 static void forgotten_repeats_are_counted(void **state)
 {
-	const struct sq_fold_limits fold = { .window_ns = UINT64_C(3600000000000),
-		                             .entries = 16,
-		                             .bytes = 65536 };
 	struct fixture f;
 
 	(void)state;
-	setup(&f, SQD_FULL_BLOCK, &fold);
+	setup(&f, SQD_FULL_BLOCK, &an_hour);
 	for (int i = 0; i < 3; i++)
 		add(f.batch[0], "a", SQ_LEVEL_HIGH);
 	sqd_router_deliver(f.router, f.batch[0]);
 	sqd_router_forget(f.router);
 	assert_int_equal(sqd_outqueue_counts(f.queue[0])->dropped_shutdown, 1);
 	assert_int_equal(sqd_outqueue_counts(f.queue[1])->dropped_shutdown, 1);
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
+	drain(&f);
 	teardown(&f);
 }
 
@@ -416,10 +408,8 @@ static void datagrams_get_the_short_text(void **state)
 	f.batch[0]->alerts[0].text[SQ_FORMATS + SQ_FORMAT_JSON].n = 2;
 	add(f.batch[0], "fits", SQ_LEVEL_HIGH);
 	sqd_router_deliver(f.router, f.batch[0]);
-	fake_drain(f.out[0]);
-	fake_drain(f.out[1]);
-	assert_sv_equal(sq_outbuf_view(&f.out[0]->got), SQ_SV("long\nfits\n"));
-	assert_sv_equal(sq_outbuf_view(&f.out[1]->got), SQ_SV("on\nfits\n"));
+	drain(&f);
+	assert_got(&f, "long\nfits\n", "on\nfits\n");
 	teardown(&f);
 }
 
