@@ -1,9 +1,6 @@
 /* What rules mean, from their text to a hit: one rule, one event, with Hyperscan and without. Each
  * row is a trap of Sigma that some implementation fell into. */
-#include "tests/unit/rules/sigma_text.h"
-
-#include "lib/model/reader.h"
-#include "lib/rules/matcher.h"
+#include "tests/unit/rules/match_text.h"
 
 struct trap {
 	const char *name;
@@ -121,51 +118,16 @@ static struct trap traps[] = {
 	{ "true fits JSON's true", "  s: {Nr: true}\n  condition: s", "\"Nr\":true", true },
 };
 
-static void run(const struct trap *tc, bool plain)
+static void check_trap(void **state)
 {
-	struct sq_ruleset_opts opts = { .plain = plain };
-	struct sq_reader_opts reader_opts = { 0 };
-	struct sq_ruleset *rs = NULL;
-	struct sq_arena arena = { 0 };
-	struct sq_event ev = { 0 };
-	struct sq_matcher *matcher;
-	struct sq_reader *reader;
-	struct sq_err err = { 0 };
-	struct sq_hits hits;
-	struct parsed t;
-	char yaml[1024], json[1024];
-	struct sq_sv rest;
+	const struct trap *tc = *state;
+	char yaml[1024];
 
 	(void)snprintf(yaml, sizeof(yaml),
 	               "title: A\nlevel: low\nlogsource: {product: windows}\ndetection:\n%s\n",
 	               tc->detection);
-	(void)snprintf(json, sizeof(json),
-	               "{\"EventID\":1,\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",%s}",
-	               tc->data);
-	parse(&t, yaml);
-	assert_int_equal(t.result, 1);
-	assert_int_equal(sq_ruleset_build(&t.rules, &opts, &rs, NULL, &err), 0);
-	t.rules = (struct sq_rules){ 0 }; /* taken */
-	matcher = sq_matcher_new(rs);
-	reader_opts.want_all = sq_ruleset_wants_all(rs);
-	reader = sq_reader_new(sq_ruleset_fields(rs), &reader_opts);
-	assert_non_null(matcher);
-	assert_non_null(reader);
-	assert_int_equal(sq_arena_init(&arena, 1 << 20), 0);
-	rest = sq_sv_of(json);
-	assert_int_equal(sq_reader_next(reader, &rest, NULL, &arena, &ev), 1);
-	assert_int_equal(sq_matcher_run(matcher, &ev, &hits), tc->want);
-	sq_arena_fini(&arena);
-	sq_reader_free(reader);
-	sq_matcher_free(matcher);
-	sq_ruleset_unref(rs);
-	parsed_fini(&t);
-}
-
-static void check_trap(void **state)
-{
-	run(*state, true);
-	run(*state, false);
+	expect_match(yaml, tc->data, true, tc->want);
+	expect_match(yaml, tc->data, false, tc->want);
 }
 
 int main(void)
