@@ -25,6 +25,8 @@ void sqd_log_set_level(enum sqd_log_level level);
 /** Find out whether standard error is the journal (JOURNAL_STREAM). Once, before threads start. */
 void sqd_log_find_journal(void);
 
+/** One line, without its end; any thread. What a sender can provoke belongs to sqd_log_limited().
+ */
 void sqd_log(enum sqd_log_level level, const char *fmt, ...) SQ_PRINTF(2, 3);
 
 /** Whole lines, as they are, to where the log goes. Any thread. Where nobody reads (a full pipe) it

@@ -23,6 +23,7 @@ struct sqd_network {
 /** @return 0, or -EINVAL with what is wrong: no such address, bits set behind the prefix ... */
 int sqd_network_parse(const char *text, struct sqd_network *ret, struct sq_err *err) SQ_MUST_CHECK;
 
+/** An IPv4 address in IPv6 form is itself; AF_UNIX has every unix socket. */
 bool sqd_network_has(const struct sqd_network *n, const struct sockaddr_storage *sa);
 
 /** One of `n` networks has it; none has in an empty list. */

@@ -105,7 +105,10 @@ void sqd_outqueue_waited(struct sqd_outqueue *q);
 /** Every few seconds: whether it is over. */
 void sqd_outqueue_look(struct sqd_outqueue *q);
 
+/** It is time to give nothing more to who may wait: over three quarters, or a spool without room.
+ */
 bool sqd_outqueue_nearly_full(const struct sqd_outqueue *q);
+/** All is sent, or dropped and counted; with a spool, all is committed and nobody is to answer. */
 bool sqd_outqueue_empty(const struct sqd_outqueue *q);
 /** It is time to end: what the spool has is not waited for any longer, even if it is on its way, by
  *  sqd_outqueue_empty(). Nobody is told. */

@@ -16,6 +16,7 @@ struct sqd_sievebox {
 	_Atomic uint64_t puts;
 };
 
+/** Before there are other threads, and when there are none any more. */
 void sqd_sievebox_init(struct sqd_sievebox *box);
 void sqd_sievebox_fini(struct sqd_sievebox *box);
 

@@ -20,6 +20,7 @@ static inline struct sq_outbuf sq_outbuf_of(size_t max)
 	return (struct sq_outbuf){ .max = max };
 }
 
+/** Free the memory; empty then, and good for use again with the same `max`. */
 void sq_outbuf_fini(struct sq_outbuf *b);
 
 /** Room for `n` more bytes; grows when needed. @return where to write, or NULL (failed is set).
@@ -48,6 +49,7 @@ static inline void sq_outbuf_putc(struct sq_outbuf *b, char c)
 		b->p[b->len++] = c;
 }
 
+/** As printf(), without the NUL; all of it or nothing (`failed`). */
 void sq_outbuf_printf(struct sq_outbuf *b, const char *fmt, ...) SQ_PRINTF(2, 3);
 
 static inline void sq_outbuf_reset(struct sq_outbuf *b)

@@ -17,6 +17,8 @@ struct sq_siphash {
 	uint64_t n;    /* bytes given */
 };
 
+/** begin(), any number of put(), end(): the hash is that of all bytes one behind the other, however
+ *  they were divided. end() spends `h`; begin() makes it new. */
 void sq_siphash_begin(struct sq_siphash *h, const struct sq_siphash_key *key);
 void sq_siphash_put(struct sq_siphash *h, struct sq_sv bytes);
 void sq_siphash_end(struct sq_siphash *h, uint64_t ret[2]);

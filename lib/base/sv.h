@@ -70,9 +70,11 @@ static inline struct sq_sv sq_sv_first(struct sq_sv v, size_t n)
 	return (struct sq_sv){ v.p, n < v.n ? n : v.n };
 }
 
+/** The same, begins, ends, whatever the case of A to Z; other bytes are themselves. */
 bool sq_sv_ieq(struct sq_sv a, struct sq_sv b);
 bool sq_sv_istarts(struct sq_sv v, struct sq_sv with);
 bool sq_sv_iends(struct sq_sv v, struct sq_sv with);
+/** By bytes without a sign, the shorter first. @return < 0, 0, > 0 */
 int sq_sv_cmp(struct sq_sv a, struct sq_sv b);
 
 /** Without blanks (sq_is_space) at both ends. */

@@ -17,10 +17,13 @@ struct sq_fold_limits {
 	uint64_t bytes;   /* of remembered alerts */
 };
 
+/** All of the table is allocated here; texts of repeats later, up to `bytes`. With no entries every
+ *  alert passes. @return NULL: out of memory; else ended by sq_fold_free(), which takes NULL too */
 struct sq_fold *sq_fold_new(const struct sq_fold_limits *limits);
 void sq_fold_free(struct sq_fold *f);
 
-/** @return true: send it; false: it was counted (and its text kept to be given at the end) */
+/** Borrows `ref` and `out`, the bytes that its texts lie in.
+ *  @return true: send it; false: it was counted (and its text kept to be given at the end) */
 bool sq_fold_pass(struct sq_fold *f, const struct sq_alert_ref *ref, const char *out,
                   struct sq_now now);
 

@@ -219,5 +219,6 @@ int sq_fields_add(struct sq_fields *f, struct sq_sv name) SQ_MUST_CHECK;
 /** Number of `name`, or -1. */
 int sq_fields_find(const struct sq_fields *f, struct sq_sv name);
 
+/** How many there are; the name of one below that, which lives as long as `f`. */
 uint32_t sq_fields_count(const struct sq_fields *f);
 struct sq_sv sq_fields_name(const struct sq_fields *f, uint32_t number);

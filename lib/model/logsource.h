@@ -18,5 +18,6 @@ enum sq_source {
 /** Who wrote the event; every value of the two fields counts. */
 enum sq_source sq_source_of(const struct sq_event *ev);
 
+/** What Sigma calls it; SQ_CATEGORY_NONE: nothing. `event_id` is 0 when there is none. */
 enum sq_category sq_category_of(const struct sq_event *ev, enum sq_source source,
                                 uint32_t event_id);

@@ -35,12 +35,18 @@ int sq_ruleset_build(struct sq_rules *rules, const struct sq_ruleset_opts *opts,
                      struct sq_ruleset **ret, struct sq_ruleset_report *report,
                      struct sq_err *err) SQ_MUST_CHECK;
 
+/** One more reference, of who has one; any thread. @return `rs` */
 struct sq_ruleset *sq_ruleset_ref(struct sq_ruleset *rs);
+/** Give a reference back; any thread; NULL is nothing. The last one ends the set. */
 void sq_ruleset_unref(struct sq_ruleset *rs);
 
+/* What follows does not change while there is a reference, and any thread may look at it. */
 uint32_t sq_ruleset_count(const struct sq_ruleset *rs);
+/** @param index  below sq_ruleset_count(); the numbers that matching gives */
 const struct sq_rule *sq_ruleset_rule(const struct sq_ruleset *rs, uint32_t index);
+/** For sq_reader_new(): the canonical fields and those that rules name. */
 const struct sq_fields *sq_ruleset_fields(const struct sq_ruleset *rs);
+/** There are keyword rules: events are to be read with `want_all` (struct sq_reader_opts). */
 bool sq_ruleset_wants_all(const struct sq_ruleset *rs);
 
 /**

@@ -11,6 +11,7 @@
 
 enum sq_gelf_kind { SQ_GELF_PLAIN, SQ_GELF_ZLIB, SQ_GELF_GZIP, SQ_GELF_CHUNK };
 
+/** By the first two bytes; what is none of the others is plain, whatever it holds. */
 enum sq_gelf_kind sq_gelf_kind(struct sq_sv datagram);
 
 struct sq_gelf;

@@ -21,6 +21,7 @@ enum sq_hec_path {
 	SQ_HEC_ACK,
 };
 
+/** What a client wants there. SQ_HEC_NOT: it is no path of the collector. */
 enum sq_hec_path sq_hec_path(struct sq_sv path);
 
 /** Codes of answers; Splunk's numbers. */
@@ -40,6 +41,7 @@ enum sq_hec_code {
 	SQ_HEC_HEALTHY = 17,
 };
 
+/** The status of HTTP that goes with it. */
 int sq_hec_status(enum sq_hec_code code);
 
 /** A code as the body of an answer. `number`: of the event it is about, or -1. */
