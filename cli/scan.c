@@ -28,6 +28,8 @@ static const char help[] =
 	"                         (default: 1048576)\n"
 	"      --malformed        tell of each record that could not be read, on standard error; without\n"
 	"                         it, records that no rule can match are not read at all\n"
+	"      --plain            read each record whole and try each rule as it is written: slow, and\n"
+	"                         must find the same\n"
 	"  -q, --quiet            no summary and no progress\n"
 	"  -h, --help\n\n"
 	"In the summary, \"unread\" are records that no rule could match by their bytes.\n\n"
@@ -227,7 +229,7 @@ static const struct option options[] = {
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "max-record", required_argument, NULL, OPT_MAX_RECORD },
 	{ "malformed", no_argument, NULL, OPT_MALFORMED },
-	{ "plain", no_argument, NULL, OPT_PLAIN }, /* for tests: yajl, no Hyperscan */
+	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },

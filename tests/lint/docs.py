@@ -6,6 +6,7 @@
   tell of other programs, and of what was tried.
 - Every section of the configuration is in the table of docs/configuration.md.
 - Every counter, every number of an output and every option is named by some test.
+- Every option that a program takes is in its --help.
 """
 import fnmatch
 import os
@@ -62,6 +63,13 @@ def check_names(files, words, doc, text):
                 yield f"{doc}: nothing is called {word}"
 
 
+def check_helps(file, text):
+    """Options of getopt, and the help in the same file."""
+    for option in re.findall(r'\{ "([a-z-]+)", \w+_argument,', text):
+        if not re.search(rf'"[^"\n]*--{option}[ =,\\]', text):
+            yield f"{file}: --help does not name --{option}"
+
+
 def sections(root):
     """Keys at the top level of the commented configuration that hold more than a value."""
     return re.findall(r"(?m)^#?([a-z_]+):$", read(root, "conf/squiblyd.yaml"))
@@ -83,6 +91,8 @@ def main():
     counters = re.findall(r"X\((\w+),\s*(?:INFO|TERM|DROP)", texts["lib/base/counters.h"])
     findings += [f"lib/base/counters.h: no test names the counter {c}" for c in counters if c not in tested]
     for f, text in texts.items():
+        if f.startswith(("cli/", "daemon/")):
+            findings += check_helps(f, text)
         if f.startswith("daemon/"):  # { "sent", c->sent, "Messages written" ...
             findings += [f"{f}: no test names {n}" for n in re.findall(r'\{\s*"([a-z_]+)",[^"{}]+,\s*"[A-Z][^"]{8,}"', text) if n not in tested]
         if f.startswith(("lib/", "daemon/")):
