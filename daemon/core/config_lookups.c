@@ -16,7 +16,7 @@ static const struct sq_opt_enum keys[] = {
 /* clang-format off */
 const struct sq_opt sqd_lookup_opts[] = {
 	{ "name",    SQ_OPT_STR,   SQD_AT(name), .required = true,
-	  .doc = "What the table is called in alerts: squibly.context.NAME." },
+	  .doc = "What the table is called in alerts: squibly.context.NAME; without a dot." },
 	{ "path",    SQ_OPT_STR,   SQD_AT(path), .required = true,
 	  .doc = "CSV file (RFC 4180, UTF-8) whose first row names the columns; read anew on SIGHUP." },
 	{ "key",     SQ_OPT_ENUM,  SQD_AT(key), .enums = keys, .def = "host",
@@ -59,6 +59,10 @@ static int read_one(struct sqd_config *cfg, const struct sqd_config_place *at,
 	own = item->cfg;
 	if (!own->name[0] || !own->path[0])
 		complain(at, y, "name and path must not be empty");
+	if (strchr(own->name, '.')) /* "assets.owner" would lie inside of the column of "assets" */
+		sqd_config_blame(item, at, SQ_DIAG_ERROR,
+		                 "name: must not have a dot: where alerts are kept it would be an "
+		                 "object inside of another table's");
 	for (const struct sqd_config_item *k = cfg->lookups.items; k < item; k++) {
 		const struct sqd_lookup_cfg *other = k->cfg;
 

@@ -68,7 +68,8 @@ void sqd_config_help(struct sq_outbuf *out)
 		help_kind(sqd_output_kinds[i]->kind, sqd_output_common_opts,
 		          sqd_output_kinds[i]->opts, out);
 	sq_outbuf_put(out, SQ_SV("\n# What the site knows of its hosts and networks, added to "
-	                         "alerts: at most 16 tables.\n#lookups:\n  #- name: assets\n"));
+	                         "alerts: at most 16 tables. No\n# name has a dot.\n"
+	                         "#lookups:\n  #- name: assets\n"));
 	sq_opt_help(sqd_lookup_opts + 1, 4, out);
 	sq_outbuf_put(out, SQ_SV("\n# Where malformed records are kept, with their peer and the "
 	                         "reason, and what receivers\n# refuse for good: one file of JSON "

@@ -213,7 +213,7 @@ static int set_list(const struct sq_opt *o, const struct sq_yaml *y, struct sq_o
 
 static int set_text(const struct sq_opt *o, const struct sq_yaml *y, char **to, struct why *why)
 {
-	char *text;
+	char *text = NULL;
 	int r = copy_text(o, y, &text, why);
 
 	if (r < 0)

@@ -234,6 +234,13 @@ static struct config_case cases[] = {
 	  "  - {type: stdout, forward: all, drop_fields: g}\n  - {type: stdout, forward: all, drop_fields: h}\n"
 	  "  - {type: stdout, forward: all, drop_fields: i}\n",
 	  "more than 8 ways", 0 },
+	{ "a table with a dot in its name", "lookups:\n  - path: /a.csv\n    name: assets.owner\n",
+	  "name: must not have a dot", 3 },
+	{ "two tables with one name",
+	  "lookups:\n  - {name: a, path: /a.csv}\n  - {name: a, path: /b.csv}\n",
+	  "two tables have the same name", 3 },
+	{ "a table without a name", "lookups:\n  - {name: \"\", path: /a.csv}\n",
+	  "name and path must not be empty", 2 },
 	{ "two documents", "workers: 1\n---\nworkers: 2\n", "one document", 0 },
 	{ "a broken text", "workers: [\n", "", 0 },
 };
