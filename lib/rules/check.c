@@ -76,8 +76,8 @@ static void check_regex(struct sq_parse *p, const struct sq_pred *pred)
 	struct sq_err err = { 0 };
 
 	if (sq_regex_new(pred->text, pred->regex_flags, 1, &re, &err) < 0)
-		sq_diag_add(p->diags, SQ_DIAG_ERROR, p->name, pred->line, pred->col,
-		            "the regular expression cannot be read: %s", err.text);
+		sq_diag_add(p->diags, SQ_DIAG_ERROR, p->name, pred->line, pred->col, "%s",
+		            err.text);
 	sq_regex_free(re);
 }
 

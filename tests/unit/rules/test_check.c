@@ -98,7 +98,7 @@ static struct check_case cases[] = {
 
 	/* regular expressions */
 	{ "an expression that does not compile", CREATION, "    Image|re: 'a('", "sel",
-	  "7:15: error: the regular expression cannot be read: " },
+	  "7:15: error: regular expression: missing closing parenthesis, at byte 2\n" },
 	{ "an expression that does", CREATION, "    Image|re|i: '(?<=a)b{2,3}'", "sel", "" },
 };
 
@@ -115,8 +115,6 @@ static void check_findings(void **state)
 	               tc->logsource, tc->body, tc->condition);
 	parse(&t, yaml);
 	got = findings(&t);
-	if (sq_sv_ends(sq_sv_of(tc->want), SQ_SV(": "))) /* PCRE's own words follow */
-		got = sq_sv_first(got, strlen(tc->want));
 	assert_sv_equal(got, sq_sv_of(tc->want));
 	assert_int_equal(t.result, t.diags.errors ? -EINVAL : 1);
 	parsed_fini(&t);
