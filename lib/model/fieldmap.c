@@ -196,6 +196,7 @@ const struct sq_path sq_fieldmap[] = {
 	ECS("process.pe.description", DESCRIPTION),
 	ECS("process.pe.product", PRODUCT),
 	ECS("process.pe.company", COMPANY),
+	ECS("powershell.file.script_block_text", SCRIPT_BLOCK_TEXT),
 	AUX("process.args", ARGS),
 	AUX("process.parent.args", PARENT_ARGS),
 	AUX("process.pid", PID),

@@ -282,6 +282,16 @@ static bool put_host_of_list(struct sq_collect *c)
 	return false;
 }
 
+/* Winlogbeat's module has moved it to process.command_line. */
+static bool put_host_of_ecs(struct sq_collect *c)
+{
+	struct sq_sv line = sq_collect_get(c, SQ_F_COMMAND_LINE);
+
+	if (line.n)
+		sq_collect_text(c, SQ_F_HOST_APPLICATION, SQ_BAND_ECS, line);
+	return line.n > 0;
+}
+
 void sq_message_powershell(struct sq_collect *c)
 {
 	struct sq_sv message = sq_collect_get(c, SQ_F_MESSAGE);
@@ -289,7 +299,8 @@ void sq_message_powershell(struct sq_collect *c)
 	if (!sq_collect_get(c, SQ_F_HOST_APPLICATION).n &&
 	    !put_host(c, sq_collect_get(c, SQ_F_CONTEXT_INFO)) && !put_host_of_list(c) &&
 	    !put_host(c, sq_collect_get(c, SQ_AUX_PARAM2)) &&
-	    !put_host(c, sq_collect_get(c, SQ_AUX_PARAM3)) && put_host(c, message))
+	    !put_host(c, sq_collect_get(c, SQ_AUX_PARAM3)) && !put_host_of_ecs(c) &&
+	    put_host(c, message))
 		c->ev->flags |= SQ_EVENT_FROM_MESSAGE;
 	if (c->ev->event_id != 4103 || sq_collect_get(c, SQ_F_PAYLOAD).n)
 		return;
