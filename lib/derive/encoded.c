@@ -1,5 +1,7 @@
 #include "lib/derive/encoded.h"
 
+#include "lib/base/utf8.h"
+
 enum {
 	BASE64_MIN = 8,        /* characters: shorter ones are words */
 	BASE64_MAX = 32 << 10, /* that are decoded: no command line of Windows is longer */
@@ -69,27 +71,7 @@ struct units {
 
 static void put(struct units *u, uint32_t cp)
 {
-	char *to = u->to + u->n;
-
-	if (cp < 0x80) {
-		*to = (char)cp;
-		u->n += 1;
-	} else if (cp < 0x800) {
-		to[0] = (char)(0xc0 | cp >> 6);
-		to[1] = (char)(0x80 | (cp & 63));
-		u->n += 2;
-	} else if (cp < 0x10000) {
-		to[0] = (char)(0xe0 | cp >> 12);
-		to[1] = (char)(0x80 | (cp >> 6 & 63));
-		to[2] = (char)(0x80 | (cp & 63));
-		u->n += 3;
-	} else {
-		to[0] = (char)(0xf0 | cp >> 18);
-		to[1] = (char)(0x80 | (cp >> 12 & 63));
-		to[2] = (char)(0x80 | (cp >> 6 & 63));
-		to[3] = (char)(0x80 | (cp & 63));
-		u->n += 4;
-	}
+	u->n += sq_utf8_put(cp, u->to + u->n);
 }
 
 static void put_unit(struct units *u, uint32_t unit)

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "lib/base/utf8.h"
+
 static const char *skip_blanks(const char *p, const char *end)
 {
 	while (p < end && sq_is_space(*p))
@@ -120,19 +122,7 @@ static size_t unicode(struct sq_sv in, char to[4])
 			return 0;
 		c = c << 4 | (uint32_t)h;
 	}
-	if (c < 0x80) {
-		to[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		to[0] = (char)(0xc0 | c >> 6);
-		to[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	to[0] = (char)(0xe0 | c >> 12);
-	to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-	to[2] = (char)(0x80 | (c & 0x3f));
-	return 3;
+	return sq_utf8_put(c, to);
 }
 
 /* What the front of `in` says, without its escape. @return bytes of `in` used; 0: broken */

@@ -1,5 +1,7 @@
 #include "lib/text/xml.h"
 
+#include "lib/base/utf8.h"
+
 /* Blank, or what ends a name. */
 static bool ends_name(char c)
 {
@@ -151,30 +153,6 @@ bool sq_xml_attr(struct sq_sv attrs, struct sq_sv name, struct sq_sv *ret)
 	}
 }
 
-static size_t put_utf8(uint32_t c, char *to)
-{
-	if (c < 0x80) {
-		to[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		to[0] = (char)(0xc0 | c >> 6);
-		to[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		to[0] = (char)(0xe0 | c >> 12);
-		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		to[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	to[0] = (char)(0xf0 | c >> 18);
-	to[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	to[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	to[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* "#65" or "#x41". A number that is no character is U+FFFD, so that none ends a text early. */
 static bool numeric(struct sq_sv name, uint32_t *ret)
 {
@@ -240,7 +218,7 @@ struct sq_sv sq_xml_decode(struct sq_sv raw, struct sq_arena *a)
 		raw = sq_sv_skip(raw, at);
 		n = sq_sv_chr(sq_sv_first(raw, ENTITY_MAX), ';');
 		if (n != SIZE_MAX && entity((struct sq_sv){ raw.p + 1, n - 1 }, &c)) {
-			to += put_utf8(c, to);
+			to += sq_utf8_put(c, to);
 			raw = sq_sv_skip(raw, n + 1);
 		} else {
 			*to++ = '&';
