@@ -4,21 +4,11 @@
 
 #include "daemon/core/config_private.h"
 
-static void complain(const struct sqd_config_place *at, const struct sq_yaml *map, const char *key,
-                     const char *what)
-{
-	const struct sq_yaml *y = sq_yaml_get(map, key);
-
-	if (!y)
-		y = map;
-	sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, y->line, y->col, "%s: %s", key, what);
-}
-
 static void check_names(const struct sqd_config_place *at, const struct sq_yaml *map,
                         const char *key, const struct sq_opt_strs *names)
 {
 	if (names->n > SQ_FIELDSET_MAX)
-		complain(at, map, key, "there are too many; 32 may be named");
+		sqd_config_complain(at, map, key, "there are too many; 32 may be named");
 	for (size_t i = 0; i < names->n; i++) {
 		struct sq_sv rest = sq_sv_of(names->list[i]);
 		unsigned depth = 0;
@@ -26,9 +16,9 @@ static void check_names(const struct sqd_config_place *at, const struct sq_yaml 
 		for (; rest.n; depth++)
 			(void)sq_sv_cut(&rest, '.');
 		if (!depth)
-			complain(at, map, key, "an empty name");
+			sqd_config_complain(at, map, key, "an empty name");
 		else if (depth > SQ_FIELDSET_DEPTH)
-			complain(at, map, key, "a name of more than 8 parts");
+			sqd_config_complain(at, map, key, "a name of more than 8 parts");
 	}
 }
 
@@ -49,18 +39,20 @@ void sqd_config_check_forward(const struct sqd_config_place *at, const struct sq
 	if (!out->forward) {
 		for (size_t i = 0; i < SQ_LEN(of_records); i++)
 			if (of_records[i].set)
-				complain(at, map, of_records[i].key,
-				         "is for records, and this output sends alerts; "
-				         "forward: all, matched or clean makes it send records");
+				sqd_config_complain(
+					at, map, of_records[i].key,
+					"is for records, and this output sends alerts; "
+					"forward: all, matched or clean makes it send records");
 		return;
 	}
 	if (out->format != SQ_FORMAT_JSON)
-		complain(at, map, "format", "is for alerts; records are forwarded as they came");
+		sqd_config_complain(at, map, "format",
+		                    "is for alerts; records are forwarded as they came");
 	if (out->sample > 1 && out->forward == SQD_FORWARD_MATCHED)
-		complain(at, map, "sample",
-		         "is for records that no rule matched, and none is sent");
+		sqd_config_complain(at, map, "sample",
+		                    "is for records that no rule matched, and none is sent");
 	if (out->drop_fields.n && out->keep_fields.n)
-		complain(at, map, "keep_fields", "either these or drop_fields");
+		sqd_config_complain(at, map, "keep_fields", "either these or drop_fields");
 	check_names(at, map, "drop_fields", &out->drop_fields);
 	check_names(at, map, "keep_fields", &out->keep_fields);
 }

@@ -39,6 +39,10 @@ struct sqd_config_place {
 void sqd_config_blame(const struct sqd_config_item *item, const struct sqd_config_place *at,
                       enum sq_severity how, const char *what);
 
+/** An error, at the option `key` of the entry `map` where that is set, else at the entry. */
+void sqd_config_complain(const struct sqd_config_place *at, const struct sq_yaml *map,
+                         const char *key, const char *what);
+
 /** The row of the kind's part called `key`, or NULL. */
 const struct sq_opt *sqd_config_row(const struct sqd_config_item *item, const char *key);
 

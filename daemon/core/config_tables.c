@@ -324,3 +324,13 @@ const struct sq_opt_strs *sqd_config_texts(const struct sqd_config_item *item, c
 		return NULL;
 	return (const void *)((const char *)item->common + o->offset);
 }
+
+void sqd_config_complain(const struct sqd_config_place *at, const struct sq_yaml *map,
+                         const char *key, const char *what)
+{
+	const struct sq_yaml *y = sq_yaml_get(map, key);
+
+	if (!y)
+		y = map;
+	sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, y->line, y->col, "%s: %s", key, what);
+}

@@ -2,16 +2,6 @@
 #include "daemon/core/config_private.h"
 #include "daemon/output/http_client.h"
 
-static void complain(const struct sqd_config_place *at, const struct sq_yaml *map, const char *key,
-                     const char *what)
-{
-	const struct sq_yaml *y = sq_yaml_get(map, key);
-
-	if (!y)
-		y = map;
-	sq_diag_add(at->diags, SQ_DIAG_ERROR, at->file, y->line, y->col, "%s: %s", key, what);
-}
-
 void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yaml *map,
                           const struct sqd_config_item *item)
 {
@@ -23,16 +13,16 @@ void sqd_config_check_url(const struct sqd_config_place *at, const struct sq_yam
 	struct sq_err err = { 0 };
 
 	if (url && sqd_http_url_read(url, &parts, &err) < 0)
-		complain(at, map, "url", err.text);
+		sqd_config_complain(at, map, "url", err.text);
 	for (size_t i = 0; url && alternates && i < alternates->n; i++)
 		if (sqd_http_url_read(alternates->list[i], &parts, &err) < 0)
-			complain(at, map, "alternates", err.text);
+			sqd_config_complain(at, map, "alternates", err.text);
 	if (url && proxy && *proxy && sqd_http_proxy_check(proxy, &err) < 0)
-		complain(at, map, "proxy", err.text);
+		sqd_config_complain(at, map, "proxy", err.text);
 	for (size_t i = 0; url && headers && i < headers->n; i++)
 		if (sqd_http_header_check(headers->list[i], &err) < 0)
-			complain(at, map, "headers", err.text);
+			sqd_config_complain(at, map, "headers", err.text);
 	if (item->output_ops->json && item->output->format != SQ_FORMAT_JSON &&
 	    item->output->format != SQ_FORMAT_OCSF)
-		complain(at, map, "format", "this kind of output takes JSON alone");
+		sqd_config_complain(at, map, "format", "this kind of output takes JSON alone");
 }
