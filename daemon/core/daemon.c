@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/base/loop.h"
+#include "daemon/base/memory.h"
 #include "daemon/base/notify.h"
 #include "daemon/core/status.h"
 
@@ -74,6 +75,8 @@ static void on_pulse(uv_timer_t *t)
 	sqd_ioloops_passed(d->ioloops);
 	for (size_t i = 0; i < d->n_queues; i++)
 		sqd_outqueue_look(d->queues[i]);
+	sqd_batchpool_trim(&d->batches, uv_now(&d->loop));
+	sqd_memory_trim(uv_now(&d->loop));
 	sqd_daemon_beat(d);
 }
 
@@ -98,6 +101,7 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 		.loop = &d->loop,
 		.batches = sqd_config_batches(d->cfg),
 		.limits = sqd_config_limits(d->cfg),
+		.pool = &d->batches,
 		.workers = sqd_config_workers(d->cfg),
 		.eager = eager(d->cfg),
 		.sieves = &d->sieves,
@@ -118,15 +122,24 @@ static int start_dispatch(struct sqd_daemon *d, struct sq_err *err)
 	return d->dispatch ? 0 : -ENOMEM;
 }
 
-/* Beside the main loop, if there are to be any. */
+static size_t queues_of(void *ctx, unsigned i)
+{
+	const struct sqd_daemon *d = ctx;
+
+	return sqd_daemon_lane_queues(d, sqd_daemon_lane_of(d, i));
+}
+
+/* Beside the main loop, if there are to be any. Lanes share threads: what holds one up, missing
+ * batches, holds up no thread. */
 static int start_loops(struct sqd_daemon *d, struct sq_err *err)
 {
 	unsigned loops = sqd_config_loops(d->cfg) + d->cfg->n_lanes - 1;
 	const struct sqd_ioloops_opts opts = {
 		.main = &d->loop,
 		.n = loops - 1,
-		.inputs = d->cfg->inputs.n,
+		.threads = sqd_config_loops(d->cfg) > 1 ? sqd_config_loops(d->cfg) - 1 : 1,
 		.queues = d->cfg->outputs.n + 1,
+		.queues_of = queues_of,
 		.batches = sqd_config_batches(d->cfg),
 		.eager = eager(d->cfg),
 		.limits = sqd_config_limits(d->cfg),

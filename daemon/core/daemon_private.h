@@ -49,6 +49,7 @@ struct sqd_daemon {
 	struct sq_counters asked;  /* the same when the further loops were asked last */
 	uint64_t asked_raised;     /* sqd_router_raised() then */
 	struct sqd_settling *settling;
+	struct sqd_batchpool batches; /* of the main loop */
 	struct sqd_dispatch *dispatch;
 	struct sqd_ioloops *ioloops;  /* NULL: the main loop is all */
 	unsigned undrained;           /* dispatch of the main loop, and further loops as one */
@@ -69,7 +70,8 @@ struct sqd_daemon {
 		*queues; /* of outputs; the dead letters' is the last, if there is one */
 	struct sqd_forward_counts *forwarded; /* by output */
 	size_t n_queues, n_outputs;
-	size_t queues_closing, inputs_closing, routers_closing;
+	size_t queues_closing, inputs_closing,
+		routers_closing; /* of inputs: further loops as one */
 
 	struct sqd_signals signals;
 	uv_timer_t deadline, pulse;
@@ -80,7 +82,7 @@ struct sqd_daemon {
 };
 
 /** Lane 0 has the main loop and those that are as many as `loops` says; each other one a further
- *  loop behind them: this. */
+ *  loop behind them: this. Threads are no more for it, but for one if `loops` is 1. */
 static inline unsigned sqd_daemon_loop_of(const struct sqd_daemon *d, unsigned lane)
 {
 	return sqd_config_loops(d->cfg) + lane - 2;
@@ -101,6 +103,9 @@ bool sqd_daemon_reload(struct sqd_daemon *d);
 
 /** outputs.c: outputs with their queues and spools, and the router before them. */
 int sqd_daemon_start_outputs(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;
+
+/** How many queues get something of a lane, dead letters included. */
+size_t sqd_daemon_lane_queues(const struct sqd_daemon *d, unsigned lane);
 
 /** inputs.c: the inputs of the configuration, on every loop. */
 int sqd_daemon_start_inputs(struct sqd_daemon *d, struct sq_err *err) SQ_MUST_CHECK;

@@ -100,7 +100,17 @@ static void on_passed(void *ctx)
 /* Dead letters are everybody's. */
 static bool takes(const struct sqd_daemon *d, size_t i, unsigned lane)
 {
-	return i == d->n_outputs || sqd_config_lane_takes(d->cfg, &d->cfg->outputs.items[i], lane);
+	return i == d->cfg->outputs.n ||
+	       sqd_config_lane_takes(d->cfg, &d->cfg->outputs.items[i], lane);
+}
+
+size_t sqd_daemon_lane_queues(const struct sqd_daemon *d, unsigned lane)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= d->cfg->outputs.n; i++)
+		n += takes(d, i, lane);
+	return n;
 }
 
 /* A receipt waits for the outputs of its lane alone. */

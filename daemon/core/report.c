@@ -225,7 +225,7 @@ void sqd_daemon_print(const struct sqd_daemon *d, const char *title)
 
 void sqd_daemon_announce(const struct sqd_daemon *d)
 {
-	struct sq_outbuf text = sq_outbuf_of(4096);
+	struct sq_outbuf text = sq_outbuf_of(REPORT_MAX_BYTES);
 
 	sq_outbuf_printf(&text, "squiblyd %s: %u rule%s%s, listening on ", SQD_VERSION,
 	                 d->rules.rules, d->rules.rules == 1 ? "" : "s",

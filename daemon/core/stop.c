@@ -7,8 +7,8 @@
  *   grace       answers to what a spool has are not waited for any longer: it is sent again
  *   half time   an output that is full makes batches wait no longer, so that the others get all
  *   deadline    or a second signal: what is left is counted as dropped, close
- *   close       further loops, inputs, then dispatch and router, then the queues; the loop runs
- * empty
+ *   close       further loops and inputs, all together; then dispatch and routers, then the queues;
+ *               the loop runs empty
  */
 #include <stdlib.h>
 
@@ -211,13 +211,19 @@ static void inputs_closed(struct sqd_daemon *d)
 		on_reload_closed(d);
 }
 
-void sqd_daemon_input_closed(struct sqd_input *in)
+/* The further loops, with all their inputs; or one of ours. */
+static void on_loops_closed(void *ctx)
 {
-	struct sqd_daemon *d = in->ctx;
+	struct sqd_daemon *d = ctx;
 
 	sq_assert(d->inputs_closing);
 	if (!--d->inputs_closing)
 		inputs_closed(d);
+}
+
+void sqd_daemon_input_closed(struct sqd_input *in)
+{
+	on_loops_closed(in->ctx);
 }
 
 void sqd_daemon_close(struct sqd_daemon *d)
@@ -229,14 +235,10 @@ void sqd_daemon_close(struct sqd_daemon *d)
 	sqd_signals_close(&d->signals);
 	uv_close((uv_handle_t *)&d->deadline, NULL);
 	uv_close((uv_handle_t *)&d->pulse, NULL);
-	sqd_ioloops_close(d->ioloops);
 	for (size_t i = 0; i < d->n_inputs; i++)
 		n += !d->inputs[i].elsewhere;
-	if (!n) {
-		inputs_closed(d);
-		return;
-	}
-	d->inputs_closing = n;
+	d->inputs_closing = n + 1;
+	sqd_ioloops_close(d->ioloops, on_loops_closed, d);
 	for (size_t i = 0; i < d->n_inputs; i++)
 		if (!d->inputs[i].elsewhere)
 			d->inputs[i].in->ops->close(d->inputs[i].in);
@@ -257,6 +259,7 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	sqd_control_free(d->control);
 	sqd_refusals_fini(&d->refusals);
 	sqd_settling_free(d->settling);
+	sqd_batchpool_fini(&d->batches);
 	sqd_ioloops_free(d->ioloops);
 	sqd_sievebox_fini(&d->sieves);
 	free(d->inputs);

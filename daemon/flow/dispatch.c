@@ -16,7 +16,6 @@
 #include <stdlib.h>
 
 #include "daemon/base/log.h"
-#include "daemon/flow/batchpool.h"
 #include "daemon/flow/worker.h"
 
 enum state { RUNNING, DONE, HANDED, PASSED_BY };
@@ -43,7 +42,7 @@ struct slot {
 
 struct sqd_dispatch {
 	struct sqd_dispatch_opts opts;
-	struct sqd_batchpool pool;
+	struct sqd_batchshare batches;
 	struct sqd_workers *workers;
 	struct sqd_desk desk;
 	bool own_workers;
@@ -60,7 +59,6 @@ struct sqd_dispatch {
 	bool held; /* the last of the handed ones is unfinished: hand on no other */
 
 	uint64_t turn;       /* of the loop */
-	bool had_free;       /* batches, when it began */
 	uint64_t short_turn; /* in which the last free batch was taken */
 	bool starved;        /* an input was told to wait */
 	bool draining;       /* `drained` is still to be called */
@@ -109,7 +107,7 @@ static void absorb(struct sqd_dispatch *d, struct sq_batch *b)
 static void release(struct sqd_dispatch *d, struct sq_batch *b, bool raised)
 {
 	sqd_settling_batch(d->opts.settling, b, raised);
-	sqd_batchpool_put(&d->pool, b);
+	sqd_batchshare_put(&d->batches, b);
 	/* By way of the loop: an input that resumes may want to open a batch at once, and we may
 	 * be deep in somebody's callback. */
 	if (d->starved || d->draining)
@@ -238,7 +236,7 @@ static void on_done(uv_async_t *h)
 		d->generation = generation;
 		d->opts.taken_up(d->opts.ctx);
 	}
-	if (d->starved && sqd_batchpool_high(&d->pool)) {
+	if (d->starved && sqd_batchshare_high(&d->batches)) {
 		d->starved = false;
 		d->opts.resume(d->opts.ctx);
 	}
@@ -357,8 +355,8 @@ static void on_before_poll(uv_prepare_t *h)
 
 static void open_next(struct sqd_dispatch *d)
 {
-	d->open = sqd_batchpool_get(&d->pool);
-	if (d->pool.n_free == 0)
+	d->open = sqd_batchshare_get(&d->batches);
+	if (sqd_batchshare_none(&d->batches))
 		d->short_turn = d->turn;
 	if (!d->open)
 		return;
@@ -516,7 +514,7 @@ static void wake(void *ctx)
 static void dispatch_free(struct sqd_dispatch *d)
 {
 	sq_sifter_end(&d->sifter);
-	sqd_batchpool_fini(&d->pool);
+	sqd_batchshare_fini(&d->batches);
 	free(d->order);
 	free(d);
 }
@@ -562,7 +560,7 @@ struct sqd_dispatch *sqd_dispatch_new(const struct sqd_dispatch_opts *opts, stru
 	d->sifter = opts->sifter;
 	sq_sifter_begin(&d->sifter);
 	d->order = calloc(opts->batches, sizeof(*d->order));
-	if (!d->order || sqd_batchpool_init(&d->pool, opts->batches, &opts->limits) < 0)
+	if (!d->order || sqd_batchshare_init(&d->batches, opts->pool, opts->batches, &opts->limits))
 		goto no_memory;
 	r = uv_async_init(opts->loop, &d->done, on_done);
 	if (r < 0) {

@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "daemon/flow/batchpool.h"
 #include "daemon/flow/settling.h"
 #include "daemon/flow/sievebox.h"
 #include "lib/base/err.h"
@@ -24,8 +25,10 @@ struct sqd_workers;
 
 struct sqd_dispatch_opts {
 	uv_loop_t *loop;
-	uint32_t batches;
+	uint32_t batches; /* of ours at one time */
 	struct sq_batch_limits limits;
+	/** Of all that run on this thread, outlives us; ours are put into it. NULL: our own. */
+	struct sqd_batchpool *pool;
 	unsigned workers;           /* threads to start */
 	struct sqd_workers *shared; /* or use those of another loop, which outlives us */
 	/** While fewer batches of ours are with the workers, one of them is taken to be idle; 0:

@@ -18,13 +18,18 @@ int sqd_ioloops_start(struct sqd_ioloops *a, unsigned i, struct sqd_input *in, s
                       struct sq_err *err)
 {
 	struct sqd_ioloop *l = &a->list[i];
-	struct sqd_ioloop_input *m = &l->inputs[l->n_inputs];
+	struct sqd_ioloop_input *m = calloc(1, sizeof(*m));
 
-	sq_assert(l->n_inputs < a->opts.inputs && !l->running);
-	l->n_inputs++;
+	sq_assert(!l->running);
+	if (!m) {
+		free(in);
+		return sq_err_set(err, -ENOMEM, "inputs: out of memory");
+	}
+	m->next = l->inputs;
+	l->inputs = m;
 	m->in = in;
 	m->row = row;
-	in->loop = &l->loop;
+	in->loop = &l->on->loop;
 	in->dispatch = l->dispatch;
 	in->counts = &m->counts;
 	in->closed = on_input_closed;
@@ -32,36 +37,77 @@ int sqd_ioloops_start(struct sqd_ioloops *a, unsigned i, struct sqd_input *in, s
 	return in->ops->start(in, err);
 }
 
+/* ---- threads ----------------------------------------------------------------------------- */
+
 static void *thread_main(void *arg)
 {
-	struct sqd_ioloop *l = arg;
+	struct sqd_iothread *t = arg;
 
-	(void)uv_run(&l->loop, UV_RUN_DEFAULT);
+	(void)uv_run(&t->loop, UV_RUN_DEFAULT);
 	return NULL;
 }
 
-/* Signals are the main loop's: threads begin with all of them blocked. */
-int sqd_ioloops_run(struct sqd_ioloops *a, struct sq_err *err)
+/* More than once: a loop that was told to leave when nobody ran it does so the first time. */
+static void run_empty(struct sqd_iothread *t)
 {
+	while (uv_run(&t->loop, UV_RUN_DEFAULT))
+		;
+}
+
+/* On the way down, when all that is its loop's is being closed. */
+static void *thread_end(void *arg)
+{
+	struct sqd_iothread *t = arg;
+
+	run_empty(t);
+	atomic_store_explicit(&t->ended, true, memory_order_release);
+	uv_async_send(&t->all->news);
+	return NULL;
+}
+
+/* Signals are the main loop's: threads begin with all of them blocked. @return 0, or an errno */
+static int start_thread(struct sqd_ioloops *a, unsigned i, void *(*body)(void *))
+{
+	struct sqd_iothread *t = &a->threads[i];
 	sigset_t all, before;
-	int r = 0;
+	char name[16];
+	int r;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (unsigned i = 0; a && i < a->n && !r; i++) {
-		struct sqd_ioloop *l = &a->list[i];
-		char name[16];
-
-		l->running = true;
-		r = pthread_create(&l->thread, NULL, thread_main, l);
-		if (r) {
-			l->running = false;
-			break;
-		}
-		snprintf(name, sizeof(name), "loop-%u", i % 100 + 2);
-		(void)pthread_setname_np(l->thread, name); /* only for people looking at it */
-	}
+	r = pthread_create(&t->thread, NULL, body, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return r;
+	t->started = true;
+	snprintf(name, sizeof(name), "loop-%u", i % 100 + 2);
+	(void)pthread_setname_np(t->thread, name); /* only for people looking at it */
+	return 0;
+}
+
+static void join_thread(struct sqd_iothread *t)
+{
+	if (t->started)
+		pthread_join(t->thread, NULL);
+	t->started = false;
+}
+
+static void set_running(struct sqd_ioloops *a, unsigned thread, bool running)
+{
+	for (unsigned i = thread; i < a->n; i += a->opts.threads)
+		a->list[i].running = running;
+}
+
+int sqd_ioloops_run(struct sqd_ioloops *a, struct sq_err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; a && i < a->opts.threads && !r; i++) {
+		set_running(a, i, true);
+		r = start_thread(a, i, thread_main);
+		if (r)
+			set_running(a, i, false);
+	}
 	return r ? sq_err_set(err, -r, "cannot start the thread of an I/O loop: %s",
 	                      sq_strerror(-r))
 	         : 0;
@@ -69,14 +115,14 @@ int sqd_ioloops_run(struct sqd_ioloops *a, struct sq_err *err)
 
 void sqd_ioloops_join(struct sqd_ioloops *a)
 {
+	if (!a || a->closed)
+		return;
 	sqd_ioloops_order(a, ORDER_LEAVE);
-	for (unsigned i = 0; a && i < a->n; i++) {
-		if (!a->list[i].running)
-			continue;
-		pthread_join(a->list[i].thread, NULL);
-		a->list[i].running = false;
+	for (unsigned i = 0; i < a->opts.threads; i++) {
+		join_thread(&a->threads[i]);
+		set_running(a, i, false);
 	}
-	for (unsigned i = 0; a && i < a->n; i++) {
+	for (unsigned i = 0; i < a->n; i++) {
 		(void)sqd_ioloop_attend(&a->list[i]);
 		sqd_ioloop_hear(&a->list[i]);
 	}
@@ -93,6 +139,8 @@ void sqd_ioloops_abandon(struct sqd_ioloops *a)
 	for (unsigned i = 0; a && i < a->n; i++)
 		sqd_dispatch_abandon(a->list[i].dispatch);
 }
+
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void inputs_closed(struct sqd_ioloop *l)
 {
@@ -111,17 +159,14 @@ static void on_input_closed(struct sqd_input *in)
 
 static void close_loop(struct sqd_ioloop *l)
 {
+	uv_update_time(&l->on->loop); /* it has stood since its thread was joined */
 	sqd_settling_look(l->settling);
-	l->inputs_closing = l->n_inputs;
-	for (size_t i = 0; i < l->n_inputs; i++)
-		l->inputs[i].in->ops->close(l->inputs[i].in);
-	if (!l->n_inputs)
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		l->inputs_closing++;
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		m->in->ops->close(m->in);
+	if (!l->inputs)
 		inputs_closed(l);
-	/* More than once: a loop that was told to leave when nobody ran it does so the first time.
-	 */
-	while (uv_run(&l->loop, UV_RUN_DEFAULT))
-		;
-	sqd_loop_end(&l->loop);
 }
 
 static void close_all(struct sqd_ioloops *a)
@@ -132,73 +177,138 @@ static void close_all(struct sqd_ioloops *a)
 		close_loop(&a->list[i]);
 }
 
-void sqd_ioloops_close(struct sqd_ioloops *a)
+/* Its loop has run empty. */
+static void end_thread(struct sqd_iothread *t)
 {
-	if (!a)
+	sqd_loop_end(&t->loop);
+	sqd_batchpool_fini(&t->batches);
+	t->made = false;
+}
+
+static void on_news_closed(uv_handle_t *h)
+{
+	struct sqd_ioloops *a = h->data;
+
+	a->closed(a->closed_ctx); /* last: it may free us */
+}
+
+void sqd_ioloops_look_at_ends(struct sqd_ioloops *a)
+{
+	for (unsigned i = 0; i < a->opts.threads; i++) {
+		struct sqd_iothread *t = &a->threads[i];
+
+		if (!t->made || !atomic_load_explicit(&t->ended, memory_order_acquire))
+			continue;
+		join_thread(t);
+		end_thread(t);
+		a->unended--;
+	}
+	if (!a->unended && !uv_is_closing((uv_handle_t *)&a->news))
+		uv_close((uv_handle_t *)&a->news, on_news_closed);
+}
+
+void sqd_ioloops_close(struct sqd_ioloops *a, void (*closed)(void *ctx), void *ctx)
+{
+	if (!a) {
+		closed(ctx);
 		return;
+	}
 	sqd_ioloops_join(a);
 	close_all(a);
-	uv_close((uv_handle_t *)&a->news, NULL);
+	a->closed = closed;
+	a->closed_ctx = ctx;
+	a->unended = a->opts.threads;
+	for (unsigned i = 0; i < a->opts.threads; i++)
+		if (start_thread(a, i, thread_end))
+			(void)thread_end(&a->threads[i]); /* here, then */
 }
 
 static void free_loop(struct sqd_ioloop *l)
 {
-	for (size_t i = 0; i < l->n_inputs; i++)
-		free(l->inputs[i].in);
-	free(l->inputs);
+	struct sqd_ioloop_input *next;
+
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = next) {
+		next = m->next;
+		free(m->in);
+		free(m);
+	}
 	sqd_settling_free(l->settling);
 	pthread_mutex_destroy(&l->lock);
 }
 
 void sqd_ioloops_free(struct sqd_ioloops *a)
 {
-	for (unsigned i = 0; a && i < a->n; i++)
+	if (!a)
+		return;
+	for (unsigned i = 0; i < a->n; i++)
 		free_loop(&a->list[i]);
-	if (a)
-		free(a->awaited);
+	free(a->threads);
+	free(a->awaited);
 	free(a);
 }
 
-/* @return 0, or a negative errno; then nothing of it is left */
-static int make_loop(struct sqd_ioloops *a, struct sqd_ioloop *l, struct sq_err *err)
+/* ---- the beginning ----------------------------------------------------------------------- */
+
+/* @return 0, or a negative errno; then nothing of it is left but what is closed with the loop */
+static int make_loop(struct sqd_ioloops *a, unsigned i, struct sq_err *err)
 {
+	struct sqd_ioloop *l = &a->list[i];
 	struct sqd_dispatch_opts opts = sqd_ioloop_dispatch;
 	int r;
 
-	opts.loop = &l->loop;
+	l->all = a;
+	l->on = &a->threads[i % a->opts.threads];
+	opts.loop = &l->on->loop;
 	opts.batches = a->opts.batches;
 	opts.limits = a->opts.limits;
+	opts.pool = &l->on->batches;
 	opts.shared = a->opts.workers;
 	opts.eager = a->opts.eager;
 	opts.sieves = a->opts.sieves;
 	opts.sifter = a->opts.sifter;
 	opts.totals = &l->totals;
-	opts.settling = sqd_settling_new(a->opts.queues);
+	opts.settling = sqd_settling_new(a->opts.queues_of(a->opts.ctx, i));
 	opts.ctx = l;
-	opts.sifter.stream += a->n + 1; /* each checks others */
-	l->all = a;
+	opts.sifter.stream += i + 1; /* each checks others */
 	pthread_mutex_init(&l->lock, NULL);
 	l->settling = opts.settling;
-	l->inputs = calloc(a->opts.inputs + 1, sizeof(*l->inputs));
-	r = l->settling && l->inputs ? uv_loop_init(&l->loop) : -ENOMEM;
+	r = l->settling ? uv_async_init(&l->on->loop, &l->told, sqd_ioloop_on_told) : -ENOMEM;
 	if (r < 0)
 		goto fail;
-	r = uv_async_init(&l->loop, &l->told, sqd_ioloop_on_told);
-	if (r < 0)
-		goto fail_loop;
 	l->told.data = l;
 	l->dispatch = sqd_dispatch_new(&opts, err);
 	if (l->dispatch)
 		return 0;
 	r = -ENOMEM;
 	uv_close((uv_handle_t *)&l->told, NULL);
-fail_loop:
-	while (uv_run(&l->loop, UV_RUN_DEFAULT))
-		;
-	sqd_loop_end(&l->loop);
 fail:
 	free_loop(l);
 	return r;
+}
+
+static int make_threads(struct sqd_ioloops *a)
+{
+	sq_assert(a->opts.threads > 0 && a->opts.threads <= a->opts.n);
+	a->threads = calloc(a->opts.threads, sizeof(*a->threads));
+	if (!a->threads)
+		return -ENOMEM;
+	for (unsigned i = 0; i < a->opts.threads; i++) {
+		int r = uv_loop_init(&a->threads[i].loop);
+
+		if (r < 0)
+			return r;
+		a->threads[i].all = a;
+		a->threads[i].made = true;
+	}
+	return 0;
+}
+
+static void end_threads(struct sqd_ioloops *a)
+{
+	for (unsigned i = 0; a->threads && i < a->opts.threads && a->threads[i].made; i++) {
+		run_empty(&a->threads[i]);
+		end_thread(&a->threads[i]);
+	}
 }
 
 struct sqd_ioloops *sqd_ioloops_new(const struct sqd_ioloops_opts *opts, struct sq_err *err)
@@ -213,12 +323,11 @@ struct sqd_ioloops *sqd_ioloops_new(const struct sqd_ioloops_opts *opts, struct 
 	a->awaited = calloc(opts->queues + 1, sizeof(*a->awaited));
 	if (!a->awaited)
 		goto fail;
-	for (; a->n < opts->n; a->n++) {
-		r = make_loop(a, &a->list[a->n], err);
-		if (r < 0)
-			goto fail_loops;
-	}
-	r = uv_async_init(opts->main, &a->news, sqd_ioloops_on_news);
+	r = make_threads(a);
+	for (; !r && a->n < opts->n; a->n += !r)
+		r = make_loop(a, a->n, err);
+	if (!r)
+		r = uv_async_init(opts->main, &a->news, sqd_ioloops_on_news);
 	if (r < 0)
 		goto fail_loops;
 	a->news.data = a;
@@ -226,6 +335,7 @@ struct sqd_ioloops *sqd_ioloops_new(const struct sqd_ioloops_opts *opts, struct 
 
 fail_loops:
 	close_all(a);
+	end_threads(a);
 fail:
 	sq_err_set(err, r, "I/O loops: %s", sq_strerror(r));
 	sqd_ioloops_free(a);

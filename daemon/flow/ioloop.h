@@ -1,4 +1,6 @@
-/* Further I/O loops: each a thread with a loop, inputs, batches and receipts of its own.
+/* Further I/O loops: each with inputs, batches and receipts of its own, which wait for those of no
+ * other. Some may share a thread: nothing on it ever waits for anything but its next turn, so it is
+ * the time of the processor that they share, and nothing else.
  *
  *   loop   accepts, reads, cuts, fills batches; keeps their order; settles what its senders are
  * owed main   router, queues, outputs: gets each batch that something was made of, and gives it
@@ -27,8 +29,10 @@ struct sqd_ioloops;
 struct sqd_ioloops_opts {
 	uv_loop_t *main;
 	unsigned n;       /* loops beside the main one, at least 1 */
-	size_t inputs;    /* at most so many on each */
+	unsigned threads; /* loop `i` is run by thread i % threads; at least 1, at most n */
 	size_t queues;    /* at most so many are waited for */
+	/** As many of them for loop `i`. */
+	size_t (*queues_of)(void *ctx, unsigned i);
 	uint32_t batches; /* of each */
 	unsigned eager;   /* of each; see struct sqd_dispatch_opts */
 	struct sq_batch_limits limits;
@@ -90,10 +94,11 @@ void sqd_ioloops_join(struct sqd_ioloops *a);
 void sqd_ioloops_halt(struct sqd_ioloops *a);
 void sqd_ioloops_abandon(struct sqd_ioloops *a);
 
-/** Join, stop the workers, close all inputs, handles and loops; nothing may be on its way. All that
- *  is left when it returns is one handle on the main loop, which closes by itself, and the
- *  counters. */
-void sqd_ioloops_close(struct sqd_ioloops *a);
+/** Join, stop the workers, close all inputs, handles and loops; nothing may be on its way. Each
+ *  thread runs its loop to its end, while the main loop goes on: inputs that take their time to
+ *  leave do so together. `closed` is called once, later (at once for NULL); all that is left then
+ *  are the counters. */
+void sqd_ioloops_close(struct sqd_ioloops *a, void (*closed)(void *ctx), void *ctx);
 
 /** After the main loop has ended. */
 void sqd_ioloops_free(struct sqd_ioloops *a);

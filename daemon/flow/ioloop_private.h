@@ -18,22 +18,33 @@ enum {
 };
 
 struct sqd_ioloop_input {
+	struct sqd_ioloop_input *next;
 	struct sqd_input *in; /* owned */
 	size_t row;
 	struct sq_counters counts; /* the loop's */
 	struct sq_counters shown;  /* under the lock */
 };
 
+/* What some of them share. */
+struct sqd_iothread {
+	uv_loop_t loop;
+	struct sqd_batchpool batches; /* of all its loops */
+	pthread_t thread;
+	struct sqd_ioloops *all;
+	bool made;          /* the loop */
+	bool started;       /* the thread */
+	_Atomic bool ended; /* the loop has run empty; news for the main loop */
+};
+
 struct sqd_ioloop {
 	struct sqd_ioloops *all;
-	uv_loop_t loop;
+	struct sqd_iothread *on;
 	uv_async_t told; /* there are orders, or batches that were given back */
 	struct sqd_settling *settling;
 	struct sqd_dispatch *dispatch;
 	struct sq_counters totals;
 	struct sqd_ioloop_input *inputs;
-	size_t n_inputs, inputs_closing;
-	pthread_t thread;
+	size_t inputs_closing;
 	/* Written by the main thread while there is no other, so both may read it. */
 	bool running;
 
@@ -58,6 +69,10 @@ struct sqd_ioloops {
 	size_t n_awaited;
 	unsigned n, n_drained, n_answered;
 	bool asking, again;
+	unsigned unended; /* threads that still run their loops to the end */
+	void (*closed)(void *ctx);
+	void *closed_ctx;
+	struct sqd_iothread *threads; /* opts.threads of them */
 	struct sqd_ioloop list[];
 };
 
@@ -75,6 +90,9 @@ void sqd_ioloops_on_news(uv_async_t *h);
 
 /** Main thread: give all that run these orders. `a` may be NULL. */
 void sqd_ioloops_order(struct sqd_ioloops *a, unsigned what);
+
+/** Main thread: on the way down, join threads whose loops have run empty. May call `closed`. */
+void sqd_ioloops_look_at_ends(struct sqd_ioloops *a);
 
 /** Main thread: show how far the queues are. */
 void sqd_ioloops_set_gauges(struct sqd_ioloops *a);

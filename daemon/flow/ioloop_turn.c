@@ -20,8 +20,8 @@ static void on_resume(void *ctx)
 {
 	struct sqd_ioloop *l = ctx;
 
-	for (size_t i = 0; i < l->n_inputs; i++)
-		l->inputs[i].in->ops->resume(l->inputs[i].in);
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		m->in->ops->resume(m->in);
 }
 
 static void on_drained(void *ctx)
@@ -49,12 +49,13 @@ const struct sqd_dispatch_opts sqd_ioloop_dispatch = {
 
 static void show(struct sqd_ioloop *l)
 {
+	sqd_batchpool_trim(&l->on->batches, uv_now(&l->on->loop));
 	pthread_mutex_lock(&l->lock);
 	l->shown = l->totals;
 	l->shown_waiting = sqd_settling_waiting(l->settling);
 	l->shown_under_way = sqd_dispatch_under_way(l->dispatch);
-	for (size_t i = 0; i < l->n_inputs; i++)
-		l->inputs[i].shown = l->inputs[i].counts;
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		m->shown = m->counts;
 	l->answered = true;
 	pthread_mutex_unlock(&l->lock);
 	uv_async_send(&l->all->news);
@@ -62,8 +63,8 @@ static void show(struct sqd_ioloop *l)
 
 static void drain(struct sqd_ioloop *l)
 {
-	for (size_t i = 0; i < l->n_inputs; i++)
-		l->inputs[i].in->ops->stop(l->inputs[i].in);
+	for (struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		m->in->ops->stop(m->in);
 	sqd_dispatch_drain(l->dispatch);
 }
 
@@ -83,8 +84,8 @@ unsigned sqd_ioloop_attend(struct sqd_ioloop *l)
 		sqd_settling_yield(l->settling);
 	while ((b = sqd_batchlist_pop(&back)))
 		sqd_dispatch_delivered(l->dispatch, b);
-	for (size_t i = 0; orders & ORDER_RELOAD && i < l->n_inputs; i++)
-		l->inputs[i].in->ops->reload(l->inputs[i].in);
+	for (struct sqd_ioloop_input *m = l->inputs; orders & ORDER_RELOAD && m; m = m->next)
+		m->in->ops->reload(m->in);
 	if (orders & ORDER_DRAIN)
 		drain(l);
 	sqd_settling_look(l->settling);
@@ -98,7 +99,7 @@ void sqd_ioloop_on_told(uv_async_t *h)
 	struct sqd_ioloop *l = h->data;
 
 	if (sqd_ioloop_attend(l) & ORDER_LEAVE)
-		uv_stop(&l->loop);
+		uv_stop(&l->on->loop);
 }
 
 /* ---- on the main loop: news -------------------------------------------------------------- */
@@ -158,6 +159,10 @@ void sqd_ioloops_on_news(uv_async_t *h)
 			ask_now(a);
 		else
 			a->opts.answered(a->opts.ctx);
+	}
+	if (a->closed) {
+		sqd_ioloops_look_at_ends(a);
+		return;
 	}
 	if (a->n_drained == a->n) {
 		a->n_drained = 0;
@@ -253,8 +258,8 @@ void sqd_ioloops_loop_counts(struct sqd_ioloops *a, unsigned i, struct sq_counte
 
 	pthread_mutex_lock(&l->lock);
 	sq_counters_add(to, l->running ? &l->shown : &l->totals);
-	for (size_t k = 0; k < l->n_inputs; k++)
-		sq_counters_add(to, l->running ? &l->inputs[k].shown : &l->inputs[k].counts);
+	for (const struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+		sq_counters_add(to, l->running ? &m->shown : &m->counts);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -270,10 +275,9 @@ void sqd_ioloops_row_counts(struct sqd_ioloops *a, size_t row, struct sq_counter
 		struct sqd_ioloop *l = &a->list[i];
 
 		pthread_mutex_lock(&l->lock);
-		for (size_t k = 0; k < l->n_inputs; k++)
-			if (l->inputs[k].row == row)
-				sq_counters_add(to, l->running ? &l->inputs[k].shown
-				                               : &l->inputs[k].counts);
+		for (const struct sqd_ioloop_input *m = l->inputs; m; m = m->next)
+			if (m->row == row)
+				sq_counters_add(to, l->running ? &m->shown : &m->counts);
 		pthread_mutex_unlock(&l->lock);
 	}
 }

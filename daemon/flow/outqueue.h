@@ -102,7 +102,8 @@ bool sqd_outqueue_offer(struct sqd_outqueue *q, const struct sqd_message *m);
  *  told when that begins, and when it is over. */
 void sqd_outqueue_dropped(struct sqd_outqueue *q);
 void sqd_outqueue_waited(struct sqd_outqueue *q);
-/** Every few seconds: whether it is over. */
+/** Every few seconds: whether it is over. What memory an empty queue keeps for who comes next goes,
+ *  when nobody came since the last time. */
 void sqd_outqueue_look(struct sqd_outqueue *q);
 
 /** It is time to give nothing more to who may wait: over three quarters, or a spool without room.

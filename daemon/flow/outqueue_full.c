@@ -2,6 +2,8 @@
  * and is over when that has not happened for a while and there is room. One line for each end of
  * it, however many are dropped.
  */
+#include <stdlib.h>
+
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/flow/outqueue_private.h"
@@ -87,11 +89,24 @@ void sqd_outqueue_waited(struct sqd_outqueue *q)
 	note(q, q->spool && sqd_outspool_drops(q) ? SQD_COST_OLDEST : SQD_COST_WAIT);
 }
 
+/* It is kept for who comes next; nobody has for a while. */
+static void forget_memory(struct sqd_outqueue *q)
+{
+	if (q->first)
+		sqd_outqueue_drop_piece(q);
+	sq_assert(!q->first);
+	free(q->spare);
+	q->spare = NULL;
+}
+
 void sqd_outqueue_look(struct sqd_outqueue *q)
 {
 	if (q->full.on && !sqd_outqueue_nearly_full(q) &&
 	    uv_now(q->out->loop) - q->full.last_ms >= QUIET_MS)
 		end(q);
+	if (!q->bytes && !q->n_flights && q->taken == q->taken_then)
+		forget_memory(q);
+	q->taken_then = q->taken;
 }
 
 void sqd_outqueue_end_full(struct sqd_outqueue *q)

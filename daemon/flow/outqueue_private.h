@@ -62,7 +62,8 @@ struct sqd_fullness {
 struct sqd_outqueue {
 	struct sqd_output *out;
 	uint64_t max, bytes;
-	uint64_t taken; /* bytes, since the beginning */
+	uint64_t taken;      /* bytes, since the beginning */
+	uint64_t taken_then; /* when it was looked at last: sqd_outqueue_look() */
 	struct sqd_piece *first, *last;
 	struct sqd_piece *give;  /* the next bytes for the output are here, or in a later one */
 	struct sqd_piece *spare; /* of SQD_PIECE_BYTES: a quiet queue allocates nothing */

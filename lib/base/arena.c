@@ -2,15 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SQ_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SQ_ASAN 1
-#endif
-#endif
+#include "lib/base/asan.h"
+#include "lib/base/block.h"
 
 #ifdef SQ_ASAN
 #include <sanitizer/asan_interface.h>
@@ -23,43 +17,26 @@
 
 enum {
 	ALIGN = _Alignof(max_align_t),
-	LARGE = 16 << 20, /* bytes of a block that is mapped */
+	LARGE = 256 * 1024, /* bytes of what is mapped, and not resident before it is used */
 };
 
-/* As calloc() does it: nothing is written before it is used. But where MALLOC_PERTURB_ is set, as
- * meson does it for tests, and with ThreadSanitizer calloc() writes to all of it, and the plan of
- * a sieve has 192 MiB. AddressSanitizer has to see what the block points to. */
-static bool is_mapped(size_t n)
+/* Zeroed: gcc takes poisoning for a read. */
+static char *memory_new(size_t n)
 {
-#ifdef SQ_ASAN
-	(void)n;
-	return false;
-#else
-	return n >= LARGE;
-#endif
+	return n >= LARGE ? sq_block_new(n) : calloc(1, n ? n : 1);
 }
 
-static char *block_new(size_t n)
+static void memory_free(char *p, size_t n)
 {
-	void *p;
-
-	if (!is_mapped(n))
-		return calloc(1, n ? n : 1); /* zeroed: gcc takes poisoning for a read */
-	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static void block_free(char *p, size_t n)
-{
-	if (is_mapped(n))
-		(void)munmap(p, n); /* it fails for addresses that are none of a map */
+	if (n >= LARGE)
+		sq_block_free(p, n);
 	else
 		free(p);
 }
 
 int sq_arena_init(struct sq_arena *a, size_t cap)
 {
-	char *base = block_new(cap);
+	char *base = memory_new(cap);
 
 	if (!base)
 		return -ENOMEM;
@@ -73,7 +50,7 @@ void sq_arena_fini(struct sq_arena *a)
 	if (!a || !a->base)
 		return;
 	UNPOISON(a->base, a->cap);
-	block_free(a->base, a->cap);
+	memory_free(a->base, a->cap);
 	*a = (struct sq_arena){ 0 };
 }
 
@@ -88,6 +65,13 @@ void sq_arena_rewind(struct sq_arena *a, size_t mark)
 	POISON(a->base + mark, a->used - mark);
 	a->used = mark;
 	a->overflow = false;
+}
+
+void sq_arena_cool(struct sq_arena *a)
+{
+	sq_assert(a->used == 0);
+	if (a->cap >= LARGE)
+		sq_block_cool(a->base, a->cap);
 }
 
 char *sq_arena_bytes(struct sq_arena *a, size_t n)

@@ -21,6 +21,9 @@ void sq_arena_fini(struct sq_arena *a);
 /** Empty, reusable. Everything given out before is gone (and poisoned under ASan). */
 void sq_arena_reset(struct sq_arena *a);
 
+/** It is empty, and may stay so for long: its memory is the system's until it is used again. */
+void sq_arena_cool(struct sq_arena *a);
+
 /** `n` bytes, aligned for any type; contents undefined. NULL when full; `overflow` is set. */
 void *sq_arena_alloc(struct sq_arena *a, size_t n);
 

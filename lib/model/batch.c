@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/base/block.h"
+
 enum {
 	ALERT_MIN =
 		512, /* bytes: no alert is shorter, so `out` is full before the table of alerts */
@@ -24,6 +26,54 @@ static size_t out_max(const struct sq_batch_limits *limits)
 	return (size_t)limits->out + (16 + 7 * (size_t)limits->views) * limits->chunk + 65536;
 }
 
+/* What is big, and of no use before there are records. */
+struct part {
+	void *p;
+	size_t n; /* bytes */
+};
+
+enum { PARTS = 7 };
+
+static size_t bytes(uint64_t n, size_t each)
+{
+	return (size_t)n * each;
+}
+
+static void list_parts(const struct sq_batch *b, struct part to[PARTS])
+{
+	const struct sq_batch_limits *l = &b->limits;
+	const struct part parts[PARTS] = {
+		{ b->chunk, l->chunk },
+		{ b->records, bytes(l->records, sizeof(*b->records)) },
+		{ b->origins, bytes(l->origins, sizeof(*b->origins)) },
+		{ b->alerts, bytes(b->cap_alerts, sizeof(*b->alerts)) },
+		{ b->dead, bytes(b->cap_dead, sizeof(*b->dead)) },
+		{ b->events, bytes(l->events, sizeof(*b->events)) },
+		{ b->passes, bytes(l->views ? l->records : 0, sizeof(*b->passes)) },
+	};
+
+	memcpy(to, parts, sizeof(parts));
+}
+
+static bool make_parts(struct sq_batch *b)
+{
+	struct part parts[PARTS];
+	bool made = true;
+
+	list_parts(b, parts);
+	b->chunk = sq_block_new(parts[0].n);
+	b->records = sq_block_new(parts[1].n);
+	b->origins = sq_block_new(parts[2].n);
+	b->alerts = sq_block_new(parts[3].n);
+	b->dead = sq_block_new(parts[4].n);
+	b->events = sq_block_new(parts[5].n);
+	b->passes = sq_block_new(parts[6].n);
+	list_parts(b, parts);
+	for (int i = 0; i < PARTS; i++)
+		made &= parts[i].p != NULL;
+	return made;
+}
+
 struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
 {
 	struct sq_batch *b = calloc(1, sizeof(*b));
@@ -35,37 +85,40 @@ struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits)
 	b->cap_dead = rows_of(limits->out);
 	b->out = sq_outbuf_of(out_max(limits));
 	b->verdict.text = sq_outbuf_of(VERDICT_MAX);
-	if (limits->views)
-		b->passes = calloc(limits->records, sizeof(*b->passes));
-	b->chunk = malloc(limits->chunk ? limits->chunk : 1);
-	b->records = calloc(limits->records, sizeof(*b->records));
-	b->origins = calloc(limits->origins, sizeof(*b->origins));
-	b->alerts = calloc(b->cap_alerts, sizeof(*b->alerts));
-	b->dead = calloc(b->cap_dead, sizeof(*b->dead));
-	b->events = calloc(limits->events + UINT64_C(1), sizeof(*b->events));
-	if (!b->chunk || !b->records || !b->origins || !b->alerts || !b->dead || !b->events ||
-	    (limits->views && !b->passes) || sq_arena_init(&b->arena, limits->arena) < 0) {
-		sq_batch_free(b);
-		return NULL;
-	}
-	return b;
+	if (make_parts(b) && sq_arena_init(&b->arena, limits->arena) == 0)
+		return b;
+	sq_batch_free(b);
+	return NULL;
 }
 
 void sq_batch_free(struct sq_batch *b)
 {
+	struct part parts[PARTS];
+
 	if (!b)
 		return;
 	sq_arena_fini(&b->arena);
 	sq_outbuf_fini(&b->out);
 	sq_outbuf_fini(&b->verdict.text);
-	free(b->passes);
-	free(b->events);
-	free(b->dead);
-	free(b->alerts);
-	free(b->origins);
-	free(b->records);
-	free(b->chunk);
+	list_parts(b, parts);
+	for (int i = 0; i < PARTS; i++)
+		sq_block_free(parts[i].p, parts[i].n);
 	free(b);
+}
+
+void sq_batch_cool(struct sq_batch *b)
+{
+	struct part parts[PARTS];
+
+	sq_assert(!b->n_records && !b->n_origins && !b->tail);
+	sq_arena_cool(&b->arena);
+	sq_outbuf_fini(&b->out);
+	sq_outbuf_fini(&b->verdict.text);
+	b->out = sq_outbuf_of(out_max(&b->limits));
+	b->verdict.text = sq_outbuf_of(VERDICT_MAX);
+	list_parts(b, parts);
+	for (int i = 0; i < PARTS; i++)
+		sq_block_cool(parts[i].p, parts[i].n);
 }
 
 void sq_batch_reset(struct sq_batch *b)

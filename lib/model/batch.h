@@ -176,6 +176,9 @@ struct sq_batch {
 struct sq_batch *sq_batch_new(const struct sq_batch_limits *limits);
 void sq_batch_free(struct sq_batch *b);
 
+/** It is empty, and may stay so for long: its memory is the system's until it is filled again. */
+void sq_batch_cool(struct sq_batch *b);
+
 /** Empty, reusable. The receipts of its origins must have been settled. */
 void sq_batch_reset(struct sq_batch *b);
 

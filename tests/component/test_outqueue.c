@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "tests/support/fake_output.h"
 
 #include "tests/support/fault_alloc.h"
@@ -478,6 +480,43 @@ static void whatever_happens_every_message_is_there_once_and_in_order(void **sta
 	}
 }
 
+/* Does the next message need memory? */
+static bool allocates(struct sqd_outqueue *q, const char *text)
+{
+	bool failed;
+	int r;
+
+	fault_alloc_at(1);
+	r = push(q, text);
+	failed = fault_alloc_end();
+	assert_int_equal(r, failed ? -ENOMEM : 0);
+	return failed;
+}
+
+static void who_has_had_nothing_for_a_while_keeps_no_memory(void **state SQ_UNUSED)
+{
+	struct fake_output *f = fake_new(SQD_FRAMING_LF);
+	struct sqd_outqueue *q = sqd_outqueue_new(&f->base, 65536);
+
+	assert_true(allocates(q, "one"));
+	assert_int_equal(push(q, "one"), 0);
+	sqd_outqueue_look(q);
+	sqd_outqueue_look(q); /* it waits: it stays */
+	fake_drain(f);
+	assert_false(allocates(q, "two"));
+	fake_drain(f);
+	sqd_outqueue_look(q); /* something came since it was looked */
+	assert_false(allocates(q, "three"));
+	fake_drain(f);
+	sqd_outqueue_look(q);
+	sqd_outqueue_look(q);
+	assert_true(allocates(q, "four"));
+	assert_int_equal(push(q, "four"), 0);
+	fake_drain(f);
+	assert_sv_equal(sq_outbuf_view(&f->got), SQ_SV("one\ntwo\nthree\nfour\n"));
+	fake_end(f, q);
+}
+
 int main(void)
 {
 	static unsigned depths[] = { 1, 4 };
@@ -499,6 +538,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_is_counted_once_and_told),
 		cmocka_unit_test(a_limited_queue_gives_a_seconds_worth_and_then_what_time_allows),
 		cmocka_unit_test(a_push_without_memory_is_as_if_the_queue_were_full),
+		cmocka_unit_test(who_has_had_nothing_for_a_while_keeps_no_memory),
 		cmocka_unit_test_prestate(pieces_of_every_size_come_out_whole, &depths[0]),
 		cmocka_unit_test_prestate(pieces_of_every_size_come_out_whole, &depths[1]),
 		cmocka_unit_test(whatever_happens_every_message_is_there_once_and_in_order),

@@ -9,6 +9,7 @@ import threading
 import time
 
 from certs import Authority
+from clients import SANITIZED
 from harness import DEADLINE, SQUIBLY, Case, attack, eventually, main, squibly
 
 PAD = b"x" * 800
@@ -196,21 +197,25 @@ class Outputs(Case):
             self.assertEqual(sum(left), sum(right), line)
             self.raised.append(left[0])
 
-    def start(self, more="", first="north"):
-        """Each has an output of its own, and both have one; whose is south's is away."""
+    def start(self, more="", first="north", lanes=2):
+        """Each has an output of its own, and both have one; whose is south's is away. With three lanes the first is of
+        somebody else, so that they are further ones, on one thread."""
         folder = self.scratch()
         self.socket = os.path.join(folder, "control.sock")
         self.north, self.south, self.both = self.upstream(), self.upstream(), self.upstream()
         self.south.stop()
         tenants = ("north", "south") if first == "north" else ("south", "north")
-        d = self.daemon("inputs:\n" + "".join(
+        else_in, else_out = ("", "") if lanes == 2 else (
+            f"  - {{type: tcp, listen: 'unix:{folder}/west', tenant: west}}\n",
+            f"  - {{type: file, path: {folder}/west.json, tenants: [west]}}\n")
+        d = self.daemon("inputs:\n" + else_in + "".join(
             f"  - {{type: {kind}, listen: '127.0.0.1:0', tenant: {tenant}{', answer_timeout: 300ms' * (kind + tenant == 'httpsouth')}}}\n"
             for tenant in tenants for kind in ("tcp", "http"))
             + "outputs:\n"
             f"  - {{type: tcp, address: '127.0.0.1:{self.north.port}', tenants: [north]}}\n"
             f"  - {{type: tcp, address: '127.0.0.1:{self.south.port}', tenants: [south], {SMALL}}}\n"
             f"  - {{type: tcp, address: '127.0.0.1:{self.both.port}', {SMALL}}}\n"
-            f"control:\n  path: {self.socket}\nbatches: 2\n{more}", inputs=False, folder=folder)
+            f"{else_out}control:\n  path: {self.socket}\nbatches: 2\n{more}", inputs=False, folder=folder)
         self.at = {kind: dict(zip(tenants, self.ports(d, kind))) for kind in ("tcp", "http")}
         return d
 
@@ -235,6 +240,38 @@ class Outputs(Case):
 
     def test_the_same_with_several_loops_and_whoever_comes_first(self):
         self.waits_for_nobody_elses("loops: 2\nfold: {window: 1s}\n", "south")
+
+    def test_the_same_of_two_that_share_a_thread(self):
+        self.waits_for_nobody_elses("loops: 1\n", "north", 3)
+
+    def test_many_take_no_thread_each_and_little_memory(self):
+        """Each has sent, and is idle since; what that costs is told in docs/decisions/threads.md."""
+        many, resident = 120, {}
+        for n in (1, many):
+            folder = self.scratch()
+            d = self.daemon("inputs:\n" + "".join(
+                f"  - {{type: tcp, listen: 'unix:{folder}/{i}', tenant: t{i}}}\n" for i in range(n)) + "outputs:\n" + "".join(
+                f"  - {{type: file, path: {folder}/{i}.json, tenants: [t{i}]}}\n" for i in range(n)) + "loops: 1\n",
+                inputs=False, folder=folder)
+            d.wait_said("listening on")
+            for i in range(n):
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(f"{folder}/{i}")
+                    s.sendall(attack(i))
+            d.wait_received(n)
+            for i in range(n):
+                with open(f"{folder}/{i}.json", "rb") as f:
+                    eventually("his own alert", lambda f=f: numbers(f.readlines()) == {i} or f.seek(0))
+            with open(f"/proc/{d.process.pid}/status") as f:
+                resident[n] = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+            loops = 0
+            for thread in os.listdir(f"/proc/{d.process.pid}/task"):
+                with open(f"/proc/{d.process.pid}/task/{thread}/comm") as f:
+                    loops += f.read().startswith("loop-")
+            self.assertEqual(loops, n > 1)
+            self.assert_stops(d, n)
+        if not SANITIZED:
+            self.assertLess((resident[many] - resident[1]) / (many - 1), 512, resident)
 
     def flood(self, port, first, end):
         s = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)

@@ -295,13 +295,22 @@ static inline void nap(struct fixture *f)
 	}
 }
 
+/* That the loops have: each its own, or one for both. */
+static unsigned world_threads = LOOPS;
+
+static inline size_t one_queue(void *ctx SQ_UNUSED, unsigned i SQ_UNUSED)
+{
+	return 1;
+}
+
 static inline void make_loops(struct fixture *f, const unsigned every[LOOPS],
                               const struct sq_batch_limits *limits)
 {
 	const struct sqd_ioloops_opts opts = { .main = &f->loop,
 		                               .n = LOOPS,
-		                               .inputs = 1,
+		                               .threads = world_threads,
 		                               .queues = 1,
+		                               .queues_of = one_queue,
 		                               .batches = BATCHES,
 		                               .eager = 1,
 		                               .limits = *limits,
@@ -413,11 +422,13 @@ static inline struct sq_counters counts(struct fixture *f)
 /* Ends everything, and checks what always holds: nobody is owed anything. */
 static inline void teardown(struct fixture *f)
 {
-	bool router_closed = false;
+	bool router_closed = false, loops_closed = false;
 
 	sqd_ioloops_join(f->ioloops);
 	f->joined = true;
-	sqd_ioloops_close(f->ioloops);
+	sqd_ioloops_close(f->ioloops, fake_noted, &loops_closed);
+	while (!loops_closed)
+		uv_run(&f->loop, UV_RUN_ONCE);
 	for (unsigned i = 0; i < LOOPS; i++)
 		assert_true(owes_nothing(f->feeder[i]));
 	assert_int_equal(sqd_ioloops_waiting(f->ioloops), 0);
