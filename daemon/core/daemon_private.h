@@ -32,6 +32,13 @@ struct sqd_daemon_input {
 	struct sqd_allowance allowance; /* of all of them; `rate` 0: any */
 };
 
+/** A lane and an output that it gives to. */
+struct sqd_daemon_way {
+	unsigned lane;
+	size_t output;
+	struct sq_now waiting; /* since when batches of it wait for room there; zero: none does */
+};
+
 /** What is told when every loop has shown its counters: bits. */
 enum {
 	SQD_TELL_COUNTERS = 1, /* all of them, to standard error */
@@ -69,6 +76,8 @@ struct sqd_daemon {
 	struct sqd_outqueue *
 		*queues; /* of outputs; the dead letters' is the last, if there is one */
 	struct sqd_forward_counts *forwarded; /* by output */
+	struct sqd_daemon_way *ways;
+	size_t n_ways;
 	size_t n_queues, n_outputs;
 	size_t queues_closing, inputs_closing,
 		routers_closing; /* of inputs: further loops as one */

@@ -168,8 +168,13 @@ static int start_router(struct sqd_daemon *d, unsigned lane, struct sq_err *err)
 	};
 
 	for (size_t i = 0; routes && i < d->n_outputs; i++)
-		if (takes(d, i, lane))
-			routes[opts.n_routes++] = route_of(d, i);
+		if (takes(d, i, lane)) {
+			struct sqd_daemon_way *way = &d->ways[d->n_ways++];
+
+			*way = (struct sqd_daemon_way){ .lane = lane, .output = i };
+			routes[opts.n_routes] = route_of(d, i);
+			routes[opts.n_routes++].waiting = &way->waiting;
+		}
 	d->routers[lane] = routes ? sqd_router_new(&opts) : NULL;
 	free(routes);
 	return d->routers[lane] ? 0 : sq_err_set(err, -ENOMEM, "router: out of memory");
@@ -178,6 +183,7 @@ static int start_router(struct sqd_daemon *d, unsigned lane, struct sq_err *err)
 static int start_routers(struct sqd_daemon *d, struct sq_err *err)
 {
 	struct sqd_outqueue *dead = d->n_queues > d->n_outputs ? d->queues[d->n_outputs] : NULL;
+	size_t ways = 0;
 	int r = 0;
 
 	/* What may be dropped when a queue is full holds up nobody's answer, but for the disk that
@@ -193,8 +199,11 @@ static int start_routers(struct sqd_daemon *d, struct sq_err *err)
 	sqd_refusals_init(&d->refusals, dead);
 	for (size_t i = 0; i < d->n_outputs; i++)
 		sqd_refusals_watch(&d->refusals, d->queues[i]);
+	for (unsigned lane = 0; lane < d->cfg->n_lanes; lane++)
+		ways += sqd_daemon_lane_queues(d, lane);
+	d->ways = calloc(ways, sizeof(*d->ways));
 	d->routers = calloc(d->cfg->n_lanes, sizeof(struct sqd_router *));
-	if (!d->routers)
+	if (!d->routers || !d->ways)
 		return sq_err_set(err, -ENOMEM, "router: out of memory");
 	for (unsigned lane = 0; lane < d->cfg->n_lanes && !r; lane++)
 		r = start_router(d, lane, err);

@@ -110,6 +110,64 @@ static void put_backlog(struct sq_jsonw *w, const struct state *s)
 		sq_jsonw_member_count(w, "quiet_ms", s->h.quiet_ms);
 }
 
+/* What the inputs of a lane have for tenants: each once. */
+static void each_tenant(const struct sqd_daemon *d, unsigned lane,
+                        void (*put)(void *to, const char *name), void *to)
+{
+	const struct sqd_config_list *list = &d->cfg->inputs;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *name = list->items[i].input->tenant;
+		size_t k = 0;
+
+		if (list->items[i].input->lane != lane || !name)
+			continue;
+		while (k < i && (!list->items[k].input->tenant ||
+		                 strcmp(list->items[k].input->tenant, name) != 0))
+			k++;
+		if (k == i)
+			put(to, name);
+	}
+}
+
+static void put_name(void *to, const char *name)
+{
+	sq_jsonw_string(to, sq_sv_of(name));
+}
+
+/* Whose it is, and who of them waits for it. */
+static void put_tenants(const struct sqd_daemon *d, size_t i, struct sq_jsonw *w)
+{
+	const struct sq_opt_strs *own = &d->cfg->outputs.items[i].output->tenants;
+
+	if (own->n) {
+		sq_jsonw_key(w, "tenants");
+		sq_jsonw_array(w);
+		for (size_t k = 0; k < own->n; k++)
+			put_name(w, own->list[k]);
+		sq_jsonw_end_array(w);
+	}
+	if (d->cfg->n_lanes == 1)
+		return;
+	sq_jsonw_key(w, "waited_for");
+	sq_jsonw_array(w);
+	for (size_t k = 0; k < d->n_ways; k++) {
+		const struct sqd_daemon_way *way = &d->ways[k];
+
+		if (way->output != i || !way->waiting.wall_us)
+			continue;
+		sq_jsonw_object(w);
+		sq_jsonw_key(w, "tenants");
+		sq_jsonw_array(w);
+		each_tenant(d, way->lane, put_name, w);
+		sq_jsonw_end_array(w);
+		put_date(w, "since", way->waiting.wall_us);
+		sq_jsonw_member_count(w, "ms", since_ms(&way->waiting));
+		sq_jsonw_end_object(w);
+	}
+	sq_jsonw_end_array(w);
+}
+
 void sqd_status_outputs_json(const struct sqd_daemon *d, struct sq_jsonw *w)
 {
 	sq_jsonw_key(w, "outputs");
@@ -122,6 +180,8 @@ void sqd_status_outputs_json(const struct sqd_daemon *d, struct sq_jsonw *w)
 		sq_jsonw_object(w);
 		sq_jsonw_member(w, "name", sq_sv_of(title));
 		sq_jsonw_member(w, "state", sq_sv_of(s.name));
+		if (i < d->n_outputs)
+			put_tenants(d, i, w);
 		put_outage(w, &s);
 		put_backlog(w, &s);
 		sq_jsonw_member(w, "when_full", sq_sv_of(s.when_full));
@@ -241,11 +301,43 @@ static void put_what_comes(struct sq_outbuf *out, const struct state *s)
 	                              : "what waits then is lost");
 }
 
+static void say_name(void *to, const char *name)
+{
+	sq_outbuf_printf(to, " %s", name);
+}
+
+static void put_whose(const struct sqd_daemon *d, size_t i, struct sq_outbuf *out)
+{
+	const struct sq_opt_strs *own = &d->cfg->outputs.items[i].output->tenants;
+
+	if (own->n)
+		sq_outbuf_put(out, SQ_SV("     of tenants:"));
+	for (size_t k = 0; k < own->n; k++)
+		say_name(out, own->list[k]);
+	if (own->n)
+		sq_outbuf_putc(out, '\n');
+	for (size_t k = 0; k < d->n_ways && d->cfg->n_lanes > 1; k++) {
+		const struct sqd_daemon_way *way = &d->ways[k];
+
+		if (way->output != i || !way->waiting.wall_us)
+			continue;
+		sq_outbuf_put(out, SQ_SV("  !! waiting for it: inputs of"));
+		each_tenant(d, way->lane, say_name, out);
+		sq_outbuf_put(out, SQ_SV(", since "));
+		sqd_put_date(out, way->waiting.wall_us);
+		sq_outbuf_put(out, SQ_SV(", for "));
+		sqd_put_span(out, since_ms(&way->waiting));
+		sq_outbuf_putc(out, '\n');
+	}
+}
+
 void sqd_status_output_text(const struct sqd_daemon *d, size_t i, struct sq_outbuf *out)
 {
 	struct state s = look(d, i);
 
 	put_state(out, &s);
+	if (i < d->n_outputs)
+		put_whose(d, i, out);
 	put_losses(out, &s);
 	if (!s.waiting)
 		return;

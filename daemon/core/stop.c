@@ -265,5 +265,6 @@ void sqd_daemon_free(struct sqd_daemon *d)
 	free(d->inputs);
 	free(d->routers);
 	free(d->forwarded);
+	free(d->ways);
 	free(d->queues);
 }

@@ -1,7 +1,16 @@
 /* What an output wants, and in which words; the router's. */
 #pragma once
 
+#include "daemon/base/loop.h"
 #include "daemon/flow/router.h"
+
+static inline void sqd_route_waits(const struct sqd_route *to, bool waits)
+{
+	if (to->waiting && !waits)
+		*to->waiting = (struct sq_now){ 0 };
+	else if (to->waiting && !to->waiting->wall_us)
+		*to->waiting = sqd_now();
+}
 
 static inline bool sqd_route_wants(const struct sqd_route *to, const struct sq_alert_ref *al)
 {

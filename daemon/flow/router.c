@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/base/loop.h"
 #include "daemon/flow/route.h"
 
 /* Until repeats are tried again that have found no room. */
@@ -178,9 +177,12 @@ static bool pump_outlet(struct sqd_router *r, struct outlet *o)
 		const struct sq_batch *b = held(r, o->batch);
 		bool taken = o->route.forward ? pump_records(r, o, b) : pump_alerts(r, o, b);
 
-		if (!taken)
+		if (!taken) {
+			sqd_route_waits(&o->route, true);
 			return o->batch != batch || o->next != next;
+		}
 	}
+	sqd_route_waits(&o->route, false);
 	return false;
 }
 

@@ -53,6 +53,8 @@ struct sqd_route {
 	uint32_t sample; /* one in so many of the clean records; not 0 when records are forwarded */
 	uint32_t view;   /* which of their texts */
 	struct sqd_forward_counts *counts; /* of them; kept, outlives the router */
+	/** Since when batches wait for it; zero: none does. Kept as well; NULL: nobody asks. */
+	struct sq_now *waiting;
 };
 
 struct sqd_router_opts {

@@ -290,6 +290,14 @@ class Outputs(Case):
         sender = self.flood(self.at["tcp"]["south"], 0, many)
         eventually("south has to wait", lambda: d.counters().get("pauses"))
         self.assertLess(d.counters()["received"], many)
+        own = {name: out for name, out in ((" ".join(o.get("tenants", [])), o)
+                                           for o in json.loads(squibly("status", "-j", "-s", self.socket)[0])["outputs"])}
+        self.assertEqual([w["tenants"] for w in own["south"]["waited_for"]], [["south"]])
+        self.assertGreaterEqual(own["south"]["waited_for"][0]["ms"], 0)
+        self.assertEqual(own["north"]["waited_for"], [])  # at the common one they may, for a moment
+        text = squibly("status", "-s", self.socket)[0].decode()
+        self.assertRegex(text, r"(?m)^     of tenants: south\n  !! waiting for it: inputs of south, since \S+ \S+ UTC, for \S+$")
+        self.assertRegex(text, r"(?m)^     of tenants: north$(?!\n  !! waiting)")
         # More than all batches hold, each of them answered: so the alerts about them have been sent.
         for n in range(many, many + 3000, 100):
             self.assertEqual(self.post(self.at["http"]["north"], [attack(k) for k in range(n, n + 100)]), 200)
@@ -302,6 +310,8 @@ class Outputs(Case):
         sender.join(DEADLINE)
         eventually("all of south", lambda: numbers(self.south.lines) >= set(range(many)))
         self.assertEqual(json.loads(squibly("status", "-j", "-s", self.socket)[0])["holds"], True)
+        eventually("nobody waits", lambda: not any(
+            o["waited_for"] for o in json.loads(squibly("status", "-j", "-s", self.socket)[0])["outputs"]))
         c = self.assert_stops(d)
         self.wait_for_own(norths, set(range(many)))
         eventually("all of both", lambda: numbers(self.both.lines) == norths | numbers(self.south.lines))
