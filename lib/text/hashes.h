@@ -10,10 +10,11 @@
 #include "lib/base/sv.h"
 
 enum {
-	SQ_HASHES_BLOCK = 64,                  /* places that are looked up at a time */
+	SQ_HASHES_BLOCK = 64,                  /* bytes of a text that are looked up at a time */
 	SQ_HASHES_READ = SQ_HASHES_BLOCK + 16, /* bytes that are read for it */
-	SQ_HASHES_LOG_MIN = 15,
-	SQ_HASHES_LOG_MAX = 20, /* 4 to 128 KiB */
+	SQ_HASHES_STEP = 4,                    /* bytes from one piece to the next */
+	SQ_HASHES_LOG_MIN = 16,
+	SQ_HASHES_LOG_MAX = 20, /* 8 to 128 KiB */
 };
 
 /** Knuth's multiplicative hashing: 2^32 divided by the golden ratio. */
@@ -59,10 +60,14 @@ uint32_t sq_hashes_add(struct sq_hashes *s, const char *piece);
  * of which SQ_HASHES_READ can be read. */
 uint64_t sq_hashes_block(const struct sq_hashes *s, const char *p);
 
+/** The same at every SQ_HASHES_STEP-th of those bytes, from the first on. */
+uint32_t sq_hashes_steps(const struct sq_hashes *s, const char *p);
+
 /** What does it. */
 struct sq_hashes_body {
 	const char *name; /* "gather", "plain" */
 	uint64_t (*block)(const struct sq_hashes *s, const char *p);
+	uint32_t (*steps)(const struct sq_hashes *s, const char *p);
 	bool (*runs)(void); /* on this CPU, and quicker than those behind it */
 };
 

@@ -6,9 +6,6 @@
 
 #include "lib/text/spot.h"
 
-/** How often a character stands in Windows events, letters in either case; of all characters. */
-double sq_window_often(unsigned char c);
-
 /**
  * Choose a window for each of `n` words, of printable ASCII in lower case, three bytes or more.
  *

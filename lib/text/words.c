@@ -5,6 +5,7 @@
 
 #include "lib/text/grams.h"
 #include "lib/text/hashes.h"
+#include "lib/text/typical.h"
 #include "lib/text/windows.h"
 
 /* How a word is found. */
@@ -19,8 +20,7 @@ enum {
 	SHORT = 40,     /* of many, those that are found by windows none the less */
 	GRAM = SQ_GRAM, /* bytes of a piece; by steps one is looked up every so many bytes */
 	PIECE_MIN = 2 * GRAM - 1, /* bytes of a word that holds one wherever it begins */
-	BLOCK = SQ_HASHES_BLOCK,
-	WINDOWS_LOG = 12, /* bits of the filter of what stands in windows: 512 bytes */
+	WINDOWS_LOG = 12,         /* bits of the filter of what stands in windows: 512 bytes */
 };
 
 /* Places of one in so many bytes are as many as can be looked at closely for next to nothing. */
@@ -28,8 +28,16 @@ static const double places_max = 1.0 / 300;
 
 /* A piece of a word: its place in the chain of pieces that hash alike. */
 struct piece {
-	uint32_t word, next; /* next: 1 + index; 0: none */
+	uint32_t gram, word, next; /* gram: as sq_hashes_piece(); next: 1 + index; 0: none */
 	uint8_t off;
+};
+
+/* The pieces of one way. Of WAY_GRAM they are few, and their set stays in the nearest cache. */
+struct pieces {
+	struct sq_hashes hashes;
+	uint32_t *heads; /* by hash: 1 + index of a piece */
+	struct piece *list;
+	uint32_t n;
 };
 
 struct sq_words {
@@ -45,13 +53,8 @@ struct sq_words {
 	uint64_t windows[(1 << WINDOWS_LOG) / 64]; /* a filter of those */
 	unsigned shorter;                          /* buckets that have words without one */
 
-	/* Pieces, of both ways. */
-	struct sq_grams grams;
-	bool steps; /* there are some of WAY_STEP */
-	struct sq_hashes hashes;
-	uint32_t *heads; /* by hash: 1 + index of a piece */
-	struct piece *pieces;
-	uint32_t n_pieces;
+	struct pieces steps, grams; /* of WAY_STEP, of WAY_GRAM */
+	struct sq_grams filter;     /* of the latter */
 };
 
 /* ---- windows ----------------------------------------------------------------------------- */
@@ -104,29 +107,50 @@ static void write_windows(struct sq_words *w, const uint8_t *way, const uint8_t 
 
 /* ---- pieces ------------------------------------------------------------------------------ */
 
-static void put_piece(struct sq_words *w, uint32_t word, uint32_t off)
+/* @return 0 or -ENOMEM */
+static int pieces_init(struct pieces *p, uint32_t n)
 {
-	uint32_t h = sq_hashes_add(&w->hashes, w->list[word].p + off);
-
-	w->pieces[w->n_pieces] =
-		(struct piece){ .word = word, .next = w->heads[h], .off = (uint8_t)off };
-	w->heads[h] = ++w->n_pieces;
+	if (!n)
+		return 0;
+	if (!sq_hashes_init(&p->hashes, n))
+		return -ENOMEM;
+	p->heads = calloc((size_t)1 << p->hashes.log, sizeof(*p->heads));
+	p->list = calloc(n, sizeof(*p->list));
+	return p->heads && p->list ? 0 : -ENOMEM;
 }
 
-/* Where the four bytes begin that are together the rarest. */
-static uint8_t rarest_of(struct sq_sv word)
+static void pieces_fini(struct pieces *p)
 {
-	uint8_t best = 0;
-	double least = 1;
+	sq_hashes_fini(&p->hashes);
+	free(p->heads);
+	free(p->list);
+}
 
-	for (size_t off = 0; off + GRAM <= word.n; off++) {
-		double r = 1;
+static void put_piece(struct pieces *p, const char *gram, uint32_t word, size_t off)
+{
+	uint32_t h = sq_hashes_add(&p->hashes, gram);
 
-		for (size_t i = 0; i < GRAM; i++)
-			r *= sq_window_often((unsigned char)word.p[off + i]);
+	p->list[p->n] = (struct piece){ .gram = sq_hashes_piece(gram),
+		                        .word = word,
+		                        .next = p->heads[h],
+		                        .off = (uint8_t)off };
+	p->heads[h] = ++p->n;
+}
+
+/* Where in a word `n` pieces begin, one behind the other, that are together the rarest. */
+static size_t rarest(const struct sq_typical *typical, struct sq_sv word, unsigned n)
+{
+	size_t best = 0;
+	double least = n;
+
+	for (size_t off = 0; off + n - 1 + GRAM <= word.n; off++) {
+		double r = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			r += sq_typical_gram(typical, word.p + off + i);
 		if (r < least) {
 			least = r;
-			best = (uint8_t)off;
+			best = off;
 		}
 	}
 	return best;
@@ -135,29 +159,28 @@ static uint8_t rarest_of(struct sq_sv word)
 /* @return 0 or -ENOMEM */
 static int make_pieces(struct sq_words *w, const uint8_t *way)
 {
-	uint32_t pieces = 0, grams = 0;
+	struct sq_typical typical;
+	uint32_t steps = 0, grams = 0;
 
 	for (uint32_t k = 0; k < w->n; k++) {
+		steps += way[k] == WAY_STEP;
 		grams += way[k] == WAY_GRAM;
-		pieces += way[k] == WAY_STEP ? GRAM : way[k] == WAY_GRAM;
 	}
-	if (!pieces)
+	if (!steps && !grams)
 		return 0;
-	if (!sq_hashes_init(&w->hashes, pieces))
+	if (pieces_init(&w->steps, steps * GRAM) || pieces_init(&w->grams, grams))
 		return -ENOMEM;
-	w->heads = calloc((size_t)1 << w->hashes.log, sizeof(*w->heads));
-	w->pieces = calloc(pieces, sizeof(*w->pieces));
-	if (!w->heads || !w->pieces)
-		return -ENOMEM;
-	w->steps = pieces > grams;
+	sq_typical_init(&typical);
 	for (uint32_t k = 0; k < w->n; k++) {
-		for (uint32_t off = 0; way[k] == WAY_STEP && off < GRAM; off++)
-			put_piece(w, k, off);
+		unsigned n = way[k] == WAY_STEP ? GRAM : way[k] == WAY_GRAM;
+		size_t off = rarest(&typical, w->list[k], n);
+
+		for (unsigned i = 0; way[k] == WAY_STEP && i < n; i++)
+			put_piece(&w->steps, w->list[k].p + off + i, k, off + i);
 		if (way[k] != WAY_GRAM)
 			continue;
-		w->window[k] = rarest_of(w->list[k]);
-		put_piece(w, k, w->window[k]);
-		sq_grams_add(&w->grams, w->list[k].p + w->window[k], grams);
+		put_piece(&w->grams, w->list[k].p + off, k, off);
+		sq_grams_add(&w->filter, w->list[k].p + off, grams);
 	}
 	return 0;
 }
@@ -257,9 +280,8 @@ void sq_words_free(struct sq_words *w)
 {
 	if (!w)
 		return;
-	free(w->pieces);
-	free(w->heads);
-	sq_hashes_fini(&w->hashes);
+	pieces_fini(&w->steps);
+	pieces_fini(&w->grams);
 	free(w->window);
 	free(w->gram);
 	free(w->by_bucket);
@@ -300,7 +322,7 @@ bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigne
 
 unsigned sq_words_searches(const struct sq_words *w)
 {
-	return w->steps + (w->grams.n > 0);
+	return (w->steps.n > 0) + (w->grams.n > 0);
 }
 
 struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
@@ -311,6 +333,7 @@ struct sq_sv sq_words_text(const struct sq_words *w, uint32_t word)
 /* A search through one text. */
 struct search {
 	const struct sq_words *words;
+	const struct pieces *pieces;
 	struct sq_sv text;
 	sq_words_found_fn *found;
 	void *ctx;
@@ -319,14 +342,16 @@ struct search {
 /* Words that have the piece at `at`. @return where to go on looking, or 0 */
 static size_t look_at_piece(const struct search *s, size_t at)
 {
-	const struct sq_words *w = s->words;
+	const struct pieces *pieces = s->pieces;
+	uint32_t gram = sq_hashes_piece(s->text.p + at);
 
-	for (uint32_t i = w->heads[sq_hashes_of(sq_hashes_piece(s->text.p + at), w->hashes.log)]; i;
-	     i = w->pieces[i - 1].next) {
-		const struct piece *p = &w->pieces[i - 1];
-		size_t to = stands_at(s->text, at, p->off, w->list[p->word])
-		                    ? s->found(s->ctx, p->word, at - p->off)
-		                    : 0;
+	for (uint32_t i = pieces->heads[sq_hashes_of(gram, pieces->hashes.log)]; i;
+	     i = pieces->list[i - 1].next) {
+		const struct piece *p = &pieces->list[i - 1];
+		size_t to =
+			p->gram == gram && stands_at(s->text, at, p->off, s->words->list[p->word])
+				? s->found(s->ctx, p->word, at - p->off)
+				: 0;
 
 		if (to)
 			return to;
@@ -334,68 +359,43 @@ static size_t look_at_piece(const struct search *s, size_t at)
 	return 0;
 }
 
-/* Is any of the pieces of a block known? They are looked up without a branch between them. */
-static bool block_is_known(const struct sq_words *w, const char *p)
+/* At every `step`-th byte: 1 or SQ_HASHES_STEP. */
+static void search_by_hash(const struct search *s, unsigned step)
 {
-	unsigned any = 0;
-
-	for (uint32_t i = 0; i < BLOCK; i += GRAM)
-		any |= sq_hashes_at(&w->hashes, p + i);
-	return any;
-}
-
-static void search_by_steps(const struct search *s)
-{
-	const struct sq_words *w = s->words;
-	struct sq_sv text = s->text;
-	size_t i = 0;
-
-	while (i + GRAM <= text.n) {
-		size_t end = i + BLOCK, to;
-
-		if (end + GRAM <= text.n && !block_is_known(w, text.p + i)) {
-			i = end;
-			continue;
-		}
-		for (; i < end && i + GRAM <= text.n; i = to > i ? to : i + GRAM)
-			to = sq_hashes_at(&w->hashes, text.p + i) ? look_at_piece(s, i) : 0;
-	}
-}
-
-/* Everywhere, where the CPU has no instructions for sq_grams. */
-static void search_by_hash(const struct search *s)
-{
+	const struct sq_hashes *h = &s->pieces->hashes;
 	struct sq_sv text = s->text;
 	size_t i = 0, go_on = 0, to;
 
-	for (; i + SQ_HASHES_READ <= text.n; i += BLOCK) {
-		uint64_t bits =
-			i + BLOCK > go_on ? sq_hashes_block(&s->words->hashes, text.p + i) : 0;
+	for (; i + SQ_HASHES_READ <= text.n; i += SQ_HASHES_BLOCK) {
+		const char *p = text.p + i;
+		uint64_t bits = i + SQ_HASHES_BLOCK <= go_on ? 0
+		                : step == 1                  ? sq_hashes_block(h, p)
+		                                             : sq_hashes_steps(h, p);
 
 		for (; bits; bits &= bits - 1) {
-			size_t at = i + (size_t)__builtin_ctzll(bits);
+			size_t at = i + (size_t)__builtin_ctzll(bits) * step;
 
 			to = at < go_on ? 0 : look_at_piece(s, at);
 			go_on = to > go_on ? to : go_on;
 		}
 	}
-	for (i = i > go_on ? i : go_on; i + GRAM <= text.n; i = to > i ? to : i + 1)
-		to = sq_hashes_at(&s->words->hashes, text.p + i) ? look_at_piece(s, i) : 0;
+	for (i = i > go_on ? i : go_on; i + GRAM <= text.n; i = to > i ? to : i + step)
+		to = sq_hashes_at(h, text.p + i) ? look_at_piece(s, i) : 0;
 }
 
-/* Everywhere. */
+/* Everywhere, where the CPU has instructions for sq_grams. */
 static void search_by_grams(const struct search *s)
 {
 	uint32_t places[SQ_GRAMS_ROOM];
 	size_t at = 0, go_on = 0;
 
 	while (at < s->text.n) {
-		uint32_t n = sq_grams_next(&s->words->grams, s->text, &at, places);
+		uint32_t n = sq_grams_next(&s->words->filter, s->text, &at, places);
 
 		for (uint32_t i = 0; i < n; i++) {
 			size_t to;
 
-			if (SQ_LIKELY(!sq_hashes_at(&s->words->hashes, s->text.p + places[i])) ||
+			if (SQ_LIKELY(!sq_hashes_at(&s->pieces->hashes, s->text.p + places[i])) ||
 			    places[i] < go_on)
 				continue;
 			to = look_at_piece(s, places[i]);
@@ -407,12 +407,11 @@ static void search_by_grams(const struct search *s)
 void sq_words_search(const struct sq_words *w, unsigned number, struct sq_sv text,
                      sq_words_found_fn *found, void *ctx)
 {
-	const struct search s = { w, text, found, ctx };
+	bool by_steps = number == 0 && w->steps.n;
+	const struct search s = { w, by_steps ? &w->steps : &w->grams, text, found, ctx };
 
-	if (number == 0 && w->steps)
-		search_by_steps(&s);
-	else if (sq_grams_are_quick())
+	if (!by_steps && sq_grams_are_quick())
 		search_by_grams(&s);
 	else
-		search_by_hash(&s);
+		search_by_hash(&s, by_steps ? SQ_HASHES_STEP : 1);
 }

@@ -36,7 +36,7 @@ static void it_grows_with_its_pieces_up_to_a_bound(void **state)
 	static const struct {
 		uint32_t pieces;
 		unsigned log;
-	} rows[] = { { 1, 15 }, { 1024, 15 }, { 1025, 16 }, { 32768, 20 }, { 1000000, 20 } };
+	} rows[] = { { 1, 16 }, { 2048, 16 }, { 2049, 17 }, { 32768, 20 }, { 1000000, 20 } };
 	struct sq_hashes s;
 
 	(void)state;
@@ -61,6 +61,7 @@ static void all_bodies_agree(void **state)
 		for (int round = 0; round < 2000; round++) {
 			char *text = malloc(SQ_HASHES_READ);
 			uint64_t expected = 0;
+			uint32_t steps = 0;
 
 			assert_non_null(text);
 			for (unsigned i = 0; i < SQ_HASHES_READ; i++)
@@ -68,13 +69,18 @@ static void all_bodies_agree(void **state)
 				                           : 'a' + test_random(&seed) % 26);
 			for (unsigned i = 0; i < SQ_HASHES_BLOCK; i++)
 				expected |= (uint64_t)sq_hashes_at(&s, text + i) << i;
+			for (unsigned i = 0; i < SQ_HASHES_BLOCK / SQ_HASHES_STEP; i++)
+				steps |= (uint32_t)(expected >> (i * SQ_HASHES_STEP) & 1) << i;
 			found += (unsigned)__builtin_popcountll(expected);
-			for (size_t b = 0; b < sq_hashes_bodies_n; b++)
-				if (sq_hashes_bodies[b].runs() &&
-				    sq_hashes_bodies[b].block(&s, text) != expected)
-					fail_msg("%s, %u pieces", sq_hashes_bodies[b].name,
-					         sizes[n]);
+			for (size_t b = 0; b < sq_hashes_bodies_n; b++) {
+				const struct sq_hashes_body *body = &sq_hashes_bodies[b];
+
+				if (body->runs() && (body->block(&s, text) != expected ||
+				                     body->steps(&s, text) != steps))
+					fail_msg("%s, %u pieces", body->name, sizes[n]);
+			}
 			assert_true(sq_hashes_block(&s, text) == expected);
+			assert_true(sq_hashes_steps(&s, text) == steps);
 			free(text);
 		}
 		sq_hashes_fini(&s);

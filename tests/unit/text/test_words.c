@@ -186,14 +186,14 @@ static void tiny_words_are_found_by_windows_alone(void **state)
 	assert_null(w);
 }
 
-static void short_texts_and_their_ends(void **state)
+/* `n` words, the seventh at the end of texts of each length. */
+static void ends_of_texts(uint32_t n)
 {
 	static char bytes[WORDS_MAX * 16];
 	static struct sq_sv list[WORDS_MAX];
-	uint32_t n = make_words(list, 400, 7, bytes);
 
-	(void)state;
-	for (size_t before = 0; before < 80; before++) {
+	n = make_words(list, n, 7, bytes);
+	for (size_t before = 0; before < 160; before++) {
 		size_t len = before + list[7].n;
 		char *text = malloc(len); /* of its own, so that reading behind it is seen */
 
@@ -205,16 +205,23 @@ static void short_texts_and_their_ends(void **state)
 	}
 }
 
-static void a_search_goes_on_where_it_is_told(void **state)
+static void short_texts_and_their_ends(void **state)
+{
+	(void)state;
+	ends_of_texts(400);
+	ends_of_texts(SQ_GRAMS_MAX + 100); /* by steps */
+}
+
+/* Told where to go on, by so many words. */
+static void a_search_goes_on(uint32_t n)
 {
 	static char bytes[WORDS_MAX * 16], text[1000];
 	static struct sq_sv list[WORDS_MAX];
 	static struct seen s;
-	uint32_t n = make_words(list, 400, 7, bytes);
 	struct sq_spot spot = { 0 };
 	struct sq_words *w = NULL;
 
-	(void)state;
+	n = make_words(list, n, 7, bytes);
 	assert_int_equal(sq_words_new(&w, list, n, &spot, BUCKET), 0);
 	assert_int_equal(sq_words_searches(w), 1);
 	memset(text, ' ', sizeof(text));
@@ -230,6 +237,13 @@ static void a_search_goes_on_where_it_is_told(void **state)
 	assert_int_equal(s.word[1], 5);
 	assert_int_equal(s.at[1], 701);
 	sq_words_free(w);
+}
+
+static void a_search_goes_on_where_it_is_told(void **state)
+{
+	(void)state;
+	a_search_goes_on(400);
+	a_search_goes_on(SQ_GRAMS_MAX + 100);
 }
 
 int main(void)
