@@ -13,6 +13,7 @@
 
 #include "lib/engine/sieve_evidence.h"
 #include "lib/rules/literals.h"
+#include "lib/text/hashes.h"
 
 enum {
 	PLAN_BYTES = 64 << 20, /* words and lists of a plan; more is of no use */
@@ -22,10 +23,10 @@ enum {
 	LIST_MAX = 1 << 16,    /* words of one rule */
 	ROUNDS = 6,            /* of choosing */
 	LAST_ROUNDS = 2,
-	DEAR = 900,           /* cost of words that many records hold */
-	COVER_WORK = 1 << 18, /* comparisons of words with one another, in one round */
-	POPULAR_MAX = 16,     /* more rules make a word no cheaper */
-	NEW = 1 << 24, /* what a new word costs in place of one as rare that is used anyway */
+	DEAR = 900,       /* cost of words that many records hold */
+	STARTS_LOG = 12,  /* of the index of words in use by how they begin */
+	POPULAR_MAX = 16, /* more rules make a word no cheaper */
+	NEW = 1 << 24,    /* what a new word costs in place of one as rare that is used anyway */
 };
 
 #define NO_WAY UINT64_MAX
@@ -48,6 +49,7 @@ struct word {
 	uint32_t used;    /* rules that use it */
 	uint32_t taken;   /* how often it is in the list being made */
 	bool covered;     /* one that is used stands in it */
+	uint32_t next;    /* in use and begins like this one: 1 + number */
 };
 
 struct draft {
@@ -59,7 +61,8 @@ struct draft {
 	const struct node **roots;
 	uint32_t **chosen; /* by rule: what it uses; malloc'ed */
 	uint32_t *n_chosen;
-	uint32_t *list; /* LIST_MAX: what is being chosen */
+	uint32_t starts[1 << STARTS_LOG]; /* words in use, by hash of how they begin: 1 + number */
+	uint32_t *list;                   /* LIST_MAX: what is being chosen */
 	uint32_t n;
 	bool first, last; /* rounds */
 	int failed;       /* -errno */
@@ -365,39 +368,52 @@ static void choose_for(struct draft *d, uint32_t rule)
 		d->words[copy[i]].used++;
 }
 
-/* The shortest word in use that stands in `w`, or itself. None in use stands in that. */
-static uint32_t shortest_in(const struct draft *d, const uint32_t *used, uint32_t n, uint32_t w)
+/* How a word begins, as an index of `starts`. */
+static uint32_t start_of(const char *p)
 {
+	uint32_t v = (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 |
+	             (uint32_t)(unsigned char)p[2] << 16;
+
+	return sq_hashes_of(v, STARTS_LOG);
+}
+
+static void index_used(struct draft *d)
+{
+	memset(d->starts, 0, sizeof(d->starts));
+	for (uint32_t i = 0; i < d->n_words; i++) {
+		struct word *w = &d->words[i];
+		uint32_t *start = &d->starts[start_of(w->text.p)];
+
+		if (!w->used)
+			continue;
+		w->next = *start;
+		*start = i + 1;
+	}
+}
+
+/* The shortest word in use that stands in `w`, or itself. None in use stands in that. */
+static uint32_t shortest_in(const struct draft *d, uint32_t w)
+{
+	struct sq_sv rest = d->words[w].text;
 	uint32_t best = w;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct sq_sv text = d->words[used[i]].text;
+	for (; rest.n >= SQ_SIEVE_WORD_MIN; rest = sq_sv_skip(rest, 1)) {
+		for (uint32_t i = d->starts[start_of(rest.p)]; i; i = d->words[i - 1].next) {
+			struct sq_sv text = d->words[i - 1].text;
 
-		if (text.n < d->words[best].text.n &&
-		    sq_sv_find(d->words[w].text, text) != SIZE_MAX)
-			best = used[i];
+			if (text.n < d->words[best].text.n && sq_sv_starts(rest, text))
+				best = i - 1;
+		}
 	}
 	return best;
 }
 
-static uint32_t list_used(const struct draft *d, uint32_t *ret)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < d->n_words; i++)
-		if (d->words[i].used)
-			ret[n++] = i;
-	return n;
-}
-
 /* Of two words of which one stands in the other, the shorter is enough. */
-static void cover(struct draft *d, uint32_t *used)
+static void cover(struct draft *d)
 {
-	uint32_t n = list_used(d, used);
-
+	index_used(d);
 	for (uint32_t i = 0; i < d->n_words; i++)
-		d->words[i].covered =
-			(uint64_t)n * d->n_words < COVER_WORK && shortest_in(d, used, n, i) != i;
+		d->words[i].covered = shortest_in(d, i) != i;
 }
 
 /* The plan. */
@@ -407,15 +423,17 @@ static int by_text(const void *a, const void *b)
 	return sq_sv_cmp(*(const struct sq_sv *)a, *(const struct sq_sv *)b);
 }
 
-static void put_words(struct draft *d, const uint32_t *used, uint32_t n)
+static void put_words(struct draft *d)
 {
 	struct sq_sieve_plan *plan = d->plan;
+	uint32_t n = 0;
 
+	for (uint32_t i = 0; i < d->n_words; i++)
+		n += d->words[i].used > 0;
 	plan->words = sq_arena_alloc(&plan->arena, (n ? n : 1) * sizeof(*plan->words));
-	for (uint32_t i = 0; plan->words && i < n; i++)
-		if (shortest_in(d, used, n, used[i]) == used[i])
-			plan->words[plan->n_words++] =
-				sq_arena_dup(&plan->arena, d->words[used[i]].text);
+	for (uint32_t i = 0; plan->words && i < d->n_words; i++)
+		if (d->words[i].used && shortest_in(d, i) == i)
+			plan->words[plan->n_words++] = sq_arena_dup(&plan->arena, d->words[i].text);
 	if (!plan->words || plan->arena.overflow || plan->n_words > SQ_SIEVE_WORDS_MAX) {
 		d->failed = -E2BIG;
 		return;
@@ -424,7 +442,7 @@ static void put_words(struct draft *d, const uint32_t *used, uint32_t n)
 		qsort(plan->words, plan->n_words, sizeof(*plan->words), by_text);
 }
 
-static void put_rule(struct draft *d, uint32_t rule, const uint32_t *used, uint32_t n_used)
+static void put_rule(struct draft *d, uint32_t rule)
 {
 	struct sq_sieve_plan *plan = d->plan;
 	struct sq_sieve_need *need = &plan->rules[rule];
@@ -437,7 +455,7 @@ static void put_rule(struct draft *d, uint32_t rule, const uint32_t *used, uint3
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t w = shortest_in(d, used, n_used, d->chosen[rule][i]);
+		uint32_t w = shortest_in(d, d->chosen[rule][i]);
 		const struct sq_sv *at = bsearch(&d->words[w].text, plan->words, plan->n_words,
 		                                 sizeof(*plan->words), by_text);
 
@@ -449,27 +467,19 @@ static void put_rule(struct draft *d, uint32_t rule, const uint32_t *used, uint3
 
 static void plan_all(struct draft *d, const struct sq_ruleset *rs)
 {
-	uint32_t *used, n;
-
 	for (uint32_t i = 0; i < d->plan->n_rules && !d->failed; i++)
 		d->roots[i] = tree_of_rule(d, i, sq_ruleset_rule(rs, i));
-	used = calloc(d->n_words ? d->n_words : 1, sizeof(*used));
-	if (!used && !d->failed)
-		d->failed = -ENOMEM;
 	for (int round = 0; round < ROUNDS && !d->failed; round++) {
 		d->first = round == 0;
 		d->last = round >= ROUNDS - LAST_ROUNDS;
 		for (uint32_t i = 0; i < d->plan->n_rules && !d->failed; i++)
 			choose_for(d, i);
-		cover(d, used);
+		cover(d);
 	}
-	if (!d->failed) {
-		n = list_used(d, used);
-		put_words(d, used, n);
-		for (uint32_t i = 0; i < d->plan->n_rules && !d->failed; i++)
-			put_rule(d, i, used, n);
-	}
-	free(used);
+	if (!d->failed)
+		put_words(d);
+	for (uint32_t i = 0; i < d->plan->n_rules && !d->failed; i++)
+		put_rule(d, i);
 }
 
 static bool open_draft(struct draft *d)

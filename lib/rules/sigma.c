@@ -20,18 +20,25 @@ static const char *const known_keys[] = {
 	"references", "description", "correlation", "falsepositives",
 };
 
+static bool is_known_key(struct sq_sv key)
+{
+	for (size_t i = 0; i < SQ_LEN(known_keys); i++)
+		if (sq_sv_eq(key, sq_sv_of(known_keys[i])))
+			return true;
+	return false;
+}
+
 static void check_keys(struct sq_parse *p, const struct sq_yaml *map)
 {
 	for (const struct sq_yaml *m = map->first; m; m = m->next) {
 		struct sq_sv best = { "", 0 };
 		struct sq_hint hint;
-		bool known = false;
 
-		for (size_t i = 0; i < SQ_LEN(known_keys); i++) {
-			known = known || sq_sv_eq(m->key->text, sq_sv_of(known_keys[i]));
+		if (is_known_key(m->key->text))
+			continue;
+		for (size_t i = 0; i < SQ_LEN(known_keys); i++)
 			sq_parse_nearer(m->key->text, sq_sv_of(known_keys[i]), &best);
-		}
-		if (!known && best.n)
+		if (best.n)
 			sq_parse_warn(p, m->key, "unknown key '%.*s'%s", SQ_SHOW(m->key->text),
 			              sq_parse_hint(&hint, best));
 	}
@@ -124,11 +131,11 @@ static int one_of(struct sq_parse *p, const struct sq_yaml *m, const char *what,
 
 	if (!m || sq_yaml_is_null(m))
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (m->kind == SQ_YAML_SCALAR && sq_sv_eq(m->text, sq_sv_of(names[i])))
+	for (size_t i = 0; m->kind == SQ_YAML_SCALAR && i < n; i++)
+		if (sq_sv_eq(m->text, sq_sv_of(names[i])))
 			return (int)i;
+	for (size_t i = 0; i < n; i++)
 		sq_parse_nearer(m->text, sq_sv_of(names[i]), &best);
-	}
 	sq_parse_error(p, m, "unknown %s '%.*s'%s", what, SQ_SHOW(m->text),
 	               sq_parse_hint(&hint, best));
 	return -1;
