@@ -1,12 +1,10 @@
 #include "lib/engine/sieve.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "lib/engine/sieve_ids.h"
 #include "lib/engine/sieve_odd.h"
-#include "lib/text/words.h"
+#include "lib/engine/sieve_private.h"
 
 enum {
 	GAP_MAX = 256, /* bytes between two records that are looked at in one go */
@@ -17,29 +15,6 @@ enum {
 	ODD = (1 << SQ_ODD_BUCKETS) - 1, /* their buckets */
 };
 
-struct sq_sieve {
-	atomic_uint refs;
-	uint64_t generation;
-	bool open;
-	struct sq_sieve_plan plan;
-	struct sq_spot spot;    /* places of signs and words */
-	struct sq_spot lines;   /* and of line ends */
-	struct sq_words *words; /* NULL: none */
-	struct sq_spot keys;    /* places of event ids */
-	struct sq_id_set *ids;  /* by word: those of the rules that need it */
-	/* Of the rules that ask for what folding makes. */
-	struct sq_id_set folding;
-};
-
-/* A record that is being looked at. */
-struct look {
-	const struct sq_sieve *sieve;
-	struct sq_sv record;
-	uint32_t looks;       /* places of it */
-	struct sq_id_set ids; /* that it tells */
-	bool asked;           /* for those */
-};
-
 /* Several records that lie one behind the other, looked at as one text. */
 struct stretch {
 	const struct sq_sieve *sieve;
@@ -47,7 +22,7 @@ struct stretch {
 	uint32_t n;
 	struct sq_sv text;
 	struct sq_record *at; /* the record that the last place was in */
-	struct look look;     /* of it */
+	struct sq_look look;  /* of it */
 };
 
 /* Does the expression ask for a field that is made of others? */
@@ -151,7 +126,7 @@ const struct sq_sieve_plan *sq_sieve_plan(const struct sq_sieve *s)
 }
 
 /* May the record be of an event with one of these ids? What hides ids is a sign that keeps it. */
-static bool may_have(struct look *l, const struct sq_id_set *ids)
+static bool may_have(struct sq_look *l, const struct sq_id_set *ids)
 {
 	if (ids->any)
 		return true;
@@ -161,18 +136,20 @@ static bool may_have(struct look *l, const struct sq_id_set *ids)
 	return sq_ids_meet(ids, &l->ids);
 }
 
-/* A word stands in the record: do the rules that need it ask for such events? */
+bool sq_look_wants(struct sq_look *l, uint32_t word)
+{
+	return may_have(l, &l->sieve->ids[word]);
+}
+
 static size_t is_wanted(void *ctx, uint32_t word, size_t at)
 {
-	struct look *l = ctx;
-
 	(void)at;
-	return may_have(l, &l->sieve->ids[word]);
+	return sq_look_wants(ctx, word);
 }
 
 /* A sign stands in the record. One that hides nothing but words is of interest to those rules only
  * that ask for what folding makes. */
-static bool is_odd(struct look *l, size_t at, unsigned buckets)
+static bool is_odd(struct sq_look *l, size_t at, unsigned buckets)
 {
 	enum sq_odd odd = sq_odd_at(l->record, at, buckets & ODD);
 
@@ -180,7 +157,7 @@ static bool is_odd(struct look *l, size_t at, unsigned buckets)
 }
 
 /* Is there a reason to keep the record at this place of it, which is of these buckets? */
-static bool is_reason(struct look *l, size_t at, unsigned buckets)
+static bool is_reason(struct sq_look *l, size_t at, unsigned buckets)
 {
 	const struct sq_sieve *s = l->sieve;
 	unsigned words = buckets & ~(unsigned)ODD;
@@ -189,9 +166,8 @@ static bool is_reason(struct look *l, size_t at, unsigned buckets)
 	       (words && sq_words_at(s->words, l->record, at, words, is_wanted, l));
 }
 
-/* A place of a record that would be left out: is it to be read after all? Places that only some
- * CPUs find do not count, so that all leave out the same records. */
-static bool look_at(struct look *l, size_t at)
+/* Places that only some CPUs find do not count, so that all leave out the same records. */
+bool sq_look_at(struct sq_look *l, size_t at)
 {
 	unsigned buckets = sq_spot_at(&l->sieve->spot, l->record, at);
 
@@ -202,7 +178,7 @@ static bool look_at(struct look *l, size_t at)
 	       is_reason(l, at, buckets);
 }
 
-static void look_for(struct look *l, const struct sq_sieve *s, struct sq_sv record)
+void sq_look_for(struct sq_look *l, const struct sq_sieve *s, struct sq_sv record)
 {
 	l->sieve = s;
 	l->record = record;
@@ -218,7 +194,7 @@ static const char *end_of(const struct sq_record *r)
 static void turn_to(struct stretch *t, struct sq_record *r)
 {
 	t->at = r;
-	look_for(&t->look, t->sieve, r->raw);
+	sq_look_for(&t->look, t->sieve, r->raw);
 }
 
 /* The record that has the byte at `p`, which is behind the last one that was asked for. NULL: it is
@@ -249,7 +225,7 @@ static void look_at_places(struct stretch *t)
 			struct sq_record *r = record_at(t, p);
 
 			if (r)
-				r->left_out = !look_at(&t->look, (size_t)(p - r->raw.p));
+				r->left_out = !sq_look_at(&t->look, (size_t)(p - r->raw.p));
 		}
 	}
 }
@@ -262,7 +238,7 @@ static size_t on_word(void *ctx, uint32_t word, size_t at)
 	struct sq_record *r = record_at(t, p);
 
 	if (!r || p + sq_words_text(t->sieve->words, word).n > end_of(r) ||
-	    !is_wanted(&t->look, word, 0))
+	    !sq_look_wants(&t->look, word))
 		return 0;
 	r->left_out = false;
 	return (size_t)(end_of(r) - t->text.p);
@@ -310,101 +286,9 @@ void sq_sieve_run(const struct sq_sieve *s, struct sq_batch *b, uint32_t first)
 	}
 }
 
-/* ---- lines ------------------------------------------------------------------------------- */
-
-/* A record that the framer cuts without looking inside. */
-static bool is_plain(struct sq_sv line, uint32_t max_record)
-{
-	return line.n && line.n <= max_record && line.p[0] == '{' && line.p[line.n - 1] == '}';
-}
-
-/* What sq_sieve_lines() is about. */
-struct lines {
-	const struct sq_sieve *sieve;
-	struct sq_batch *batch;
-	uint32_t origin, max_record;
-	sq_sieve_chosen_fn *chosen;
-	void *ctx;
-	uint32_t n, left_out;
-};
-
-/* The line from `begin` on, with the places in it. @return false: there is no room for it */
-static bool add_line(struct lines *t, struct sq_sv line, const uint32_t *places, uint32_t n,
-                     size_t begin)
-{
-	struct sq_batch *b = t->batch;
-	bool kept = false, check;
-	struct look l;
-
-	look_for(&l, t->sieve, line);
-	for (uint32_t i = 0; i < n && !kept; i++)
-		kept = places[i] - begin < line.n && look_at(&l, places[i] - begin);
-	check = !kept && t->chosen && t->chosen(t->ctx);
-	t->n++;
-	if (!kept && !check) {
-		t->left_out++;
-		return true;
-	}
-	if (b->n_records == b->limits.records)
-		return false;
-	b->records[b->n_records++] = (struct sq_record){
-		.raw = line, .origin = t->origin, .left_out = check, .check = check
-	};
-	return true;
-}
-
-/* @return as sq_sieve_lines(); what has been added is not taken back */
-static bool add_lines(struct lines *t, struct sq_sv text)
-{
-	uint32_t places[2 * SQ_SPOT_ROOM], n = 0;
-	size_t at = 0, begin = 0;
-
-	while (at < text.n && n <= SQ_SPOT_ROOM) {
-		uint32_t all = n + sq_spot_next(&t->sieve->lines, text, &at, places + n), first = 0;
-
-		for (uint32_t i = n; i < all; i++) {
-			struct sq_sv line = { text.p + begin, places[i] - begin };
-			char end = text.p[places[i]];
-
-			if (SQ_LIKELY(end != '\n' && end))
-				continue;
-			if (line.n && line.p[line.n - 1] == '\r')
-				line.n--;
-			if (!end || !is_plain(line, t->max_record) ||
-			    !add_line(t, line, places + first, i - first, begin))
-				return false;
-			first = i + 1;
-			begin = places[i] + 1;
-		}
-		n = all - first;
-		memmove(places, places + first, n * sizeof(*places));
-	}
-	return begin == text.n;
-}
-
-bool sq_sieve_lines(const struct sq_sieve *s, struct sq_batch *b, uint32_t origin,
-                    struct sq_sv text, uint32_t max_record, sq_sieve_chosen_fn *chosen, void *ctx,
-                    uint32_t *ret_lines)
-{
-	struct lines t = { s, b, origin, max_record, chosen, ctx, 0, 0 };
-	uint32_t before = b->n_records;
-
-	if (s->open || (s->words && sq_words_searches(s->words)))
-		return false;
-	if (!add_lines(&t, text)) {
-		b->n_records = before;
-		return false;
-	}
-	b->origins[origin].n += t.n;
-	b->counts.clean += t.left_out;
-	b->counts.left_out += t.left_out;
-	*ret_lines = t.n;
-	return true;
-}
-
 bool sq_sieve_keeps(const struct sq_sieve *s, struct sq_sv record)
 {
-	struct look l = { .sieve = s, .record = record };
+	struct sq_look l = { .sieve = s, .record = record };
 
 	if (s->open || !is_object(record))
 		return true;
@@ -414,7 +298,7 @@ bool sq_sieve_keeps(const struct sq_sieve *s, struct sq_sv record)
 		if (is_odd(&l, at, sq_spot_at(&s->spot, record, at)))
 			return true;
 		for (uint32_t k = 0; k < s->plan.n_words; k++)
-			if (sq_sv_istarts(rest, s->plan.words[k]) && is_wanted(&l, k, at))
+			if (sq_sv_istarts(rest, s->plan.words[k]) && sq_look_wants(&l, k))
 				return true;
 	}
 	return false;

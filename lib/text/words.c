@@ -35,7 +35,8 @@ struct piece {
 /* The pieces of one way. Of WAY_GRAM they are few, and their set stays in the nearest cache. */
 struct pieces {
 	struct sq_hashes hashes;
-	uint32_t *heads; /* by hash: 1 + index of a piece */
+	unsigned log;    /* bits of a hash that choose a chain */
+	uint32_t *heads; /* of chains: 1 + index of a piece */
 	struct piece *list;
 	uint32_t n;
 };
@@ -114,7 +115,10 @@ static int pieces_init(struct pieces *p, uint32_t n)
 		return 0;
 	if (!sq_hashes_init(&p->hashes, n))
 		return -ENOMEM;
-	p->heads = calloc((size_t)1 << p->hashes.log, sizeof(*p->heads));
+	p->log = 1;
+	while (1u << p->log < 2 * n)
+		p->log++;
+	p->heads = calloc((size_t)1 << p->log, sizeof(*p->heads));
 	p->list = calloc(n, sizeof(*p->list));
 	return p->heads && p->list ? 0 : -ENOMEM;
 }
@@ -128,8 +132,9 @@ static void pieces_fini(struct pieces *p)
 
 static void put_piece(struct pieces *p, const char *gram, uint32_t word, size_t off)
 {
-	uint32_t h = sq_hashes_add(&p->hashes, gram);
+	uint32_t h = sq_hashes_of(sq_hashes_piece(gram), p->log);
 
+	(void)sq_hashes_add(&p->hashes, gram);
 	p->list[p->n] = (struct piece){ .gram = sq_hashes_piece(gram),
 		                        .word = word,
 		                        .next = p->heads[h],
@@ -345,7 +350,7 @@ static size_t look_at_piece(const struct search *s, size_t at)
 	const struct pieces *pieces = s->pieces;
 	uint32_t gram = sq_hashes_piece(s->text.p + at);
 
-	for (uint32_t i = pieces->heads[sq_hashes_of(gram, pieces->hashes.log)]; i;
+	for (uint32_t i = pieces->heads[sq_hashes_of(gram, pieces->log)]; i;
 	     i = pieces->list[i - 1].next) {
 		const struct piece *p = &pieces->list[i - 1];
 		size_t to =

@@ -38,7 +38,9 @@ typedef size_t sq_words_found_fn(void *ctx, uint32_t word, size_t at);
 bool sq_words_at(const struct sq_words *w, struct sq_sv text, size_t at, unsigned buckets,
                  sq_words_found_fn *found, void *ctx);
 
-/** How many searches must be made for words that are not found by windows: 0 to 2. */
+enum { SQ_WORDS_SEARCHES = 2 };
+
+/** How many searches must be made for words that are not found by windows: 0 to that. */
 unsigned sq_words_searches(const struct sq_words *w);
 
 /** Search number `number` (from 0) through `text`, from its beginning to its end. A word that
