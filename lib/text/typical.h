@@ -1,8 +1,8 @@
 /* What stands in Windows events as they are forwarded, and how often: for choosing what to look
  * for.
  *
- * Pure; cold path. Characters alone do not tell what stands together: "alue" is made of no more
- * frequent ones than "vlue", and in every change of the registry.
+ * Pure; cold path. Characters alone do not tell what stands together: "trol" is made of the same
+ * ones as "rtlo", and stands in every event that names CurrentControlSet.
  */
 #pragma once
 

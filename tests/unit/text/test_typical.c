@@ -16,7 +16,7 @@ static void pieces_of_that_text_are_frequent(void **state)
 	static const struct {
 		const char *often, *rare;
 	} rows[] = {
-		{ "alue", "vlue" }, /* setvalue */
+		{ "trol", "rtlo" }, /* currentcontrolset */
 		{ "prov", "cimp" }, /* register-cimprovider, and providerguid */
 		{ "hell", "gsvr" },
 		{ "\"eve", "{~`^" },
