@@ -84,14 +84,15 @@ class Scan(Case):
     def test_text_is_one_line_each_and_obeys_no_event(self):
         line = attack(1).replace(b"/s /n", b"/s \\u001b[2J\\n\\u202e /n")
         out, err = squibly("scan", "--format", "text", stdin=line)
-        # Beside the attack: the hidden characters, and what is left of them as a second library.
-        self.assertEqual(out.count(b"\n"), 3)
+        # Beside the attack: the hidden characters, what is left of them as a second library, and that
+        # its folder is not told.
+        self.assertEqual(out.count(b"\n"), 4)
         self.assertNotIn(b"\x1b", out)
-        self.assertEqual(out.count(rb"/s \x1b[2J\x0a\u202e /n"), 3)
-        self.assertIn("3 alerts: 1 critical, 2 high", err)
+        self.assertEqual(out.count(rb"/s \x1b[2J\x0a\u202e /n"), 4)
+        self.assertIn("4 alerts: 1 critical, 2 high, 1 low", err)
 
     def test_text_leaves_out_the_middle_of_what_is_too_long(self):
-        line = attack(1).replace(b"/s /n", b"/s " + b"y" * 5000 + b".dll /n")
+        line = attack(1).replace(b"/s /n", b"/s C:\\\\Windows\\\\System32\\\\" + b"y" * 5000 + b".dll /n")
         out, _ = squibly("scan", "--format", "text", stdin=line)
         self.assertLessEqual(len(out.rstrip(b"\n")), 200)
         self.assertIn(b"yyy...", out)

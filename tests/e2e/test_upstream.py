@@ -177,7 +177,7 @@ class Several(Case):
             f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{everything.port}\n"
             f"  - type: tcp\n    address: 127.0.0.1:{critical.port}\n    format: cef\n    min_level: critical\n"
             f"  - type: file\n    path: {folder}/alerts.json\n")
-        high = attack(2).replace(b" /u", b"").replace(b"scrobj.dll", b"other.dll")
+        high = attack(2).replace(b" /u", b"").replace(b"scrobj.dll", b"jscript.dll")
         d.send(attack(1) + high + ordinary(3))
         eventually("both alerts", lambda: len(everything.lines) == 2)
         eventually("the critical one", lambda: len(critical.lines) == 1)
