@@ -151,6 +151,11 @@ void sqd_ioloops_on_news(uv_async_t *h)
 {
 	struct sqd_ioloops *a = h->data;
 
+	/* Nobody is answered any more: counters are those of the threads that close what counts. */
+	if (a->closed) {
+		sqd_ioloops_look_at_ends(a);
+		return;
+	}
 	for (unsigned i = 0; i < a->n; i++)
 		sqd_ioloop_hear(&a->list[i]);
 	if (a->asking && a->n_answered == a->n) {
@@ -159,10 +164,6 @@ void sqd_ioloops_on_news(uv_async_t *h)
 			ask_now(a);
 		else
 			a->opts.answered(a->opts.ctx);
-	}
-	if (a->closed) {
-		sqd_ioloops_look_at_ends(a);
-		return;
 	}
 	if (a->n_drained == a->n) {
 		a->n_drained = 0;

@@ -298,6 +298,20 @@ static void counters_are_shown_when_asked_for(void **state SQ_UNUSED)
 	teardown(f);
 }
 
+/* The counters are then those of the threads that close what is theirs. */
+static void who_asks_is_not_answered_once_they_are_being_closed(void **state SQ_UNUSED)
+{
+	struct fixture *f = setup(0, 0, 1 << 20);
+
+	run(f);
+	wait_for(f, is_settled);
+	drain(f);
+	assert_true(sqd_ioloops_ask(f->ioloops));
+	close_loops(f);
+	assert_int_equal(f->answered, 0);
+	teardown(f);
+}
+
 static void loops_that_never_ran_are_closed(void **state SQ_UNUSED)
 {
 	struct fixture *f = setup(1, 1, 1 << 20);
@@ -321,6 +335,7 @@ int main(void)
 		cmocka_unit_test(what_is_dropped_on_the_way_down_is_not_acknowledged),
 		cmocka_unit_test(inputs_reload_on_their_own_thread),
 		cmocka_unit_test(counters_are_shown_when_asked_for),
+		cmocka_unit_test(who_asks_is_not_answered_once_they_are_being_closed),
 		cmocka_unit_test(loops_that_never_ran_are_closed),
 	};
 

@@ -67,7 +67,7 @@ struct fixture {
 	bool joined;
 	unsigned drained, answered;
 	unsigned wanted; /* of whatever is waited for */
-	bool closed;
+	bool closed, loops_closed;
 };
 
 /* ---- on the threads of the loops ---------------------------------------------------------- */
@@ -420,15 +420,22 @@ static inline struct sq_counters counts(struct fixture *f)
 }
 
 /* Ends everything, and checks what always holds: nobody is owed anything. */
-static inline void teardown(struct fixture *f)
+static inline void close_loops(struct fixture *f)
 {
-	bool router_closed = false, loops_closed = false;
-
+	if (f->loops_closed)
+		return;
 	sqd_ioloops_join(f->ioloops);
 	f->joined = true;
-	sqd_ioloops_close(f->ioloops, fake_noted, &loops_closed);
-	while (!loops_closed)
+	sqd_ioloops_close(f->ioloops, fake_noted, &f->loops_closed);
+	while (!f->loops_closed)
 		uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static inline void teardown(struct fixture *f)
+{
+	bool router_closed = false;
+
+	close_loops(f);
 	for (unsigned i = 0; i < LOOPS; i++)
 		assert_true(owes_nothing(f->feeder[i]));
 	assert_int_equal(sqd_ioloops_waiting(f->ioloops), 0);
