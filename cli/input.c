@@ -50,6 +50,54 @@ static int fill(struct cli_input *in, size_t want, struct sq_err *err)
 	return n > 0;
 }
 
+/* What people give that holds no records as it is, known by its first bytes. */
+static int refuse_foreign(const struct cli_input *in, struct sq_err *err)
+{
+	static const struct {
+		const char *magic, *what;
+	} kinds[] = {
+		{ "\xff\xfe", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8" },
+		{ "\xfe\xff", "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8" },
+		{ "ElfF",
+		  "is a Windows event log (.evtx); make JSON of it first, as evtx_dump does" },
+		{ "PK\x03\x04", "is a zip archive; unpack it first" },
+		{ "\xfd\x37zX", "is packed with xz; unpack it first" },
+	};
+	struct sq_sv head = { in->block, in->tail };
+
+	for (size_t i = 0; i < SQ_LEN(kinds); i++)
+		if (sq_sv_starts(head, sq_sv_of(kinds[i].magic)))
+			return sq_err_set(err, -EILSEQ, "%s: %s", in->path, kinds[i].what);
+	if (sq_sv_starts(head, SQ_SV("BZh")) && head.n > 3 && head.p[3] >= '1' && head.p[3] <= '9')
+		return sq_err_set(err, -EILSEQ, "%s: is packed with bzip2; unpack it first",
+		                  in->path);
+	return 0;
+}
+
+/* A file that is called .gz or .zst, and is not packed: often JSON, since a browser or a script has
+ * unpacked it and left its name. Anything else is not what it was to be: cut to nothing, a page
+ * that says why there is no such file. Its lines would only count as malformed. */
+static int judge_name(const struct cli_input *in, struct sq_err *err)
+{
+	struct sq_sv head = { in->block, in->tail }, name = sq_sv_of(in->own_fd ? in->path : "");
+	const char *kind = sq_sv_iends(name, SQ_SV(".gz"))    ? "gzip"
+	                   : sq_sv_iends(name, SQ_SV(".zst")) ? "zstd"
+	                                                      : NULL;
+
+	if (!kind)
+		return 0;
+	if (sq_sv_starts(head, SQ_SV("\xef\xbb\xbf")))
+		head = sq_sv_skip(head, 3);
+	head = sq_sv_trim(head);
+	if (sq_sv_starts(head, SQ_SV("{")) || sq_sv_starts(head, SQ_SV("[")))
+		return 0;
+	if (!in->tail)
+		return sq_err_set(err, -EBADMSG, "%s: is empty, and no %s data", in->path, kind);
+	return sq_err_set(err, -EBADMSG,
+	                  "%s: is not packed with %s, though its name says so, nor is it JSON",
+	                  in->path, kind);
+}
+
 static int start_unpacking(struct cli_input *in, struct sq_err *err)
 {
 	const unsigned char *p = (const unsigned char *)in->block;
@@ -65,10 +113,10 @@ static int start_unpacking(struct cli_input *in, struct sq_err *err)
 		if (!in->zstd)
 			return sq_err_set(err, -ENOMEM, "%s: out of memory", in->path);
 		in->packing = ZSTD;
-	} else if (n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff))) {
-		return sq_err_set(err, -EILSEQ,
-		                  "%s: is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
-		                  in->path);
+	} else {
+		int r = refuse_foreign(in, err);
+
+		return r < 0 ? r : judge_name(in, err);
 	}
 	return 0;
 }

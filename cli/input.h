@@ -1,7 +1,8 @@
 /* Bytes of a file, of standard input, or of what gzip and zstd packed.
  *
- * What a file is shows in its first bytes, not in its name. Reads are large; there is no copy
- * between read(2) and the caller's memory but for the first few bytes of a file.
+ * What a file is shows in its first bytes; its name only tells what it was to be. What cannot hold
+ * events by either is refused when it is opened. Reads are large; there is no copy between read(2)
+ * and the caller's memory but for the first few bytes of a file.
  */
 #pragma once
 

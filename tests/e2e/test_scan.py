@@ -133,6 +133,47 @@ class Scan(Case):
         _, err = squibly("scan", stdin="{}".encode("utf-16"), status=2)
         self.assertIn("UTF-16", err)
 
+    def test_what_is_not_what_its_name_says_or_holds_no_text_is_told_and_the_rest_is_read(self):
+        files = {
+            "page.gz": (b"<html>no such file</html>\n", "page.gz: is not packed with gzip, though its name says so"),
+            "random.json.GZ": (b"\x93\x07\xe1\x55" * 5000, "random.json.GZ: is not packed with gzip"),
+            "empty.gz": (b"", "empty.gz: is empty, and no gzip data"),
+            "one.gz": (b"\x1f", "one.gz: is not packed with gzip"),
+            "lines.zst": (b"<14>1 - - - - - {}\n", "lines.zst: is not packed with zstd, though its name says so"),
+            "ids.zst": (b"\x28\xb5\x2f", "ids.zst: is not packed with zstd"),
+            "head.gz": (gzip.compress(attack(1))[:10], "head.gz: the packed data is cut off"),
+            "flipped.gz": (gzip.compress(attack(1))[:-8] + b"\0" * 8, "flipped.gz: damaged gzip data"),
+            "Security.evtx": (b"ElfFile\0" + bytes(5000), "Security.evtx: is a Windows event log (.evtx)"),
+            "events.zip": (b"PK\x03\x04" + bytes(500), "events.zip: is a zip archive; unpack it first"),
+            "events.xz": (b"\xfd7zXZ\0" + bytes(500), "events.xz: is packed with xz; unpack it first"),
+            "events.bz2": (b"BZh91AY&SY" + bytes(500), "events.bz2: is packed with bzip2; unpack it first"),
+        }
+        with tempfile.TemporaryDirectory() as d:
+            good = os.path.join(d, "good")
+            with open(good, "wb") as f:
+                f.write(attack(2))
+            for name, (data, why) in files.items():
+                with self.subTest(name):
+                    path = os.path.join(d, name)
+                    with open(path, "wb") as f:
+                        f.write(data)
+                    out, err = squibly("scan", "-f", "json", path, good, status=2)
+                    self.assertIn(why, err)
+                    self.assertEqual(len([line for line in err.splitlines() if name in line]), 1, err)
+                    self.assertIn("1 events, 1 alerts", err)
+                    self.assertEqual(out.count(b"\n"), 1)
+
+    def test_json_that_somebody_unpacked_and_what_is_packed_otherwise_than_it_is_called_is_read(self):
+        with tempfile.TemporaryDirectory() as d:
+            for name, data in (("unpacked.gz", attack(1)), ("list.zst", b" \n[" + attack(1) + b"]"),
+                               ("bom.gz", b"\xef\xbb\xbf" + attack(1)), ("gzip.zst", gzip.compress(attack(1))),
+                               ("BZhours.ndjson", b"BZhours: down\n" + attack(1)), ("empty", b"")):
+                with self.subTest(name), open(os.path.join(d, name), "wb") as f:
+                    f.write(data)
+                    f.flush()
+                    alerts, _ = scan(f.name)
+                    self.assertEqual(len(alerts), bool(data))
+
 
 if __name__ == "__main__":
     main()
