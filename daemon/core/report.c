@@ -139,7 +139,9 @@ void sqd_daemon_output_metrics(const struct sqd_daemon *d, size_t i, struct sqd_
 
 	*m = (struct sqd_metrics){ 0 };
 	sqd_outqueue_metrics(q, sqd_daemon_held(d, q), m);
-	if (i < d->n_outputs && d->cfg->outputs.items[i].output->forward)
+	if (i >= d->n_outputs) /* dead letters */
+		m->rows[0].help = "Malformed records, and messages that a receiver refused";
+	else if (d->cfg->outputs.items[i].output->forward)
 		add_forward(d, i, m);
 }
 

@@ -111,6 +111,18 @@ class Status(Case):
         d.stop()
         self.assertTrue(d.said("its queue was full for .*; 0 dropped meanwhile"))
 
+    def test_what_comes_to_the_dead_letters_is_not_called_alerts(self):
+        d = self.start("", f"dead_letter:\n  path: {self.scratch()}/dead.json\n")
+        d.send(attack(1) + b"broken{\n")
+        self.settled(2)
+        eventually("it is written", lambda: self.output(self.status(), 1)["delivered"]["sent"] == 1)
+        text = squibly("status", "-s", self.path)[0].decode()
+        alerts, dead = text.split("\noutput ")[1:]
+        self.assertRegex(alerts, r"(?m)^ +1  raised +Alerts that were raised$")
+        self.assertTrue(dead.startswith("dead letters, "), dead)
+        self.assertRegex(dead, r"(?m)^ +1  raised +Malformed records, and messages that a receiver refused$")
+        self.assertNotIn("lert", dead)
+
     def test_everything_has_its_place(self):
         up = self.upstream()
         d = self.start(f"outputs:\n  - type: tcp\n    address: 127.0.0.1:{up.port}\n"
