@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 
-from harness import (DEADLINE, SQUIBLY, Case, attack, eventually, main, ordinary, squibly)
+from harness import (DEADLINE, SOURCE, SQUIBLY, Case, attack, eventually, main, ordinary, squibly)
 
 
 class Status(Case):
@@ -122,6 +122,18 @@ class Status(Case):
         self.assertTrue(dead.startswith("dead letters, "), dead)
         self.assertRegex(dead, r"(?m)^ +1  raised +Malformed records, and messages that a receiver refused$")
         self.assertNotIn("lert", dead)
+
+    def test_every_number_that_it_tells_is_in_the_documents_and_no_other(self):
+        folder = self.scratch()
+        self.start(f"outputs:\n  - {{type: file, path: {folder}/alerts.json, durability: spool, spool: {folder}/spool}}\n"
+                   f"  - {{type: file, path: {folder}/records.json, forward: all}}\n", f"dead_letter:\n  path: {folder}/dead.json\n")
+        s = self.status()
+        told = {"unanswered", *s["counters"]}
+        for table in s["accounts"] + s["inputs"]:
+            for side in ("came", "delivered", "waiting", "spared", "dropped", "aside"):
+                told.update(table.get(side, {}))
+        with open(os.path.join(SOURCE, "docs/counters.md"), encoding="utf-8") as f:
+            self.assertEqual(told, set(re.findall(r"(?m)^\| `(\w+)` \|", f.read())))
 
     def test_everything_has_its_place(self):
         up = self.upstream()
