@@ -248,11 +248,6 @@ struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q)
 	return &q->counts;
 }
 
-uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q)
-{
-	return q->bytes;
-}
-
 uint64_t sqd_outqueue_taken(const struct sqd_outqueue *q)
 {
 	return q->spool ? sqd_outspool_taken(q) : q->taken;

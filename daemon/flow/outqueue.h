@@ -117,9 +117,6 @@ void sqd_outqueue_hurry(struct sqd_outqueue *q);
 struct sqd_output *sqd_outqueue_output(struct sqd_outqueue *q);
 struct sqd_outqueue_counts *sqd_outqueue_counts(struct sqd_outqueue *q);
 
-/** Bytes held now. */
-uint64_t sqd_outqueue_bytes(const struct sqd_outqueue *q);
-
 /** Bytes taken since the beginning, and how many of those are here no more: what was taken up to a
  *  moment has been sent, or dropped and counted, once `passed` has come to what `taken` was then.
  *  Neither ever shrinks. */

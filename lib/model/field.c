@@ -31,12 +31,6 @@ static const struct sq_sv canonical[] = {
 #undef SQ_FIELD_NAME
 };
 
-static const struct sq_derived derived[] = {
-#define SQ_FIELD_ROW(id, name, says, example) { name, says, example },
-	SQ_DERIVED(SQ_FIELD_ROW)
-#undef SQ_FIELD_ROW
-};
-
 static_assert(SQ_LEN(canonical) == SQ_F_CANONICAL, "one name for each canonical field");
 static_assert(SLOTS > 2 * SQ_FIELDS_MAX, "an open hash table needs room");
 
@@ -127,9 +121,4 @@ struct sq_sv sq_fields_name(const struct sq_fields *f, uint32_t number)
 {
 	sq_assert(number < f->n);
 	return f->names[number];
-}
-
-const struct sq_derived *sq_field_derived(size_t i)
-{
-	return i < SQ_LEN(derived) ? &derived[i] : NULL;
 }

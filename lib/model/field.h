@@ -197,13 +197,6 @@ static inline bool sq_field_is_derived(uint32_t number)
 	return number >= SQ_F_PRODUCED && number < SQ_F_CANONICAL;
 }
 
-struct sq_derived {
-	const char *name, *says, *example;
-};
-
-/** Row `i` of SQ_DERIVED for catalogues and help, or NULL when there is none. */
-const struct sq_derived *sq_field_derived(size_t i);
-
 enum { SQ_FIELDS_MAX = 1024 };
 
 struct sq_fields;

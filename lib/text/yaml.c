@@ -565,18 +565,6 @@ bool sq_yaml_is_null(const struct sq_yaml *y)
 	return is_word(y, words);
 }
 
-bool sq_yaml_is_int(const struct sq_yaml *y, int64_t *ret)
-{
-	struct sq_sv digits;
-
-	if (!y || y->kind != SQ_YAML_SCALAR || y->quoted)
-		return false;
-	digits = sq_sv_skip(y->text, sq_sv_starts(y->text, SQ_SV("-")));
-	if (digits.n > 1 && digits.p[0] == '0')
-		return false;
-	return sq_sv_to_i64(y->text, ret);
-}
-
 bool sq_yaml_is_bool(const struct sq_yaml *y, bool *ret)
 {
 	static const char *const yes[] = { "true", "yes", "on", NULL };

@@ -3,7 +3,7 @@
  * Every node is constant after loading and lives until sq_yaml_free(). A scalar keeps how it was
  * written, since Sigma and YAML disagree on types: `quoted` tells '4688' from 4688. Nothing is
  * guessed here: whoever reads a scalar decides what it may be (see sq_yaml_is_null and
- * sq_yaml_is_int).
+ * sq_yaml_is_bool).
  */
 #pragma once
 
@@ -56,8 +56,5 @@ const struct sq_yaml *sq_yaml_get(const struct sq_yaml *map, const char *key);
 
 /** Plain (not quoted) and null, ~ or empty. */
 bool sq_yaml_is_null(const struct sq_yaml *y);
-/** Plain and a decimal number: digits, a '-' before them perhaps, no leading zeros (which YAML 1.1
- *  takes for octal). */
-bool sq_yaml_is_int(const struct sq_yaml *y, int64_t *ret);
 /** Plain true/false (also yes/no, on/off as people write them in configurations), in any case. */
 bool sq_yaml_is_bool(const struct sq_yaml *y, bool *ret);

@@ -53,7 +53,7 @@ static void what_is_too_much_for_the_memory_is_read_back_in_order(void **state)
 			n++;
 	}
 	until_passed(&w);
-	assert_true(sqd_outqueue_bytes(w.q) <= 65536);
+	assert_true(metric(&w, "waiting_bytes") <= 65536);
 	assert_int_equal(sqd_outqueue_waiting(w.q), 300);
 	deliver(&w, 300);
 	for (unsigned i = 0; i < 300; i++)
@@ -145,7 +145,7 @@ static void an_output_that_fails_does_not_fill_the_memory(void **state)
 	push_all(&w, 10, 1500, 4000);
 	until_passed(&w);
 	until_idle(&w);
-	assert_in_range(sqd_outqueue_bytes(w.q), 1 << 20, (1 << 20) + 8192);
+	assert_in_range(metric(&w, "waiting_bytes"), 1 << 20, (1 << 20) + 8192);
 	assert_int_equal(sqd_outqueue_waiting(w.q), 1500);
 	(void)sqd_output_works(&w.f->base, "connected");
 	deliver(&w, 1500);
@@ -171,7 +171,7 @@ static void who_is_away_at_the_start_has_no_more_read_back(void **state)
 	open_queue(&w, *state, o);
 	sqd_output_failed(&w.f->base, &refused);
 	until_idle(&w);
-	assert_in_range(sqd_outqueue_bytes(w.q), 1 << 20, (1 << 20) + 8192);
+	assert_in_range(metric(&w, "waiting_bytes"), 1 << 20, (1 << 20) + 8192);
 	(void)sqd_output_works(&w.f->base, "connected");
 	deliver(&w, 800);
 	assert_arrived(&w, 800, 4000);

@@ -11,14 +11,12 @@ static const struct sq_yaml_limits limits = { .max_nodes = 2000, .max_depth = 8 
 static uint32_t walk(const struct sq_yaml *y, uint32_t depth)
 {
 	uint32_t total = 1, n = 0;
-	int64_t number;
 	bool truth;
 
 	sq_assert(depth <= limits.max_depth + 1 && y->line > 0 && y->col > 0);
 	sq_assert(y->kind != SQ_YAML_SCALAR ||
 	          (y->text.p[y->text.n] == 0 && strlen(y->text.p) == y->text.n));
-	sq_assert(sq_yaml_is_int(y, &number) + sq_yaml_is_bool(y, &truth) + sq_yaml_is_null(y) <=
-	          1);
+	sq_assert(sq_yaml_is_bool(y, &truth) + sq_yaml_is_null(y) <= 1);
 	for (const struct sq_yaml *m = y->first; m; m = m->next, n++) {
 		sq_assert((m->key != NULL) == (y->kind == SQ_YAML_MAP));
 		sq_assert(!m->key || m->key->kind == SQ_YAML_SCALAR);
