@@ -103,6 +103,22 @@ static void put_inputs(const struct sqd_daemon *d, struct sq_outbuf *out)
 	}
 }
 
+/* What stands in no account, and is not zero. */
+static void put_counters(struct sq_outbuf *out, const struct sqd_daemon *d)
+{
+	struct sq_counters sum = sqd_daemon_counts(d);
+
+	sq_outbuf_put(out, SQ_SV("\nother counters\n"));
+	for (const struct sq_counter_info *i = sq_counter_infos; i->name; i++) {
+		struct sqd_metric row = { i->name, sq_counter_get(&sum, i), i->help };
+		bool told = i->offset == offsetof(struct sq_counters, received) ||
+		            i->offset == offsetof(struct sq_counters, alerts);
+
+		if (row.value && i->kind == SQ_COUNTER_INFO && !told)
+			put_row(out, ' ', &row);
+	}
+}
+
 void sqd_status_report(const struct sqd_daemon *d, bool complete, struct sq_outbuf *out)
 {
 	struct sq_now now = sqd_now();
@@ -123,6 +139,7 @@ void sqd_status_report(const struct sqd_daemon *d, bool complete, struct sq_outb
 		sqd_account(d, i, &a);
 		put_account(out, d, i, &a);
 	}
+	put_counters(out, d);
 	if (unanswered)
 		sq_outbuf_printf(out,
 		                 "\n%llu records wait for their answer until an output has sent "

@@ -123,6 +123,15 @@ class Status(Case):
         self.assertRegex(dead, r"(?m)^ +1  raised +Malformed records, and messages that a receiver refused$")
         self.assertNotIn("lert", dead)
 
+    def test_what_is_in_no_account_is_told_to_people_too(self):
+        d = self.start("", "check_one_in: 1\ncheck_share: 100\n")
+        d.send(attack(1) + ordinary(1))
+        self.settled(2)
+        other = squibly("status", "-s", self.path)[0].decode().split("\nother counters\n")[1]
+        self.assertRegex(other, r"(?m)^ +2  oracle_checked +Records checked: ")
+        self.assertRegex(other, r"(?m)^ +1  connections +Connections accepted$")
+        self.assertNotRegex(other, r"(?m)^ +0  |  (received|alerts|clean) ")
+
     def test_every_number_that_it_tells_is_in_the_documents_and_no_other(self):
         folder = self.scratch()
         self.start(f"outputs:\n  - {{type: file, path: {folder}/alerts.json, durability: spool, spool: {folder}/spool}}\n"

@@ -21,11 +21,11 @@ SECTIONS = [  # function, heading, sentence
 SAME = {"alerts_account": "records_account"}  # tables of one section
 HEAD = """# Counters
 
-Every number that squiblyd counts, in the words in which `squibly status` tells it. What to do about those that matter is in
+Every number that squiblyd counts, in the words in which `squibly status` and the tables at SIGUSR1 tell it. What to do about those that matter is in
 [operations.md](operations.md#counters). This page is made from the source by `tests/lint/counters.py . --write`, and a test compares them.
 
-`squibly status --json` has all of them but those of a loop; tables for people leave out most that are zero. A counter begins at zero with squiblyd, and only grows,
-but those that tell how much there is now. The column "Place" says where a number stands in the account of its table:
+`squibly status --json` has all of them but those of a loop; tables for people leave out most that are zero. A counter begins at zero with
+squiblyd, and only grows, but those that tell how much there is now. The column "Place" says where a number stands in the account of its table:
 what came = delivered + waiting + spared + dropped. Those without a place are in no account.
 """
 TEXT = r'((?:"(?:[^"\\\n]|\\.)*"\s*)+)'
