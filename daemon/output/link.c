@@ -255,6 +255,22 @@ static int use_tls(struct sqd_link *l, struct sq_err *err)
 	return 0;
 }
 
+void sqd_link_init(struct sqd_link *l, const struct sqd_link_ops *ops,
+                   const struct sqd_link_cfg *cfg, struct sqd_output *out)
+{
+	if (l->ops)
+		return;
+	l->ops = ops;
+	l->cfg = cfg;
+	l->out = out;
+	l->loop = out->loop;
+	(void)uv_timer_init(l->loop, &l->timer); /* these cannot fail */
+	(void)uv_timer_init(l->loop, &l->own);
+	l->open_handles = 2;
+	l->timer.data = l->own.data = l;
+	l->resolve.data = l->connect.data = l->write.data = l;
+}
+
 int sqd_link_start(struct sqd_link *l, struct sq_err *err)
 {
 	int r = 0;
@@ -266,9 +282,6 @@ int sqd_link_start(struct sqd_link *l, struct sq_err *err)
 	r = use_tls(l, err);
 	if (r < 0)
 		return r;
-	(void)uv_timer_init(l->loop, &l->timer); /* cannot fail */
-	l->open_handles++;
-	l->timer.data = l->resolve.data = l->connect.data = l->write.data = l;
 	l->retry_ms = l->cfg->retry_min;
 	l->random = uv_hrtime() | 1;
 	l->started = true;
@@ -305,12 +318,8 @@ void sqd_link_close(struct sqd_link *l)
 	l->closing = true;
 	sq_tls_ctx_unref(l->tls_ctx); /* the session has its own reference */
 	l->tls_ctx = NULL;
-	if (!l->started) { /* start() had failed: a handle of no other use calls back later */
-		(void)uv_timer_init(l->loop, &l->timer);
-		l->timer.data = l;
-		l->open_handles++;
-	}
 	uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&l->own, on_timer_closed);
 	if (l->state == SQD_LINK_RESOLVING)
 		(void)uv_cancel((uv_req_t *)&l->resolve); /* when it runs already, it ends */
 	else if (l->state == SQD_LINK_CONNECTING || l->state == SQD_LINK_SHAKING ||

@@ -82,8 +82,8 @@ enum sqd_link_state {
 	SQD_LINK_CLOSING
 };
 
-/** For the owner to read: state, trusted, owed, up_since_ms, wire_bytes, reconnects. The rest is
- *  private. */
+/** For the owner to read: state, closing, trusted, owed, up_since_ms, wire_bytes, reconnects; `own`
+ * is its timer. The rest is private. */
 struct sqd_link {
 	const struct sqd_link_ops *ops;
 	const struct sqd_link_cfg *cfg;
@@ -108,6 +108,7 @@ struct sqd_link {
 	struct addrinfo *addrs, *next_addr; /* found; still to be tried */
 	uv_tcp_t tcp;                       /* open in CONNECTING, SHAKING, UP and CLOSING */
 	uv_timer_t timer; /* until the next round, the end of patience, or some trust */
+	uv_timer_t own;   /* for what the owner waits for; its `data` is the link */
 	uv_connect_t connect;
 	uv_write_t write;
 	bool writing;        /* `write` is in flight */
@@ -120,8 +121,12 @@ struct sqd_link {
 	char sink[2048];            /* what the peer says comes in here */
 };
 
-/** Begin. ops, cfg, loop and out are set, the rest is zero. Fails only for what a person must
- * mend. sqd_link_close() must follow in either case. */
+/** Make a link that is all zero one that can be closed; sqd_link_close() must follow. `out` is the
+ *  owner, and has its loop. Without effect the second time. */
+void sqd_link_init(struct sqd_link *l, const struct sqd_link_ops *ops,
+                   const struct sqd_link_cfg *cfg, struct sqd_output *out);
+
+/** Begin. Fails only for what a person must mend. */
 int sqd_link_start(struct sqd_link *l, struct sq_err *err) SQ_MUST_CHECK;
 
 /** Write all of `bytes`, which stay until `written` or `down`. One at a time. @return 0, or

@@ -43,7 +43,6 @@ struct send {
 struct lumber_output {
 	struct sqd_output base;
 	struct sqd_link link;
-	bool started, closing;
 	struct sq_lumber_out out;
 	struct sq_lumber_acked answer;
 	/* Rings, the oldest first. The first window is of the first send. */
@@ -53,8 +52,7 @@ struct lumber_output {
 	/* The next window begins here: which send, counted from the first, and where in it. */
 	unsigned next_send;
 	size_t next_at;
-	uv_timer_t patience; /* runs while windows are on their way */
-	uint64_t progress_ms, arrived;
+	uint64_t progress_ms, arrived; /* what the link's own timer looks for meanwhile */
 };
 
 #define AT(member) .offset = offsetof(struct sqd_output_lumberjack_cfg, member)
@@ -98,14 +96,15 @@ static struct send *send_at(struct lumber_output *o, unsigned i)
 
 static bool takes(const struct lumber_output *o)
 {
-	return o->link.state == SQD_LINK_UP && !o->closing && o->n_sends < cfg_of(o)->pipelining;
+	return o->link.state == SQD_LINK_UP && !o->link.closing &&
+	       o->n_sends < cfg_of(o)->pipelining;
 }
 
 /* ---- patience ---------------------------------------------------------------------------- */
 
 static void on_look(uv_timer_t *t)
 {
-	struct lumber_output *o = t->data;
+	struct lumber_output *o = of_link(t->data);
 	uint64_t now = uv_now(o->base.loop), arrived = sqd_link_arrived(&o->link);
 	char words[64];
 
@@ -127,9 +126,9 @@ static void be_patient(struct lumber_output *o)
 
 	o->progress_ms = uv_now(o->base.loop);
 	if (!o->n_windows)
-		(void)uv_timer_stop(&o->patience);
-	else if (!uv_is_active((uv_handle_t *)&o->patience))
-		(void)uv_timer_start(&o->patience, on_look, each, each);
+		(void)uv_timer_stop(&o->link.own);
+	else if (!uv_is_active((uv_handle_t *)&o->link.own))
+		(void)uv_timer_start(&o->link.own, on_look, each, each);
 }
 
 /* ---- windows ----------------------------------------------------------------------------- */
@@ -197,7 +196,7 @@ static void send_window(struct lumber_output *o, struct sq_sv left)
 
 static bool may_write(const struct lumber_output *o)
 {
-	return o->link.state == SQD_LINK_UP && !o->link.owed && !o->closing &&
+	return o->link.state == SQD_LINK_UP && !o->link.owed && !o->link.closing &&
 	       o->n_windows < cfg_of(o)->pipelining;
 }
 
@@ -300,24 +299,10 @@ static void on_down(struct sqd_link *l, int why SQ_UNUSED)
 	o->next_send = 0;
 	o->next_at = o->n_sends ? send_at(o, 0)->acked : 0;
 	o->answer = (struct sq_lumber_acked){ 0 };
-	if (!o->closing)
-		(void)uv_timer_stop(&o->patience);
+	(void)uv_timer_stop(&o->link.own);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
-
-static void release(struct lumber_output *o)
-{
-	if (--o->base.open_handles)
-		return;
-	sq_lumber_out_fini(&o->out);
-	o->base.closed(&o->base); /* last: it frees us */
-}
-
-static void on_patience_closed(uv_handle_t *h)
-{
-	release(h->data);
-}
 
 static void on_link_closed(struct sqd_link *l)
 {
@@ -327,7 +312,8 @@ static void on_link_closed(struct sqd_link *l)
 		o->n_sends = 0;
 		o->base.sent(&o->base, -ECANCELED); /* of them all */
 	}
-	release(o);
+	sq_lumber_out_fini(&o->out);
+	o->base.closed(&o->base); /* last: it frees us */
 }
 
 static const struct sqd_link_ops link_ops = {
@@ -338,21 +324,6 @@ static const struct sqd_link_ops link_ops = {
 	.closed = on_link_closed,
 };
 
-/* What must be there to be closed. */
-static void prepare(struct lumber_output *o)
-{
-	if (o->started)
-		return;
-	o->started = true;
-	o->link.ops = &link_ops;
-	o->link.cfg = &cfg_of(o)->link;
-	o->link.loop = o->base.loop;
-	o->link.out = &o->base;
-	(void)uv_timer_init(o->base.loop, &o->patience); /* cannot fail */
-	o->patience.data = o;
-	o->base.open_handles = 2; /* this timer and the link */
-}
-
 static int lumber_start(struct sqd_output *out, struct sq_err *err)
 {
 	struct lumber_output *o = self(out);
@@ -361,7 +332,7 @@ static int lumber_start(struct sqd_output *out, struct sq_err *err)
 	snprintf(out->name, sizeof(out->name), "lumberjack %.100s", cfg_of(o)->link.address);
 	out->framing = SQD_FRAMING_RECORDS;
 	o->out = sq_lumber_out_of(WIRE_MAX);
-	prepare(o);
+	sqd_link_init(&o->link, &link_ops, &cfg_of(o)->link, out);
 	r = sqd_link_start(&o->link, err);
 	return r < 0 ? sq_err_wrap(err, r, "%s", out->name) : 0;
 }
@@ -392,11 +363,7 @@ static void lumber_close(struct sqd_output *out)
 {
 	struct lumber_output *o = self(out);
 
-	if (o->closing)
-		return;
-	prepare(o);
-	o->closing = true;
-	uv_close((uv_handle_t *)&o->patience, on_patience_closed);
+	sqd_link_init(&o->link, &link_ops, &cfg_of(o)->link, out); /* if it was not started */
 	sqd_link_close(&o->link);
 }
 

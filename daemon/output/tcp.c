@@ -29,10 +29,8 @@ enum {
 struct tcp_output {
 	struct sqd_output base;
 	struct sqd_link link;
-	bool prepared, closing;
 	bool wanted;  /* send() said -EAGAIN: call `ready` */
-	bool looking; /* the timer asks what has arrived */
-	uv_timer_t look;
+	bool looking; /* the link's own timer asks what has arrived */
 	uint64_t confirm_ms;
 	uint64_t arrived, progress_ms; /* bytes when last looked; when they had become more */
 	/* Of each send that is not answered, oldest first: how many bytes of the connection there
@@ -106,14 +104,14 @@ static bool is_stalled(struct tcp_output *o)
 
 static void on_look(uv_timer_t *t)
 {
-	struct tcp_output *o = t->data;
+	struct tcp_output *o = of_link(t->data);
 	uint64_t age = uv_now(o->base.loop) - o->link.up_since_ms;
 	bool any;
 
 	if (!o->link.trusted) {
 		uint64_t left = age < SQD_LINK_TRUST_MS ? SQD_LINK_TRUST_MS - age : 1;
 
-		(void)uv_timer_start(&o->look, on_look, left, 0);
+		(void)uv_timer_start(&o->link.own, on_look, left, 0);
 		return;
 	}
 	any = answer(o);
@@ -128,7 +126,7 @@ static void on_look(uv_timer_t *t)
 	}
 	if (any)
 		o->confirm_ms = CONFIRM_MIN_MS;
-	(void)uv_timer_start(&o->look, on_look, o->confirm_ms, 0);
+	(void)uv_timer_start(&o->link.own, on_look, o->confirm_ms, 0);
 	if (o->confirm_ms < CONFIRM_MAX_MS)
 		o->confirm_ms *= 2;
 }
@@ -141,12 +139,12 @@ static void look_soon(struct tcp_output *o)
 		return;
 	o->looking = true;
 	o->progress_ms = uv_now(o->base.loop);
-	(void)uv_timer_start(&o->look, on_look, CONFIRM_MIN_MS, 0);
+	(void)uv_timer_start(&o->link.own, on_look, CONFIRM_MIN_MS, 0);
 }
 
 static bool takes(const struct tcp_output *o)
 {
-	return o->link.state == SQD_LINK_UP && !o->closing && !o->link.owed &&
+	return o->link.state == SQD_LINK_UP && !o->link.closing && !o->link.owed &&
 	       o->n_sends < SQD_OUTPUT_SENDS;
 }
 
@@ -202,8 +200,7 @@ static void on_down(struct sqd_link *l, int why)
 	struct tcp_output *o = of_link(l);
 
 	o->looking = false;
-	if (!o->closing)
-		(void)uv_timer_stop(&o->look);
+	(void)uv_timer_stop(&o->link.own);
 	if (!o->n_sends)
 		return;
 	o->n_sends = 0;              /* never confirmed; send() says -EAGAIN until it is up again */
@@ -212,20 +209,11 @@ static void on_down(struct sqd_link *l, int why)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static void release(struct tcp_output *o)
-{
-	if (--o->base.open_handles == 0)
-		o->base.closed(&o->base); /* last: it frees us */
-}
-
-static void on_look_closed(uv_handle_t *h)
-{
-	release(h->data);
-}
-
 static void on_link_closed(struct sqd_link *l)
 {
-	release(of_link(l));
+	struct tcp_output *o = of_link(l);
+
+	o->base.closed(&o->base); /* last: it frees us */
 }
 
 static const struct sqd_link_ops link_ops = {
@@ -236,23 +224,6 @@ static const struct sqd_link_ops link_ops = {
 	.closed = on_link_closed,
 };
 
-/* What must be there to be closed. */
-static void prepare(struct tcp_output *o)
-{
-	const struct sqd_output_tcp_cfg *cfg = o->base.cfg;
-
-	if (o->prepared)
-		return;
-	o->prepared = true;
-	o->link.ops = &link_ops;
-	o->link.cfg = &cfg->link;
-	o->link.loop = o->base.loop;
-	o->link.out = &o->base;
-	(void)uv_timer_init(o->base.loop, &o->look); /* cannot fail */
-	o->look.data = o;
-	o->base.open_handles = 2; /* this timer and the link */
-}
-
 static int tcp_start(struct sqd_output *out, struct sq_err *err)
 {
 	struct tcp_output *o = self(out);
@@ -261,7 +232,7 @@ static int tcp_start(struct sqd_output *out, struct sq_err *err)
 
 	snprintf(out->name, sizeof(out->name), "tcp %.100s", cfg->link.address);
 	out->framing = (enum sqd_framing)cfg->framing;
-	prepare(o);
+	sqd_link_init(&o->link, &link_ops, &cfg->link, out);
 	r = sqd_link_start(&o->link, err);
 	return r < 0 ? sq_err_wrap(err, r, "%s", out->name) : 0;
 }
@@ -279,14 +250,10 @@ static void tcp_insist(struct sqd_output *out)
 
 static void tcp_close(struct sqd_output *out)
 {
-	struct tcp_output *o = self(out);
+	const struct sqd_output_tcp_cfg *cfg = out->cfg;
 
-	if (o->closing)
-		return;
-	prepare(o);
-	o->closing = true;
-	uv_close((uv_handle_t *)&o->look, on_look_closed);
-	sqd_link_close(&o->link);
+	sqd_link_init(&self(out)->link, &link_ops, &cfg->link, out); /* if it was not started */
+	sqd_link_close(&self(out)->link);
 }
 
 const struct sqd_output_ops sqd_output_tcp = {
