@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/rules.h"
 #include "cli/run.h"
 #include "cli/term.h"
 #include "lib/engine/explain.h"
-#include "lib/host/pack.h"
 
 static const char help[] =
 	"Usage: squibly explain [OPTION]... FILE...\n\n"
@@ -25,7 +25,6 @@ static const char help[] =
 	"Exit status: 0, or 2 when something failed.\n";
 
 enum {
-	MAX_RULES = 64,
 	MAX_NEAR = 10, /* near misses that are told as text without --all */
 	NAME_COLUMNS = 36,
 	SENTENCE_VALUE = 160, /* bytes of a value in a sentence */
@@ -35,8 +34,8 @@ enum {
 
 struct explain {
 	/* What was asked for. */
-	const char *rules[MAX_RULES], *rule;
-	size_t n_rules;
+	struct cli_rules rules;
+	const char *rule;
 	bool all, json;
 	/* While running. */
 	struct sq_explain *x;
@@ -268,11 +267,7 @@ static int read_option(struct explain *e, int c, char **argv)
 {
 	switch (c) {
 	case 'r':
-		if (e->n_rules == MAX_RULES)
-			return cli_usage("explain", "--rules: more than %d paths; give folders",
-			                 MAX_RULES);
-		e->rules[e->n_rules++] = optarg;
-		return CLI_OK;
+		return cli_rules_add(&e->rules, "explain", optarg);
 	case OPT_RULE:
 		e->rule = optarg;
 		return CLI_OK;
@@ -291,23 +286,6 @@ static int read_option(struct explain *e, int c, char **argv)
 }
 
 /* Without Hyperscan: nothing to compile, and what is asked one by one needs none. */
-static int load_rules(const struct explain *e, struct sq_ruleset **ret)
-{
-	const char *shipped = sq_pack_shipped();
-	struct sq_pack_opts opts = { .paths = e->n_rules ? e->rules : &shipped,
-		                     .n_paths = e->n_rules ? e->n_rules : 1,
-		                     .plain = true };
-	struct sq_diags diags = { 0 };
-	struct sq_err err;
-	int r;
-
-	r = sq_pack_load(&opts, ret, NULL, &diags, &err);
-	if (r < 0)
-		cli_print_diags(&diags, stderr);
-	sq_diags_fini(&diags);
-	return r < 0 ? cli_fail("%s", err.text) : CLI_OK;
-}
-
 /* Index of the rule that was asked for, -1 for all, -2 when there is none. */
 static int64_t find_rule(const struct explain *e, const struct sq_ruleset *rs)
 {
@@ -377,7 +355,7 @@ int cli_explain(int argc, char **argv)
 		return cli_usage("explain", "which events? Give files, or - for standard input");
 	e.colours = !e.json && cli_term_colours(stdout);
 	e.width = cli_term_width(stdout);
-	status = load_rules(&e, &rs);
+	status = cli_rules_load(&e.rules, true, &rs);
 	if (status != CLI_OK)
 		return status;
 	only = find_rule(&e, rs);

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/rules.h"
 #include "cli/run.h"
 #include "cli/term.h"
-#include "lib/host/pack.h"
 
 static const char help[] =
 	"Usage: squibly scan [OPTION]... [FILE]...\n\n"
@@ -36,12 +36,11 @@ static const char help[] =
 	"Levels: informational, low, medium, high, critical. Exit status: 0, 1 (see --fail-on), or 2 when\n"
 	"something failed.\n";
 
-enum { MAX_RULES = 64, PROGRESS_NS = 250 * 1000 * 1000 };
+enum { PROGRESS_NS = 250 * 1000 * 1000 };
 
 struct scan {
 	/* What was asked for. */
-	const char *rules[MAX_RULES];
-	size_t n_rules;
+	struct cli_rules rules;
 	enum sq_level min_level, fail_on; /* fail_on: SQ_LEVELS = never */
 	bool text, format_given, quiet, tell_malformed, plain;
 	uint32_t max_record;
@@ -250,11 +249,7 @@ static int read_option(struct scan *s, int c, char **argv)
 
 	switch (c) {
 	case 'r':
-		if (s->n_rules == MAX_RULES)
-			return cli_usage("scan", "--rules: more than %d paths; give folders",
-			                 MAX_RULES);
-		s->rules[s->n_rules++] = optarg;
-		return CLI_OK;
+		return cli_rules_add(&s->rules, "scan", optarg);
 	case 'm':
 		return read_level("--min-level", &s->min_level);
 	case 'f':
@@ -298,26 +293,6 @@ static unsigned cpus(void)
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
 	return n < CLI_RUN_JOBS ? (unsigned)n : CLI_RUN_JOBS;
-}
-
-static int load_rules(struct scan *s, struct sq_ruleset **ret)
-{
-	const char *shipped = sq_pack_shipped();
-	struct sq_pack_opts opts = {
-		.paths = s->n_rules ? s->rules : &shipped,
-		.n_paths = s->n_rules ? s->n_rules : 1,
-		.cache = sq_pack_cache(),
-		.plain = s->plain,
-	};
-	struct sq_diags diags = { 0 };
-	struct sq_err err;
-	int r;
-
-	r = sq_pack_load(&opts, ret, NULL, &diags, &err);
-	if (r < 0)
-		cli_print_diags(&diags, stderr);
-	sq_diags_fini(&diags);
-	return r < 0 ? cli_fail("%s", err.text) : CLI_OK;
 }
 
 static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n)
@@ -389,7 +364,7 @@ int cli_scan(int argc, char **argv)
 	s.progress = !s.quiet && isatty(STDERR_FILENO);
 	s.shown_ns = s.began_ns;
 
-	status = load_rules(&s, &rs);
+	status = cli_rules_load(&s.rules, s.plain, &rs);
 	if (status != CLI_OK)
 		return status;
 	s.ruleset = rs;
