@@ -117,7 +117,7 @@ static int put_path(const struct elastic_cfg *cfg, struct sq_outbuf *to, struct 
 	sq_outbuf_putc(to, '/');
 	sqd_http_put_escaped(to, cfg->index);
 	sq_outbuf_put(to, SQ_SV("/_bulk?filter_path=errors,items.*.status,items.*.error.type,"
-	                        "items.*.error.reason,error"));
+	                        "items.*.error.reason,items.*.error.caused_by.reason,error"));
 	if (cfg->pipeline) {
 		sq_outbuf_put(to, SQ_SV("&pipeline="));
 		sqd_http_put_escaped(to, cfg->pipeline);
@@ -202,7 +202,7 @@ static void on_item(void *ctx, const struct sq_bulk_reply_item *item)
 {
 	struct elastic *e = ctx;
 	struct sq_err why = { 0 };
-	char type[512], reason[512];
+	char type[512], reason[512], cause[512];
 	unsigned s = item->status;
 
 	if ((s >= 200 && s < 300) || s == 409) {
@@ -212,9 +212,10 @@ static void on_item(void *ctx, const struct sq_bulk_reply_item *item)
 	if (s == 0)
 		sq_err_set(&why, -EREMOTEIO, "an item of the answer has no status");
 	else
-		sq_err_set(&why, -EREMOTEIO, "%u%s%s%s%s", s, item->type.n ? " " : "",
+		sq_err_set(&why, -EREMOTEIO, "%u%s%s%s%s%s%s%s", s, item->type.n ? " " : "",
 		           sqd_log_text(item->type, type), item->reason.n ? ": " : "",
-		           sqd_log_text(item->reason, reason));
+		           sqd_log_text(item->reason, reason), item->cause.n ? " (" : "",
+		           sqd_log_text(item->cause, cause), item->cause.n ? ")" : "");
 	if (s >= 400 && s < 500 && s != 429 && s != 408 && !is_of_the_index(item)) {
 		sqd_http_out_refuse(&e->out, item->at, why.text);
 		return;

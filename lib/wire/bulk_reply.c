@@ -1,5 +1,5 @@
-/* Depths: 1 the answer, 2 its list of items, 3 an item, 4 what was done in it, 5 its error; or 2
- * the error of the whole request. */
+/* Depths: 1 the answer, 2 its list of items, 3 an item, 4 what was done in it, 5 its error, 6 the
+ * cause of that; or 2 the error of the whole request. */
 #include "lib/wire/bulk_reply.h"
 
 #include <errno.h>
@@ -20,6 +20,8 @@ enum place {
 	PLACE_ERROR,  /* of its "error" */
 	PLACE_TYPE,   /* of its error's "type" */
 	PLACE_REASON,
+	PLACE_CAUSE,        /* of its error's "caused_by" */
+	PLACE_CAUSE_REASON, /* of that one's "reason" */
 };
 
 struct sq_bulk_reply {
@@ -29,11 +31,13 @@ struct sq_bulk_reply {
 	unsigned depth;
 	bool in_items, seen_items;
 	bool in_error; /* the object at depth 5 is the item's error */
+	bool in_cause; /* that at depth 6 is its cause */
 	bool in_whole; /* the object at depth 2 is that of the request */
 	enum place next;
 	struct sq_bulk_reply_item item;
 	size_t want;
-	char type[SQ_BULK_REPLY_TYPE_MAX], reason[SQ_BULK_REPLY_REASON_MAX];
+	char type[SQ_BULK_REPLY_TYPE_MAX];
+	char reason[SQ_BULK_REPLY_REASON_MAX], cause[SQ_BULK_REPLY_REASON_MAX];
 	char why[160];
 };
 
@@ -48,10 +52,12 @@ static bool on_begin(void *ctx, bool array)
 		if (array)
 			return false;
 		r->item.status = 0;
-		r->item.type = r->item.reason = (struct sq_sv){ 0 };
+		r->item.type = r->item.reason = r->item.cause = (struct sq_sv){ 0 };
 	}
 	if (r->depth == 5)
 		r->in_error = r->in_items && r->next == PLACE_ERROR && !array;
+	if (r->depth == 6)
+		r->in_cause = r->in_error && r->next == PLACE_CAUSE && !array;
 	if (r->depth == 2)
 		r->in_whole = r->next == PLACE_ERROR && !array && !r->seen_items;
 	r->next = PLACE_ELSEWHERE;
@@ -70,6 +76,8 @@ static bool on_end(void *ctx, bool array SQ_UNUSED)
 	}
 	if (r->in_items && r->depth == 2)
 		r->in_items = false;
+	if (r->depth == 6)
+		r->in_cause = false;
 	if (r->depth == 5)
 		r->in_error = false;
 	if (r->depth == 2)
@@ -96,6 +104,10 @@ static bool on_key(void *ctx, struct sq_sv key)
 		r->next = PLACE_TYPE;
 	else if (of_error && sq_sv_eq(key, SQ_SV("reason")))
 		r->next = PLACE_REASON;
+	else if (r->in_error && r->depth == 5 && sq_sv_eq(key, SQ_SV("caused_by")))
+		r->next = PLACE_CAUSE;
+	else if (r->in_cause && r->depth == 6 && sq_sv_eq(key, SQ_SV("reason")))
+		r->next = PLACE_CAUSE_REASON;
 	return true;
 }
 
@@ -124,6 +136,8 @@ static bool on_scalar(void *ctx, enum sq_json_kind kind, struct sq_sv text, bool
 		r->item.type = kept(r->type, sizeof(r->type), text);
 	else if ((place == PLACE_REASON || place == PLACE_ERROR) && kind == SQ_JSON_STRING)
 		r->item.reason = kept(r->reason, sizeof(r->reason), text);
+	else if (place == PLACE_CAUSE_REASON && kind == SQ_JSON_STRING)
+		r->item.cause = kept(r->cause, sizeof(r->cause), text);
 	return true;
 }
 
@@ -169,7 +183,7 @@ int sq_bulk_reply_read(struct sq_bulk_reply *r, struct sq_sv text, size_t want,
 	r->ctx = ctx;
 	r->want = want;
 	r->depth = 0;
-	r->in_items = r->seen_items = r->in_error = r->in_whole = false;
+	r->in_items = r->seen_items = r->in_error = r->in_cause = r->in_whole = false;
 	r->next = PLACE_ELSEWHERE;
 	r->item = (struct sq_bulk_reply_item){ 0 };
 	e = sq_json_read(r->json, text, &used);

@@ -4,6 +4,8 @@
  *	 {"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"..."}}}]}
  *
  * There is one item for each action, in their order; what each of them was called is not looked at.
+ * An error may have a `caused_by` with a reason of its own, which says what "failed to parse" does
+ * not; and that one too, which is not looked at.
  * https://www.elastic.co/guide/en/elasticsearch/reference/8.17/docs-bulk.html
  *
  * Pure. The answer comes from a network: nothing in it is believed, and nothing is allocated but
@@ -23,6 +25,7 @@ struct sq_bulk_reply_item {
 	unsigned status;     /* as of HTTP; 0: it told none that is a number from 100 to 999 */
 	struct sq_sv type;   /* of the error; empty without one */
 	struct sq_sv reason; /* cut to the maximum */
+	struct sq_sv cause;  /* the reason of what caused it, cut to the same; not of the request */
 };
 
 /** One item; what it views stays until return. */

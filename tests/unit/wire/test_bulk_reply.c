@@ -6,11 +6,14 @@
 #include "lib/wire/bulk_reply.h"
 #include "tests/support/fault_alloc.h"
 
-/* Items as "STATUS TYPE REASON;". */
+/* Items as "STATUS TYPE REASON;", with "(CAUSE)" before the semicolon where there is one. */
 static void put_item(void *ctx, const struct sq_bulk_reply_item *item)
 {
-	sq_outbuf_printf(ctx, "%zu:%u %.*s %.*s;", item->at, item->status, SQ_SV_ARG(item->type),
+	sq_outbuf_printf(ctx, "%zu:%u %.*s %.*s", item->at, item->status, SQ_SV_ARG(item->type),
 	                 SQ_SV_ARG(item->reason));
+	if (item->cause.n)
+		sq_outbuf_printf(ctx, "(%.*s)", SQ_SV_ARG(item->cause));
+	sq_outbuf_putc(ctx, ';');
 }
 
 static void ignore_item(void *ctx SQ_UNUSED, const struct sq_bulk_reply_item *item SQ_UNUSED)
@@ -31,7 +34,13 @@ static struct row rows[] = {
 	  "{\"took\":30,\"errors\":true,\"items\":[{\"create\":{\"_index\":\"x\",\"_id\":\"1\",\"status\":201,"
 	  "\"_shards\":{\"status\":500,\"total\":2}}},{\"create\":{\"_id\":\"2\",\"status\":400,\"error\":{"
 	  "\"type\":\"mapper_parsing_exception\",\"reason\":\"failed\",\"caused_by\":{\"type\":\"x\","
-	  "\"reason\":\"y\"}}}}]}\n", 2, 0, "0:201  ;1:400 mapper_parsing_exception failed;" },
+	  "\"reason\":\"y\"}}}}]}\n", 2, 0, "0:201  ;1:400 mapper_parsing_exception failed(y);" },
+	{ "the cause of a cause, and reasons elsewhere",
+	  "{\"items\":[{\"c\":{\"status\":400,\"error\":{\"caused_by\":{\"caused_by\":{\"reason\":\"z\"},\"reason\":\"y\","
+	  "\"more\":[{\"reason\":\"w\"}]},\"root\":{\"reason\":\"v\"},\"type\":\"t\",\"reason\":\"r\"}}}]}", 1, 0, "0:400 t r(y);" },
+	{ "a cause that is no object, and one beside the error",
+	  "{\"items\":[{\"c\":{\"status\":400,\"caused_by\":{\"reason\":\"x\"},\"error\":{\"type\":\"t\",\"caused_by\":[{\"reason\":\"y\"}]}}}]}",
+	  1, 0, "0:400 t ;" },
 	{ "an error as text", "{\"items\":[{\"index\":{\"error\":\"old\",\"status\":429}}]}", 1, 0, "0:429  old;" },
 	{ "none", "{\"items\":[]}", 0, 0, "" },
 	{ "too few", "{\"items\":[{\"create\":{\"status\":201}}]}", 2, -EBADMSG, "" },
@@ -52,8 +61,8 @@ static struct row rows[] = {
 	{ "no status", "{\"items\":[{\"create\":{}}]}", 1, 0, "0:0  ;" },
 	{ "an empty item", "{\"items\":[{}]}", 1, 0, "0:0  ;" },
 	{ "nothing is left over from the item before",
-	  "{\"items\":[{\"c\":{\"status\":400,\"error\":{\"type\":\"t\",\"reason\":\"r\"}}},{\"c\":{}}]}", 2, 0,
-	  "0:400 t r;1:0  ;" },
+	  "{\"items\":[{\"c\":{\"status\":400,\"error\":{\"type\":\"t\",\"reason\":\"r\",\"caused_by\":{\"reason\":\"c\"}}}},{\"c\":{}}]}", 2, 0,
+	  "0:400 t r(c);1:0  ;" },
 	{ "an error that is a list", "{\"items\":[{\"c\":{\"status\":400,\"error\":[{\"type\":\"t\"}]}}]}", 1, 0, "0:400  ;" },
 	{ "no JSON", "<html>502</html>", 1, -EBADMSG, "" },
 	{ "cut", "{\"items\":[{\"create\":{\"status\":201}}", 1, -EBADMSG, "" },
@@ -98,10 +107,13 @@ static void long_texts_are_cut_and_depth_is_bounded(void **state SQ_UNUSED)
 	sq_outbuf_put(&in, SQ_SV("\",\"reason\":\""));
 	for (int i = 0; i < 5000; i++)
 		sq_outbuf_put(&in, SQ_SV("\\u0001"));
-	sq_outbuf_put(&in, SQ_SV("\"},\"status\":400}}]}"));
+	sq_outbuf_put(&in, SQ_SV("\",\"caused_by\":{\"reason\":\""));
+	for (int i = 0; i < 5000; i++)
+		sq_outbuf_putc(&in, 'c');
+	sq_outbuf_put(&in, SQ_SV("\"}},\"status\":400}}]}"));
 	assert_int_equal(sq_bulk_reply_read(r, sq_outbuf_view(&in), 1, put_item, &items), 0);
-	assert_int_equal(items.len,
-	                 strlen("0:400  ;") + SQ_BULK_REPLY_TYPE_MAX + SQ_BULK_REPLY_REASON_MAX);
+	assert_int_equal(items.len, strlen("0:400  ();") + SQ_BULK_REPLY_TYPE_MAX +
+	                                    2 * SQ_BULK_REPLY_REASON_MAX);
 	sq_outbuf_reset(&in);
 	sq_outbuf_put(&in, SQ_SV("{\"items\":["));
 	for (int i = 0; i < 100000; i++)
