@@ -205,7 +205,7 @@ static ssize_t read_plain(struct cli_input *in, char *to, size_t n, struct sq_er
 	return r;
 }
 
-/* Unpack from the block into `to`; sets *ret_made. Negative when the data is damaged. */
+/* Unpack from the block into `to`; sets *ret_made. Negative when the data is damaged there. */
 static int gunzip(struct cli_input *in, char *to, size_t n, size_t *ret_made, struct sq_err *err)
 {
 	z_stream *z = &in->gzip;
@@ -224,9 +224,10 @@ static int gunzip(struct cli_input *in, char *to, size_t n, size_t *ret_made, st
 		in->inside = false;
 		r = inflateReset(z);
 	}
-	if (r == Z_OK || r == Z_BUF_ERROR)
+	/* What came out before the damage is read; the next call meets the same damage. */
+	if (r == Z_OK || r == Z_BUF_ERROR || *ret_made)
 		return 0;
-	if (!*ret_made && r == Z_DATA_ERROR && z->total_in < 10)
+	if (r == Z_DATA_ERROR && z->total_in < 10)
 		return sq_err_set(err, -EBADMSG,
 		                  "%s: bytes that are not gzip follow the packed data", in->path);
 	return sq_err_set(err, -EBADMSG, "%s: damaged gzip data%s%s", in->path, z->msg ? ": " : "",

@@ -142,7 +142,7 @@ class Scan(Case):
             "lines.zst": (b"<14>1 - - - - - {}\n", "lines.zst: is not packed with zstd, though its name says so"),
             "ids.zst": (b"\x28\xb5\x2f", "ids.zst: is not packed with zstd"),
             "head.gz": (gzip.compress(attack(1))[:10], "head.gz: the packed data is cut off"),
-            "flipped.gz": (gzip.compress(attack(1))[:-8] + b"\0" * 8, "flipped.gz: damaged gzip data"),
+            "flipped.gz": (gzip.compress(attack(1))[:10] + b"\xff" * 50, "flipped.gz: damaged gzip data"),
             "Security.evtx": (b"ElfFile\0" + bytes(5000), "Security.evtx: is a Windows event log (.evtx)"),
             "events.zip": (b"PK\x03\x04" + bytes(500), "events.zip: is a zip archive; unpack it first"),
             "events.xz": (b"\xfd7zXZ\0" + bytes(500), "events.xz: is packed with xz; unpack it first"),
@@ -162,6 +162,15 @@ class Scan(Case):
                     self.assertEqual(len([line for line in err.splitlines() if name in line]), 1, err)
                     self.assertIn("1 events, 1 alerts", err)
                     self.assertEqual(out.count(b"\n"), 1)
+
+    def test_what_was_unpacked_before_the_damage_is_read(self):
+        packed = gzip.compress(attack(1) * 5000)
+        for name, data in (("checksum", packed[:-8] + bytes(8)), ("length", packed[:-4] + bytes(4)), ("cut", packed[:-8]),
+                           ("what follows", packed + b"more")):
+            with self.subTest(name):
+                out, err = squibly("scan", "-f", "json", stdin=data, status=2)
+                self.assertEqual(out.count(b"\n"), 5000)
+                self.assertRegex(err, "standard input: (damaged gzip data|the packed data is cut off|bytes that are not gzip follow)")
 
     def test_json_that_somebody_unpacked_and_what_is_packed_otherwise_than_it_is_called_is_read(self):
         with tempfile.TemporaryDirectory() as d:
