@@ -1,16 +1,10 @@
-#include "tests/support/test.h"
+#include "tests/support/file_world.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <unistd.h>
 
-#include "daemon/output/file.h"
 #include "daemon/output/file_rotate.h"
-#include "tests/support/run_loop.h"
 
 /* In place of libc's: the disk of these tests fails when it is told to. Threads of libuv's pool
  * call. */
@@ -28,63 +22,11 @@ int fdatasync(int fd SQ_UNUSED)
 
 /* ---- an output in a folder of its own ---------------------------------------------------- */
 
-struct world {
-	uv_loop_t loop;
-	struct sqd_output *out;
-	struct sqd_output_file_cfg cfg;
-	bool ready, sent, sending, closed;
-	int status;
-	char dir[64], path[96];
-};
-
-static void on_sent(struct sqd_output *out, int status)
+static void make_rotating(struct world *w)
 {
-	struct world *w = out->ctx;
-
-	w->sending = false;
-	w->sent = true;
-	w->status = status;
-}
-
-static void on_ready(struct sqd_output *out)
-{
-	((struct world *)out->ctx)->ready = true;
-}
-
-static void on_closed(struct sqd_output *out)
-{
-	((struct world *)out->ctx)->closed = true;
-}
-
-static bool is_true(void *flag)
-{
-	return *(bool *)flag;
-}
-
-static void make(struct world *w)
-{
-	*w = (struct world){ .dir = "/tmp/squibly-rotate-XXXXXX", .cfg.rotate_keep = 3 };
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->path, sizeof(w->path), "%s/alerts.json", w->dir);
-	uv_loop_init(&w->loop);
-	w->cfg.path = w->path;
-	w->out = calloc(1, sqd_output_file.size);
-	w->out->ops = &sqd_output_file;
-	w->out->cfg = &w->cfg;
-	w->out->loop = &w->loop;
-	w->out->sent = on_sent;
-	w->out->ready = on_ready;
-	w->out->closed = on_closed;
-	w->out->ctx = w;
+	make(w, &sqd_output_file);
+	w->cfg.rotate_keep = 3;
 	syncs = sync_fails = 0;
-}
-
-static void start(struct world *w)
-{
-	struct sq_err err = { 0 };
-
-	if (w->out->ops->start(w->out, &err) < 0)
-		fail_msg("%s", err.text);
 }
 
 /* Calls `each` with every name in the folder. */
@@ -109,28 +51,23 @@ static void remove_one(DIR *d, const char *name)
 	assert_int_equal(unlinkat(dirfd(d), name, 0), 0);
 }
 
-static void end(struct world *w)
+static void end_rotated(struct world *w)
 {
-	w->out->ops->close(w->out);
-	run_until(&w->loop, is_true, &w->closed);
-	assert_false(w->sending);
-	assert_int_equal(w->out->open_handles, 0);
-	free(w->out);
+	end_output(w);
 	assert_int_equal(chmod(w->dir, 0700), 0);
 	(void)each_name(w, remove_one);
 	assert_int_equal(rmdir(w->dir), 0);
 	assert_int_equal(uv_loop_close(&w->loop), 0);
 }
 
-static void write_text(struct world *w, const char *text)
+static void write_line(struct world *w, const char *text)
 {
-	w->sent = w->ready = false;
-	w->sending = true;
-	if (w->out->ops->send(w->out, sq_sv_of(text)) == -EAGAIN) { /* it opens a file */
-		run_until(&w->loop, is_true, &w->ready);
-		assert_int_equal(w->out->ops->send(w->out, sq_sv_of(text)), 0);
+	w->sent = w->ready = 0;
+	if (send_text(w, sq_sv_of(text)) == -EAGAIN) { /* it opens a file */
+		run_until(&w->loop, is_ready, w);
+		assert_int_equal(send_text(w, sq_sv_of(text)), 0);
 	}
-	run_until(&w->loop, is_true, &w->sent);
+	run_until(&w->loop, is_sent, w);
 	assert_int_equal(w->status, 0);
 }
 
@@ -179,51 +116,51 @@ static void a_file_that_would_be_too_long_is_moved_aside(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 10;
 	start(&w);
-	write_text(&w, "one\n");
-	write_text(&w, "two\n");
+	write_line(&w, "one\n");
+	write_line(&w, "two\n");
 	expect(&w, ".1", NULL); /* eight of ten */
-	write_text(&w, "3\n");  /* ten: not too long */
+	write_line(&w, "3\n");  /* ten: not too long */
 	expect(&w, ".1", NULL);
-	write_text(&w, "four\n");
+	write_line(&w, "four\n");
 	expect(&w, "", "four\n");
 	expect(&w, ".1", "one\ntwo\n3\n");
-	write_text(&w, "longer than allowed\n"); /* goes into a file of its own */
-	write_text(&w, "six\n");
+	write_line(&w, "longer than allowed\n"); /* goes into a file of its own */
+	write_line(&w, "six\n");
 	expect(&w, "", "six\n");
 	expect(&w, ".1", "longer than allowed\n");
 	expect(&w, ".2", "four\n");
 	expect(&w, ".3", "one\ntwo\n3\n");
-	write_text(&w, "seven\n");
-	write_text(&w, "eight\n");
+	write_line(&w, "seven\n");
+	write_line(&w, "eight\n");
 	expect(&w, ".1", "six\nseven\n");
 	expect(&w, ".2", "longer than allowed\n");
 	expect(&w, ".3", "four\n");
 	expect(&w, ".4", NULL);
-	end(&w);
+	end_rotated(&w);
 }
 
 static void what_was_there_before_counts(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 10;
 	put(&w, "", "12345678\n");
 	start(&w);
-	write_text(&w, "one\n");
+	write_line(&w, "one\n");
 	expect(&w, "", "one\n");
 	expect(&w, ".1", "12345678\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 static void a_gap_is_filled_and_nothing_beyond_it_moved(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 5;
 	put(&w, ".1", "b\n");
 	put(&w, ".3", "c\n");
@@ -231,15 +168,15 @@ static void a_gap_is_filled_and_nothing_beyond_it_moved(void **state SQ_UNUSED)
 	put(&w, ".5", "the same\n");
 	put(&w, ".7", "not ours to know\n");
 	start(&w);
-	write_text(&w, "one\n");
-	write_text(&w, "two\n");
+	write_line(&w, "one\n");
+	write_line(&w, "two\n");
 	expect(&w, ".1", "one\n");
 	expect(&w, ".2", "b\n");
 	expect(&w, ".3", "c\n");
 	expect(&w, ".4", NULL);
 	expect(&w, ".5", NULL);
 	expect(&w, ".7", "not ours to know\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 /* ---- names with times -------------------------------------------------------------------- */
@@ -250,7 +187,7 @@ static void times_are_names_and_the_oldest_go(void **state SQ_UNUSED)
 		                               ".20200101T000000Z-1", ".20200101T000000Zx" };
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 5;
 	w.cfg.rotate_names = SQD_ROTATE_TIME;
 	put(&w, ".20200101T000000Z", "a\n");
@@ -260,8 +197,8 @@ static void times_are_names_and_the_oldest_go(void **state SQ_UNUSED)
 	for (size_t i = 0; i < SQ_LEN(foreign); i++)
 		put(&w, foreign[i], "none of ours\n");
 	start(&w);
-	write_text(&w, "one\n");
-	write_text(&w, "two\n");
+	write_line(&w, "one\n");
+	write_line(&w, "two\n");
 	expect(&w, "", "two\n");
 	expect(&w, ".20200101T000000Z", NULL);
 	expect(&w, ".20200101T000000Z-2", NULL);
@@ -270,7 +207,7 @@ static void times_are_names_and_the_oldest_go(void **state SQ_UNUSED)
 	for (size_t i = 0; i < SQ_LEN(foreign); i++)
 		expect(&w, foreign[i], "none of ours\n");
 	assert_int_equal(each_name(&w, NULL), 1 + 3 + SQ_LEN(foreign));
-	end(&w);
+	end_rotated(&w);
 }
 
 static void many_in_one_second_keep_their_order(void **state SQ_UNUSED)
@@ -278,7 +215,7 @@ static void many_in_one_second_keep_their_order(void **state SQ_UNUSED)
 	struct sqd_rotate r = { .keep = 3, .names = SQD_ROTATE_TIME };
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	start(&w);
 	r.path = w.path;
 	for (int i = 0; i < 5; i++) {
@@ -300,7 +237,7 @@ static void many_in_one_second_keep_their_order(void **state SQ_UNUSED)
 	expect(&w, ".20261123T021500Z-2", NULL);
 	expect(&w, ".20261123T021500Z-3", "2\n");
 	expect(&w, ".20261123T021500Z-5", "4\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 /* ---- by time ----------------------------------------------------------------------------- */
@@ -309,37 +246,37 @@ static void lines_of_an_interval_that_is_over_are_moved_aside(void **state SQ_UN
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_interval = 86400000;
 	put(&w, "", "yesterday\n");
 	make_old(&w, 86400);
 	start(&w);
-	write_text(&w, "today\n");
-	write_text(&w, "today too\n");
+	write_line(&w, "today\n");
+	write_line(&w, "today too\n");
 	expect(&w, "", "today\ntoday too\n");
 	expect(&w, ".1", "yesterday\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 static void lines_of_this_interval_stay(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_interval = (uint64_t)366 * 86400000 * 100; /* no test waits for its end */
 	put(&w, "", "earlier\n");
 	start(&w);
-	write_text(&w, "now\n");
+	write_line(&w, "now\n");
 	expect(&w, "", "earlier\nnow\n");
 	expect(&w, ".1", NULL);
-	end(&w);
+	end_rotated(&w);
 }
 
 static void a_date_in_the_future_is_taken_as_now(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_interval = 100;
 	put(&w, "", "the clock was wrong\n");
 	make_old(&w, -86400);
@@ -349,7 +286,7 @@ static void a_date_in_the_future_is_taken_as_now(void **state SQ_UNUSED)
 		(void)usleep(10000);
 	}
 	expect(&w, ".1", "the clock was wrong\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 static bool is_moved(void *ctx)
@@ -364,14 +301,14 @@ static void nothing_need_be_written_for_it(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_interval = 200;
 	start(&w);
-	write_text(&w, "one\n");
+	write_line(&w, "one\n");
 	run_until(&w.loop, is_moved, &w);
-	write_text(&w, "two\n");
+	write_line(&w, "two\n");
 	assert_true(each_name(&w, NULL) >= 2);
-	end(&w);
+	end_rotated(&w);
 }
 
 /* ---- what goes wrong --------------------------------------------------------------------- */
@@ -381,7 +318,7 @@ static void what_cannot_be_moved_is_written_on(void **state SQ_UNUSED)
 	struct world w;
 	char in_the_way[128], below[160];
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 5;
 	w.cfg.rotate_keep = 1;
 	snprintf(in_the_way, sizeof(in_the_way), "%s.1", w.path);
@@ -389,13 +326,13 @@ static void what_cannot_be_moved_is_written_on(void **state SQ_UNUSED)
 	assert_int_equal(mkdir(in_the_way, 0700), 0); /* nothing can be renamed to this */
 	assert_int_equal(mkdir(below, 0700), 0);
 	start(&w);
-	write_text(&w, "one\n");
-	write_text(&w, "two\n");
-	write_text(&w, "three\n");
+	write_line(&w, "one\n");
+	write_line(&w, "two\n");
+	write_line(&w, "three\n");
 	expect(&w, "", "one\ntwo\nthree\n");
 	assert_int_equal(rmdir(below), 0);
 	assert_int_equal(rmdir(in_the_way), 0);
-	end(&w);
+	end_rotated(&w);
 }
 
 static void a_file_of_somebody_else_in_its_place_is_left(void **state SQ_UNUSED)
@@ -403,18 +340,18 @@ static void a_file_of_somebody_else_in_its_place_is_left(void **state SQ_UNUSED)
 	char old[128];
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.rotate_size = 8;
 	start(&w);
-	write_text(&w, "one\n");
+	write_line(&w, "one\n");
 	snprintf(old, sizeof(old), "%s.old", w.path);
 	assert_int_equal(rename(w.path, old), 0); /* logrotate, before its SIGHUP */
 	put(&w, "", "x\n");
-	write_text(&w, "three\n");
+	write_line(&w, "three\n");
 	expect(&w, ".old", "one\n");
 	expect(&w, ".1", NULL);
 	expect(&w, "", "x\nthree\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 /* ---- until the disk has it --------------------------------------------------------------- */
@@ -423,48 +360,48 @@ static void with_sync_the_disk_is_asked_once_for_a_piece(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.sync = true;
 	start(&w);
-	write_text(&w, "one\ntwo\nthree\n");
+	write_line(&w, "one\ntwo\nthree\n");
 	assert_int_equal(syncs, 1);
-	write_text(&w, "four\n");
+	write_line(&w, "four\n");
 	assert_int_equal(syncs, 2);
-	end(&w);
+	end_rotated(&w);
 }
 
 static void without_it_is_not_asked(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	start(&w);
-	write_text(&w, "one\n");
+	write_line(&w, "one\n");
 	assert_int_equal(syncs, 0);
-	end(&w);
+	end_rotated(&w);
 }
 
 static void what_the_disk_refused_is_written_again(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.sync = true;
 	start(&w);
-	write_text(&w, "one\n");
+	write_line(&w, "one\n");
 	sync_fails = 1;
-	write_text(&w, "two\n"); /* after a second */
+	write_line(&w, "two\n"); /* after a second */
 	assert_int_equal(syncs, 3);
 	/* Perhaps the first is not on the disk, perhaps both are: once at least. */
 	expect(&w, "", "one\ntwo\ntwo\n");
-	end(&w);
+	end_rotated(&w);
 }
 
 static void what_the_disk_refused_is_not_told_as_written(void **state SQ_UNUSED)
 {
 	struct world w;
 
-	make(&w);
+	make_rotating(&w);
 	w.cfg.sync = true;
 	start(&w);
 	sync_fails = 100;
@@ -474,7 +411,7 @@ static void what_the_disk_refused_is_not_told_as_written(void **state SQ_UNUSED)
 		uv_run(&w.loop, UV_RUN_NOWAIT);
 		(void)usleep(1000);
 	}
-	end(&w);
+	end_rotated(&w);
 	assert_true(w.status < 0);
 }
 

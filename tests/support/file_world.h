@@ -83,15 +83,20 @@ static SQ_UNUSED void start(struct world *w)
 		fail_msg("%s", err.text);
 }
 
-static SQ_UNUSED void end(struct world *w)
+static SQ_UNUSED void end_output(struct world *w)
 {
-	char old[128];
-
 	w->out->ops->close(w->out);
 	run_until(&w->loop, is_closed, w);
 	assert_false(w->sending);
 	assert_int_equal(w->out->open_handles, 0);
 	free(w->out);
+}
+
+static SQ_UNUSED void end(struct world *w)
+{
+	char old[128];
+
+	end_output(w);
 	snprintf(old, sizeof(old), "%s.1", w->path);
 	(void)unlink(w->path);
 	(void)unlink(old);
