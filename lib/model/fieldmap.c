@@ -40,6 +40,7 @@ const struct sq_path sq_fieldmap[] = {
 	NAMES("Event.Data", 0, EVENT_DATA),
 	NAMES("EventData", SQ_PATH_TEXT | SQ_PATH_LIST, EVENT_DATA_TOP),
 	NAMES("data.win.eventdata", SQ_PATH_UPPER, WAZUH),
+	NAMES("win.eventdata", SQ_PATH_UPPER, WAZUH), /* before Wazuh makes an alert of it */
 	NAMES("fields", SQ_PATH_DATA_, NONE),
 	NAMES("winlog.user_data", 0, NONE),
 	NAMES("user_data", 0, NONE),
@@ -77,7 +78,12 @@ const struct sq_path sq_fieldmap[] = {
 	WRAPPER("columns"),
 	WRAPPER("data"),
 	WRAPPER("message"),
+	WRAPPER("properties"), /* Azure's diagnostics */
+	WRAPPER("result"),     /* Splunk's exports and webhooks */
 	TEXT("Message", NONE),
+	TEXT("MESSAGE", NONE), /* syslog-ng */
+	TEXT("msg", NONE),     /* rsyslog */
+	TEXT("RawXml", NONE),
 	TEXT("System", SYSTEM),
 	TEXT("xml", NONE),
 	TEXT("raw", NONE),
@@ -91,6 +97,7 @@ const struct sq_path sq_fieldmap[] = {
 	TO("System.EventID", EVENT_ID),
 	CONTENT(TO, "System.EventID", EVENT_ID),
 	TO("data.win.system.eventID", EVENT_ID),
+	TO("win.system.eventID", EVENT_ID),
 	TO_HINT("tags.EventID", EVENT_ID, TELEGRAF),
 	TO_HINT("EventID", EVENT_ID, FLAT),
 	CONTENT(TO, "EventID", EVENT_ID),
@@ -106,6 +113,7 @@ const struct sq_path sq_fieldmap[] = {
 	ELEMENT("Event.System.Channel", CHANNEL),
 	ELEMENT("System.Channel", CHANNEL),
 	TO("data.win.system.channel", CHANNEL),
+	TO("win.system.channel", CHANNEL),
 	TO("tags.Channel", CHANNEL),
 	TO("Channel", CHANNEL),
 	TO("channel", CHANNEL),
@@ -117,6 +125,7 @@ const struct sq_path sq_fieldmap[] = {
 	ATTRIBUTE(TO, "Event.System.Provider", "Name", PROVIDER),
 	ATTRIBUTE(TO, "System.Provider", "Name", PROVIDER),
 	TO("data.win.system.providerName", PROVIDER),
+	TO("win.system.providerName", PROVIDER),
 	TO("tags.Source", PROVIDER),
 	TO("Provider_Name", PROVIDER),
 	TO_HINT("ProviderName", PROVIDER, PROVIDER_NAME),
@@ -134,6 +143,7 @@ const struct sq_path sq_fieldmap[] = {
 	ELEMENT("Event.System.Computer", COMPUTER),
 	ELEMENT("System.Computer", COMPUTER),
 	TO("data.win.system.computer", COMPUTER),
+	TO("win.system.computer", COMPUTER),
 	TO("tags.Computer", COMPUTER),
 	TO("Computer", COMPUTER),
 	TO("computer", COMPUTER),
@@ -152,6 +162,7 @@ const struct sq_path sq_fieldmap[] = {
 	ELEMENT("Event.System.EventRecordID", RECORD_ID),
 	ELEMENT("System.EventRecordID", RECORD_ID),
 	TO("data.win.system.eventRecordID", RECORD_ID),
+	TO("win.system.eventRecordID", RECORD_ID),
 	TO("fields.EventRecordID", RECORD_ID),
 	TO("EventRecordID", RECORD_ID),
 	TO("EventRecordId", RECORD_ID),
@@ -164,6 +175,7 @@ const struct sq_path sq_fieldmap[] = {
 	TO("System.TimeCreated", TIME),
 	ATTRIBUTE(TO, "System.TimeCreated", "SystemTime", TIME),
 	TO("data.win.system.systemTime", TIME),
+	TO("win.system.systemTime", TIME),
 	TO("fields.TimeCreated", TIME),
 	TO("system_time", TIME),
 	TO("TimeCreated", TIME),
@@ -181,7 +193,11 @@ const struct sq_path sq_fieldmap[] = {
 	TO("RenderingInfo.Message", MESSAGE),
 	TO("Event.RenderingInfo.Message", MESSAGE),
 	TO("data.win.system.message", MESSAGE),
+	TO("win.system.message", MESSAGE),
 	TO("fields.Message", MESSAGE),
+	WEAK("MESSAGE", MESSAGE),
+	WEAK("msg", MESSAGE),
+	WEAK("RenderedDescription", MESSAGE), /* Azure's table Event */
 	{ .path = "short_message", .kind = SQ_PATH_FIELD, .field = SQ_F_MESSAGE, .band = SQ_BAND_LAST, .hint = SQ_HINT_GELF },
 
 	/* Elastic Common Schema: what Winlogbeat's modules and ingest pipelines make of event_data. */
@@ -266,6 +282,9 @@ const struct sq_path sq_fieldmap[] = {
 	HINT("scope_logs", LISTS),
 	HINT("log_records", LISTS),
 	HINT("records", LISTS),
+	HINT("events", LISTS),
+	HINT("results", LISTS),
+	HINT("value", LISTS), /* Azure's answers */
 	HINT("logEvents", LISTS),
 	HINT("body.kvlistValue", TYPED),
 	HINT("body.stringValue", TYPED),

@@ -75,6 +75,9 @@ static struct nested_case {
 	{ "an event of its own is no list of others", "{\"EventID\":4688,\"Channel\":\"Security\",\"CommandLine\":\"p\",\"records\":[" A "]}", { 1 }, { "p" }, "flat" },
 
 	{ "records of Azure", "{\"records\":[" A "," B "]}", { 1, 1 }, { "a", "b" }, "flat" },
+	{ "events of a batch", "{\"events\":[" A "," B "]}", { 1, 1 }, { "a", "b" }, "flat" },
+	{ "rows of Azure's API", "{\"value\":[" A "," B "],\"nextLink\":null}", { 1, 1 }, { "a", "b" }, "flat" },
+	{ "results of a search", "{\"results\":[" A "," B "]}", { 1, 1 }, { "a", "b" }, "flat" },
 	{ "log events of CloudWatch", "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"3\",\"timestamp\":1,\"message\":\"" XML "\"}]}", { 1 }, { "x /y" }, "xml" },
 	{ "lists in lists", IN5 IN5 IN5 IN5 A "," B OUT5 OUT5 OUT5 OUT5, { 1, 1 }, { "a", "b" }, "flat" },
 	{ "deeper than records may be", IN5 IN5 IN5 IN5 IN5 IN5 IN5 A OUT5 OUT5 OUT5 OUT5 OUT5 OUT5 OUT5, { -EBADMSG }, { 0 }, NULL },

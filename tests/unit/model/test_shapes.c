@@ -189,6 +189,50 @@ static struct shape_case shape_cases[] = {
 	{ "Sentinel: EventData as JSON text",
 	  "{\"TenantId\":\"t\",\"EventID\":1,\"Channel\":\"" SYSMON "\",\"Computer\":\"ws7\",\"EventData\":\"{\\\"Image\\\":\\\"C:\\\\\\\\i.exe\\\",\\\"CommandLine\\\":\\\"c\\\"}\"}",
 	  "sentinel", CREATION, 1, { "Image=C:\\i.exe", "CommandLine=c" } },
+	{ "Sentinel: the table SecurityEvent, with columns that are of other events",
+	  "{\"TenantId\":\"t\",\"TimeGenerated\":\"2024-05-06T07:08:09.01Z\",\"Computer\":\"ws7\",\"EventSourceName\":\"Microsoft-Windows-Security-Auditing\","
+	  "\"Channel\":\"Security\",\"EventData\":\"\",\"EventID\":4688,\"Activity\":\"4688 - A new process has been created.\",\"CommandLine\":\"n /c\","
+	  "\"NewProcessName\":\"C:\\\\n.exe\",\"ParentProcessName\":\"C:\\\\p.exe\",\"Process\":\"n.exe\",\"ProcessName\":\"\",\"ObjectName\":\"\","
+	  "\"SubjectUserName\":\"eve\",\"SubjectDomainName\":\"LAB\",\"Type\":\"SecurityEvent\"}",
+	  "sentinel", CREATION, 4688, { "Image=C:\\n.exe", "CommandLine=n /c", "ParentImage=C:\\p.exe", "User=LAB\\eve", "Computer=ws7" } },
+	{ "Sentinel: the table Event of the older agent, XML in an element around it",
+	  "{\"TenantId\":\"t\",\"Source\":\"Microsoft-Windows-Sysmon\",\"EventLog\":\"" SYSMON "\",\"Computer\":\"ws7\",\"EventID\":1,\"EventData\":"
+	  "\"<DataItem type=\\\"System.XmlData\\\"><EventData xmlns=\\\"u\\\"><Data Name=\\\"Image\\\">i</Data><Data Name=\\\"CommandLine\\\">c</Data></EventData></DataItem>\"}",
+	  "sentinel", CREATION, 1, { "Image=i", "CommandLine=c", "Computer=ws7" } },
+	{ "Sentinel: the table Event with its rendered text alone",
+	  "{\"TenantId\":\"t\",\"EventLog\":\"" SYSMON "\",\"Computer\":\"ws7\",\"EventID\":1,\"RenderedDescription\":"
+	  "\"Process Create:\\r\\nUtcTime: 2024-05-06 07:08:09.010\\r\\nProcessId: 5\\r\\nImage: i\\r\\nCommandLine: c d\\r\\nCurrentDirectory: w\"}",
+	  "sentinel", CREATION, 1, { "Image=i", "CommandLine=c d", "ProcessId=5" } },
+	{ "Azure's diagnostics: the event's XML within properties",
+	  "{\"time\":\"2024-05-06T07:08:09Z\",\"category\":\"WindowsEventLogsTable\",\"properties\":{\"ProviderName\":\"Microsoft-Windows-Security-Auditing\","
+	  "\"EventId\":4688,\"Channel\":\"Security\",\"Description\":\"A new process has been created.\",\"RawXml\":\"<Event><System><EventID>4688</EventID>"
+	  "<Channel>Security</Channel><Computer>ws7</Computer></System><EventData><Data Name='NewProcessName'>n</Data><Data Name='CommandLine'>a &amp; b</Data>"
+	  "</EventData></Event>\"}}",
+	  "xml", CREATION, 4688, { "Image=n", "CommandLine=a & b", "Computer=ws7" } },
+	{ "Azure's properties as text",
+	  "{\"properties\":\"{\\\"EventId\\\":4688,\\\"Channel\\\":\\\"Security\\\",\\\"NewProcessName\\\":\\\"n\\\"}\"}",
+	  "flat", CREATION, 4688, { "Image=n" } },
+	{ "a result of Splunk, names out of the rendered text",
+	  "{\"preview\":false,\"result\":{\"EventCode\":\"4688\",\"LogName\":\"Security\",\"ComputerName\":\"ws7\",\"New_Process_Name\":\"n\","
+	  "\"Process_Command_Line\":\"c\",\"Creator_Process_Name\":\"p\"}}",
+	  "flat", CREATION, 4688, { "Image=n", "CommandLine=c", "ParentImage=p", "Computer=ws7" } },
+	{ "a result of Splunk, the event as it came",
+	  "{\"result\":{\"_raw\":\"<Event><System><EventID>4688</EventID><Channel>Security</Channel></System><EventData><Data Name='CommandLine'>c</Data>"
+	  "<Data Name='NewProcessName'>n</Data></EventData></Event>\",\"sourcetype\":\"XmlWinEventLog\"}}",
+	  "xml", CREATION, 4688, { "Image=n", "CommandLine=c" } },
+	{ "syslog-ng: the event as text in MESSAGE",
+	  "{\"PROGRAM\":\"x\",\"HOST\":\"relay\",\"MESSAGE\":\"{\\\"EventID\\\":4688,\\\"Channel\\\":\\\"Security\\\",\\\"CommandLine\\\":\\\"c\\\"}\"}",
+	  "flat", CREATION, 4688, { "CommandLine=c" } },
+	{ "rsyslog: the event as text in msg",
+	  "{\"fromhost\":\"relay\",\"msg\":\"<Event><System><EventID>4688</EventID><Channel>Security</Channel></System><EventData><Data Name='CommandLine'>c</Data></EventData></Event>\"}",
+	  "xml", CREATION, 4688, { "CommandLine=c" } },
+	{ "what a program logs as its msg is not taken for another event",
+	  "{\"EventID\":1000,\"Channel\":\"Application\",\"msg\":\"{\\\"EventID\\\":4688,\\\"Channel\\\":\\\"Security\\\",\\\"CommandLine\\\":\\\"c\\\"}\"}",
+	  "flat", SQ_CATEGORY_NONE, 1000, { "EventID=1000", "CommandLine!" } },
+	{ "Wazuh before its alerts",
+	  "{\"win\":{\"system\":{\"providerName\":\"Microsoft-Windows-Sysmon\",\"eventID\":\"1\",\"channel\":\"" SYSMON "\",\"computer\":\"ws7\","
+	  "\"eventRecordID\":\"9\"},\"eventdata\":{\"image\":\"i\",\"commandLine\":\"c\"}}}",
+	  "wazuh", CREATION, 1, { "Image=i", "CommandLine=c", "Computer=ws7", "EventRecordID=9" } },
 	{ "OpenWEC, raw XML in data",
 	  "{\"meta\":{\"Client\":\"c\"},\"data\":\"<Event><System><Provider Name=\\\"Microsoft-Windows-Sysmon\\\"/><EventID>1</EventID></System>"
 	  "<EventData><Data Name=\\\"Image\\\">i</Data></EventData></Event>\"}",
