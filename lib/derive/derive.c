@@ -67,6 +67,8 @@ static const struct {
 	{ SQ_SV("appvlp.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
 	{ SQ_SV("wt.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
 	{ SQ_SV("sqlps.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
+	{ SQ_SV("sqlcmd.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES }, /* xp_cmdshell */
+	{ SQ_SV("osql.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
 	{ SQ_SV("mftrace.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
 	{ SQ_SV("tttracer.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },
 	{ SQ_SV("paexec.exe"), SQ_MODEL_LAUNCH | SQ_MODEL_PLACES },

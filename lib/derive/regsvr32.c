@@ -29,6 +29,19 @@ static void add_joined(struct sq_event *ev, struct sq_sv token)
 			add_switch(ev, token.p[i + 1]);
 }
 
+/* "/si:x": the same without the slashes. @return false: nothing but one switch */
+static bool value_of_joined(struct sq_sv token, struct sq_sv *ret)
+{
+	size_t at = 1;
+
+	while (at < token.n && memchr("usn", token.p[at], 3))
+		at++;
+	if (at == 1 || at + 1 >= token.n || token.p[at] != 'i' || token.p[at + 1] != ':')
+		return false;
+	*ret = sq_sv_skip(token, at + 2);
+	return true;
+}
+
 static void add_install(struct sq_process *p, struct sq_sv value)
 {
 	enum sq_place place;
@@ -128,6 +141,10 @@ static void read_argument(struct sq_process *p, struct sq_sv token, struct seen 
 	add_switch(p->ev, letter);
 	if (sq_install_value(token, &value)) {
 		add_joined(p->ev, token);
+		add_install(p, value);
+		seen->install = true;
+	} else if (value_of_joined(token, &value)) {
+		add_switch(p->ev, 'i');
 		add_install(p, value);
 		seen->install = true;
 	} else if (letter == 'i') {
