@@ -30,6 +30,7 @@ static const struct sq_sv open_windows_folders[] = {
 	SQ_SV("tracing\\"),      SQ_SV("debug\\wia\\"),
 	SQ_SV("pla\\"),          SQ_SV("registration\\crmlog\\"),
 	SQ_SV("servicestate\\"), SQ_SV("serviceprofiles\\"),
+	SQ_SV("systemtemp\\"),
 };
 
 /* In the root of any drive. */
@@ -91,19 +92,31 @@ static bool starts_with_any(struct sq_sv v, const struct sq_sv *list, size_t n)
 
 #define IS_BELOW(v, list) starts_with_any(v, list, SQ_LEN(list))
 
-static bool is_vendor(struct sq_sv v, struct sq_sv name)
+static const struct sq_sv profiles = SQ_SV("users\\");
+
+/* Is it the library of a vendor with that root folder? `v` begins with the '\' that ends the root:
+ * "\bob\appdata\...", not "\bob\x\appdata\...". */
+static bool is_vendor_below(struct sq_sv root, struct sq_sv v, struct sq_sv name)
 {
 	for (size_t i = 0; i < SQ_LEN(vendors); i++) {
 		size_t at = sq_sv_find(v, vendors[i].folder);
 
-		/* "users\bob\appdata\...", not "users\bob\x\appdata\..." */
-		if (sq_sv_starts(v, vendors[i].root) && sq_sv_starts(name, vendors[i].name) &&
-		    at != SIZE_MAX && at <= v.n &&
-		    sq_sv_chr(sq_sv_first(sq_sv_skip(v, vendors[i].root.n),
-		                          at > vendors[i].root.n ? at - vendors[i].root.n : 0),
-		              '\\') == SIZE_MAX)
+		if (sq_sv_eq(root, vendors[i].root) && sq_sv_starts(name, vendors[i].name) &&
+		    at != SIZE_MAX &&
+		    sq_sv_chr(sq_sv_first(sq_sv_skip(v, 1), at ? at - 1 : 0), '\\') == SIZE_MAX)
 			return true;
 	}
+	return false;
+}
+
+static bool is_vendor(struct sq_sv v, struct sq_sv name)
+{
+	const struct sq_sv roots[] = { profiles, SQ_SV("programdata\\") };
+
+	for (size_t i = 0; i < SQ_LEN(roots); i++)
+		if (sq_sv_starts(v, roots[i]) &&
+		    is_vendor_below(roots[i], sq_sv_skip(v, roots[i].n - 1), name))
+			return true;
 	return false;
 }
 
@@ -128,8 +141,9 @@ static bool hides_folder(struct sq_sv v, bool below_windows)
 	return false;
 }
 
-static enum sq_place windows_place(struct sq_sv v)
+static enum sq_place windows_place(struct sq_sv v, struct sq_sv name)
 {
+	const struct sq_sv config = SQ_SV("config"), profile = SQ_SV("\\systemprofile\\");
 	struct sq_sv below = sq_sv_skip(v, SQ_SV("windows\\").n), twin = below, folder;
 
 	if (IS_BELOW(below, open_windows_folders) ||
@@ -142,8 +156,11 @@ static enum sq_place windows_place(struct sq_sv v)
 	    sq_sv_eq(folder, SQ_SV("sysarm32"))) {
 		if (IS_BELOW(twin, open_system_folders))
 			return SQ_PLACE_USER_WRITABLE;
-		if (sq_sv_starts(twin, SQ_SV("config\\systemprofile\\")))
-			return SQ_PLACE_WINDOWS;
+		/* A profile like others, in which no library of Windows lies. */
+		if (sq_sv_starts(twin, config) && sq_sv_starts(sq_sv_skip(twin, config.n), profile))
+			return is_vendor_below(profiles, sq_sv_skip(twin, config.n), name)
+			               ? SQ_PLACE_VENDOR
+			               : SQ_PLACE_USER_WRITABLE;
 	}
 	return IS_BELOW(v, system_folders) ? SQ_PLACE_SYSTEM : SQ_PLACE_WINDOWS;
 }
@@ -171,7 +188,7 @@ enum sq_place sq_winpath_drive_place(const struct sq_winpath *path)
 	if (sq_sv_starts(v, x86))
 		return program_files_place(is_c, sq_sv_skip(v, x86.n));
 	if (is_c && sq_sv_starts(v, SQ_SV("windows\\")))
-		return windows_place(v);
+		return windows_place(v, path->name);
 	if (is_c &&
 	    (sq_sv_starts(v, SQ_SV("$windows.~bt\\")) || sq_sv_starts(v, SQ_SV("$windows.~ws\\"))))
 		return SQ_PLACE_WINDOWS;
