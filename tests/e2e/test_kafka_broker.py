@@ -27,6 +27,7 @@ ssl.keystore.location={pem}
 ssl.truststore.type=PEM
 ssl.truststore.location={ca}
 ssl.endpoint.identification.algorithm=
+listener.name.ssl.ssl.client.auth=required
 listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
   username="squiblyd" password="{password}" user_squiblyd="{password}";
@@ -169,8 +170,16 @@ class Broker(Case):
             f.write(password + "\n")
         return f"    sasl: {mechanism}\n    sasl_user: squiblyd\n    sasl_password_file: {path}\n"
 
-    def test_tls(self):
-        self.secured("SSL", "")
+    def test_tls_with_our_certificate(self):
+        self.secured("SSL", f"    tls_certificate: {self.ca.issue('squiblyd')}\n")
+
+    def test_what_the_broker_does_not_take_is_said(self):
+        for more, said in (("SSL ", "certificate"), ("SASL_SSL " + self.sasl("scram-sha-256"), "SCRAM-SHA-256 mechanism handshake failed")):
+            with self.subTest(said):
+                listener, _, more = more.partition(" ")
+                d = self.start(secure=f"{listener}     tls: true\n    tls_ca: {self.ca.ca}\n{more}")
+                d.wait_said(f"{said}.*; retrying")
+                self.assertEqual(d.stop()[0], 0)
 
     def test_plain_over_tls(self):
         self.secured("SASL_SSL", self.sasl("plain"))
