@@ -6,6 +6,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "lib/wire/gzip_header.h"
+
 enum {
 	AHEAD_MAX = 8, /* bytes that the inflater may have taken past the end of a member */
 	ZSTD_WINDOW_LOG = 23,
@@ -19,10 +21,12 @@ struct sq_unpack {
 	struct sq_unpack_limits limits;
 	uint64_t used, made;
 	enum sq_unpack_kind kind;
+	struct sq_gzip_header header;
 	int error;
 	bool whole;   /* a member has ended and none has begun since */
 	bool inside;  /* a member has begun */
-	bool settled; /* the two bytes of a zlib header, or those of a stream without, were seen */
+	bool settled; /* gzip: the header is over; else its two bytes, or those of a stream without,
+	               * were seen */
 	bool drained; /* nothing waits inside for room */
 	uint8_t n_ahead, n_last;
 	uint8_t ahead[AHEAD_MAX]; /* bytes to read before those of the caller */
@@ -57,6 +61,12 @@ static int begin_zstd(struct sq_unpack *u)
 	return 0;
 }
 
+/* What stands around the deflated bytes that the inflater gets. */
+static uint32_t wrapping(enum sq_unpack_kind kind)
+{
+	return kind == SQ_UNPACK_GZIP ? ISAL_GZIP_NO_HDR_VER : ISAL_ZLIB;
+}
+
 static int begin_inflate(struct sq_unpack *u)
 {
 	if (!u->inflater)
@@ -64,7 +74,7 @@ static int begin_inflate(struct sq_unpack *u)
 	if (!u->inflater)
 		return -ENOMEM;
 	isal_inflate_init(u->inflater);
-	u->inflater->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
+	u->inflater->crc_flag = wrapping(u->kind);
 	return 0;
 }
 
@@ -107,8 +117,10 @@ static void end_member(struct sq_unpack *u, struct sq_sv *in, struct sq_sv given
 	u->n_last = 0;
 	u->inside = false;
 	u->whole = true;
+	u->header = (struct sq_gzip_header){ 0 };
+	u->settled = u->kind != SQ_UNPACK_GZIP;
 	isal_inflate_reset(u->inflater);
-	u->inflater->crc_flag = u->kind == SQ_UNPACK_GZIP ? ISAL_GZIP : ISAL_ZLIB;
+	u->inflater->crc_flag = wrapping(u->kind);
 }
 
 /* A run of the inflater over `*in`, which is either what lies ahead or what the caller gave. */
@@ -165,28 +177,46 @@ static int settle(struct sq_unpack *u, struct sq_sv *in)
 	return 1;
 }
 
+/* @return 1 it is over, 0 more bytes are needed, -EBADMSG */
+static int skip_header(struct sq_unpack *u, struct sq_sv *in)
+{
+	struct sq_sv ahead = { (const char *)u->ahead, u->n_ahead };
+	size_t used;
+	int r = sq_gzip_header_run(&u->header, ahead, &used);
+
+	u->whole = false;
+	u->n_ahead = (uint8_t)(u->n_ahead - used);
+	memmove(u->ahead, u->ahead + used, u->n_ahead);
+	if (r == 0) {
+		r = sq_gzip_header_run(&u->header, *in, &used);
+		*in = sq_sv_skip(*in, used);
+	}
+	u->settled = r == 1;
+	return r;
+}
+
 static int step_inflate(struct sq_unpack *u, struct sq_sv *in, char *to, size_t cap, size_t *made)
 {
 	uint8_t bytes[AHEAD_MAX];
-	struct sq_sv ahead = { (const char *)bytes, u->n_ahead };
+	struct sq_sv ahead = { (const char *)bytes, 0 };
 	int r;
 
 	*made = 0;
-	if (u->kind != SQ_UNPACK_GZIP && !u->settled) {
-		u->inside = u->inside || in->n;
-		r = settle(u, in);
-		if (r <= 0)
-			return r;
-		ahead.n = u->n_ahead;
-	}
 	if (u->whole) {
-		uint8_t next = ahead.n ? u->ahead[0] : in->n ? (uint8_t)in->p[0] : 0;
+		uint8_t next = u->n_ahead ? u->ahead[0] : in->n ? (uint8_t)in->p[0] : 0;
 
-		if (!ahead.n && !in->n)
+		if (!u->n_ahead && !in->n)
 			return 0;
 		if (u->kind != SQ_UNPACK_GZIP || next != 0x1f)
 			return -EILSEQ;
 	}
+	if (!u->settled) {
+		u->inside = u->inside || u->n_ahead || in->n;
+		r = u->kind == SQ_UNPACK_GZIP ? skip_header(u, in) : settle(u, in);
+		if (r <= 0)
+			return r;
+	}
+	ahead.n = u->n_ahead;
 	if (!ahead.n)
 		return inflate_some(u, in, to, cap, made);
 

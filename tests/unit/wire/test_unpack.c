@@ -4,6 +4,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "lib/wire/gzip_header.h"
 #include "lib/wire/unpack.h"
 #include "tests/support/fault_alloc.h"
 
@@ -409,30 +410,88 @@ static void test_lookback(void **state)
 	drop(other);
 }
 
-static void test_gzip_header(void **state)
+/* Two members, one behind the other: one with a plain header, and one with what the flags say. */
+static struct sq_sv with_header(uint8_t flags, struct sq_sv plain)
 {
-	struct sq_sv plain = text_of(100), bare = bare_of(plain), head;
-	struct sq_sv normal = gzip_of(plain), tail = { normal.p + normal.n - 8, 8 }, body, all;
-	/* All of them: FHCRC is left out, since its value would have to be right. */
-	static const char fields[] = "\x1f\x8b\x08\x1c\x01\x02\x03\x04\x00\xff"
-				     "\x05\x00"
-				     "extra"
-				     "a name\0"
-				     "a comment";
+	static const struct {
+		uint8_t flag;
+		struct sq_sv field;
+	} fields[] = {
+		{ 4, SQ_SV("\x05\0extra") },
+		{ 8, SQ_SV("a name\0") },
+		{ 16, SQ_SV("a comment\0") },
+	};
+	char head[64] = { 0x1f, (char)0x8b, 8, (char)flags, 1, 2, 3, 4, 0, 3 };
+	struct sq_sv parts[] = { gzip_of(plain), { head, 10 }, bare_of(plain), { NULL, 0 } };
+	struct sq_sv all = { "", 0 }, before = { NULL, 0 };
+
+	for (size_t i = 0; i < SQ_LEN(fields); i++) {
+		if (!(flags & fields[i].flag))
+			continue;
+		memcpy(head + parts[1].n, fields[i].field.p, fields[i].field.n);
+		parts[1].n += fields[i].field.n;
+	}
+	if (flags & 2) {
+		uLong crc = crc32(0, (const Bytef *)head, (uInt)parts[1].n);
+
+		head[parts[1].n++] = (char)crc;
+		head[parts[1].n++] = (char)(crc >> 8);
+	}
+	parts[3] = (struct sq_sv){ parts[0].p + parts[0].n - 8, 8 };
+	for (size_t i = 0; i < SQ_LEN(parts); i++) {
+		all = joined(all, parts[i]);
+		drop(before);
+		before = all;
+	}
+	drop(parts[0]);
+	drop(parts[2]);
+	return all;
+}
+
+static void test_gzip_headers(void **state)
+{
+	struct sq_sv plain = text_of(100), twice = joined(plain, plain);
 	struct sq_unpack *u = sq_unpack_new();
 
 	(void)state;
-	head = (struct sq_sv){ fields, sizeof(fields) };
-	body = joined(head, bare);
-	all = joined(body, tail);
-	for (size_t piece = 1; piece <= all.n; piece++)
-		expect_whole(u, SQ_UNPACK_GZIP, all, plain, piece, 40);
+	for (unsigned flags = 0; flags < 32; flags++) {
+		struct sq_sv all = with_header((uint8_t)flags, plain);
+
+		for (size_t piece = 1; piece <= all.n; piece++)
+			expect_whole(u, SQ_UNPACK_GZIP, all, twice, piece, 40);
+		drop(all);
+	}
 	sq_unpack_free(u);
 	drop(plain);
-	drop(bare);
-	drop(normal);
-	drop(body);
-	drop(all);
+	drop(twice);
+}
+
+/* What the standard keeps for later, another method, an extra field of no bytes, and a name that
+ * never ends. */
+static void test_gzip_odd_headers(void **state)
+{
+	static const struct {
+		struct sq_sv bytes;
+		int r;
+		size_t used;
+	} rows[] = {
+		{ SQ_SV("\x1f\x8b\x08\x20\0\0\0\0\0\x03"), -EBADMSG, 4 },
+		{ SQ_SV("\x1f\x8b\x07\0\0\0\0\0\0\x03"), -EBADMSG, 3 },
+		{ SQ_SV("\x1f\x8c"), -EBADMSG, 2 },
+		{ SQ_SV("\x1f\x8b\x08\x04\0\0\0\0\0\x03\0\0rest"), 1, 12 },
+		{ SQ_SV("\x1f\x8b\x08\x0c\0\0\0\0\0\x03\0\0n\0rest"), 1, 14 },
+		{ SQ_SV("\x1f\x8b\x08\x08\0\0\0\0\0\x03name"), 0, 14 },
+		{ SQ_SV("\x1f\x8b\x08"), 0, 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct sq_gzip_header h = { 0 };
+		size_t used;
+
+		assert_int_equal(sq_gzip_header_run(&h, rows[i].bytes, &used), rows[i].r);
+		assert_int_equal(used, rows[i].used);
+	}
 }
 
 static void test_zstd_window(void **state)
@@ -472,9 +531,9 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dictionary),  cmocka_unit_test(test_lookback),
-		cmocka_unit_test(test_gzip_header), cmocka_unit_test(test_zstd_window),
-		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_dictionary),   cmocka_unit_test(test_lookback),
+		cmocka_unit_test(test_gzip_headers), cmocka_unit_test(test_gzip_odd_headers),
+		cmocka_unit_test(test_zstd_window),  cmocka_unit_test(test_reasons),
 	};
 	int failed = cmocka_run_group_tests_name("unpack", tests, NULL, NULL);
 
