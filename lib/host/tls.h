@@ -100,8 +100,7 @@ int sq_tls_client_wanted(const struct sq_tls_client_cfg *cfg, struct sq_err *err
 /** A stream that begins so begins with TLS: for ports where plain text is expected. */
 static inline bool sq_tls_is_hello(struct sq_sv head)
 {
-	return head.n >= 3 && head.p[0] == 0x16 && head.p[1] == 3 && head.p[2] >= 0 &&
-	       head.p[2] <= 4;
+	return head.n >= 3 && head.p[0] == 0x16 && head.p[1] == 3 && (uint8_t)head.p[2] <= 4;
 }
 
 struct sq_tls_ctx;

@@ -19,18 +19,20 @@ class Authority:
     def __init__(self, folder, name="Test CA"):
         self.folder, self.name = folder, name
         self.ca, self.key = self._path("ca", "crt"), self._path("ca", "key")
+        # What Python from 3.13 on asks of authorities and of those whom they sign.
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", f"/O=Example/CN={name}", "-keyout", self.key, "-out", self.ca)
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-subj", f"/O=Example/CN={name}", "-keyout", self.key, "-out", self.ca)
 
     def _path(self, name, end):
         return os.path.join(self.folder, f"{self.name}-{name}.{end}".replace(" ", "-").lower())
 
     def issue(self, common, names=None, days=2):
-        """One file with certificate and key; negative `days`: it has expired. `names` is as
+        """One file with certificate and key; `days` 0: it has expired. `names` is as
         subjectAltName is written: "DNS:localhost,IP:127.0.0.1"."""
         key, request, more, to = (self._path(common, end) for end in ("key", "csr", "ext", "pem"))
         with open(more, "w", encoding="ascii") as f:
             f.write(f"subjectAltName={names}\n" if names else "basicConstraints=CA:FALSE\n")
+            f.write("authorityKeyIdentifier=keyid\n")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-subj", f"/O=Example/CN={common}", "-keyout", key, "-out", request)
         cert = openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.key, "-CAcreateserial",

@@ -92,7 +92,7 @@ class OddReceivers(ToElastic):
 
             script, _, d = self.arrives(whole)
             self.assertGreater(script.again, 0, "what cannot be read is asked again, by its id")
-            self.assertTrue(d.said("cannot be read|transfer closed|partial"), d.err)
+            self.assertTrue(d.said("cannot be read|transfer closed|partial|bytes missing"), d.err)
             self.assert_stops(d)
 
     def test_an_answer_that_is_packed_though_nobody_asked(self):

@@ -270,7 +270,7 @@ class Clients(TlsCase):
 
     def test_expired(self):
         d = self.collector(self.REQUIRED % OURS.ca)
-        self.refused(d, OURS.issue("ws-old", days=-1))
+        self.refused(d, OURS.issue("ws-old", days=0))
         d.wait_said(r"the client's certificate has expired \(CN=ws-old,O=Example\)")
 
     def test_a_name_that_is_not_listed(self):
