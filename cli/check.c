@@ -13,6 +13,7 @@
 #include "lib/engine/sieve.h"
 #include "lib/host/files.h"
 #include "lib/host/pack.h"
+#include "lib/host/threads.h"
 #include "lib/text/yaml.h"
 
 static const char help[] =
@@ -156,7 +157,7 @@ static int print_plan(const struct sq_ruleset *rs)
 
 static int check_rules(const char *const *paths, size_t n, const struct check_opts *o)
 {
-	struct sq_pack_opts opts = { .paths = paths, .n_paths = n };
+	struct sq_pack_opts opts = { .paths = paths, .n_paths = n, .threads = sq_threads_cpus() };
 	struct sq_ruleset_report report = { 0 };
 	struct sq_diags diags = { 0 };
 	struct sq_ruleset *rs = NULL;

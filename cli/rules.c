@@ -19,6 +19,7 @@ int cli_rules_load(const struct cli_rules *rules, bool plain, struct sq_ruleset 
 		.n_paths = rules->n ? rules->n : 1,
 		.cache = sq_pack_cache(),
 		.plain = plain,
+		.threads = rules->threads,
 	};
 	struct sq_diags diags = { 0 };
 	struct sq_err err;

@@ -5,7 +5,8 @@
 
 struct cli_rules {
 	const char *paths[64];
-	size_t n; /* 0: the shipped ones */
+	size_t n;         /* 0: the shipped ones */
+	unsigned threads; /* that may compile them, see sq_pack_opts */
 };
 
 /** One more --rules PATH, borrowed. @return CLI_OK, or CLI_FAILED when `command` has been told that

@@ -1,7 +1,6 @@
 /* squibly scan: events from files or standard input in, alerts out.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "cli/rules.h"
 #include "cli/run.h"
 #include "cli/term.h"
+#include "lib/host/threads.h"
 
 static const char help[] =
 	"Usage: squibly scan [OPTION]... [FILE]...\n\n"
@@ -286,15 +286,6 @@ static int read_option(struct scan *s, int c, char **argv)
 	}
 }
 
-/* How many CPUs there are for us. */
-static unsigned cpus(void)
-{
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return n < CLI_RUN_JOBS ? (unsigned)n : CLI_RUN_JOBS;
-}
-
 static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n)
 {
 	struct cli_run_opts opts = {
@@ -341,10 +332,11 @@ static int scan_files(struct scan *s, struct sq_ruleset *rs, char **paths, int n
 
 int cli_scan(int argc, char **argv)
 {
+	unsigned cpus = sq_threads_cpus();
 	struct scan s = { .fail_on = SQ_LEVELS,
 		          .max_record = 1024 * 1024,
 		          .began_ns = mono_ns(),
-		          .jobs = cpus() };
+		          .jobs = cpus < CLI_RUN_JOBS ? cpus : CLI_RUN_JOBS };
 	struct sq_ruleset *rs = NULL;
 	int c, status;
 
@@ -364,6 +356,7 @@ int cli_scan(int argc, char **argv)
 	s.progress = !s.quiet && isatty(STDERR_FILENO);
 	s.shown_ns = s.began_ns;
 
+	s.rules.threads = s.jobs;
 	status = cli_rules_load(&s.rules, s.plain, &rs);
 	if (status != CLI_OK)
 		return status;

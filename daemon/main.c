@@ -6,6 +6,7 @@
 #include "daemon/core/args.h"
 #include "daemon/core/daemon.h"
 #include "daemon/core/reload.h"
+#include "lib/host/threads.h"
 
 enum { EXIT_FINDINGS = 1, EXIT_UNUSABLE = 2, TEXT_MAX_BYTES = 4 * 1024 * 1024 };
 
@@ -53,7 +54,7 @@ static int check(const struct sqd_config *cfg, struct sq_diags *diags)
 	struct sq_err err = { 0 };
 	size_t errors = diags->errors;
 	int files = sqd_config_check_files(cfg, diags);
-	int r = sqd_rules_load(cfg, &rs, &info, diags, &err);
+	int r = sqd_rules_load(cfg, sq_threads_cpus(), &rs, &info, diags, &err);
 
 	print_diags(diags);
 	if (r < 0 || files < 0) {

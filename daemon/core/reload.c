@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/log.h"
+#include "lib/host/threads.h"
 
 enum state { RELOAD_IDLE, RELOAD_LOADING, RELOAD_HANDING };
 
@@ -42,7 +43,7 @@ static void move_notes(struct sq_diags *to, const struct sq_diags *from)
 	}
 }
 
-int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
+int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, struct sq_ruleset **ret,
                    struct sqd_rules_info *info, struct sq_diags *diags, struct sq_err *err)
 {
 	const char *shipped = sq_pack_shipped();
@@ -52,6 +53,7 @@ int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
 		.paths = own ? (const char *const *)cfg->rule_paths.list : &shipped,
 		.n_paths = own ? cfg->rule_paths.n : 1,
 		.cache = cfg->rule_cache ? cfg->rule_cache : sq_pack_cache(),
+		.threads = threads,
 	};
 	int r = sq_pack_load(&opts, ret, &report, diags, err);
 
@@ -110,11 +112,11 @@ static int load_lookups(struct sqd_reload *r, struct attempt *t)
 }
 
 /* Everything that takes time or can fail. */
-static int attempt_run(struct sqd_reload *r, struct attempt *t)
+static int attempt_run(struct sqd_reload *r, struct attempt *t, unsigned threads)
 {
 	struct sq_pipeline_opts opts = r->opts.pipeline;
 	struct sq_ruleset *rs = NULL;
-	int e = sqd_rules_load(r->opts.cfg, &rs, &t->info, &t->diags, &t->err);
+	int e = sqd_rules_load(r->opts.cfg, threads, &rs, &t->info, &t->diags, &t->err);
 
 	if (!e)
 		e = load_lookups(r, t);
@@ -174,7 +176,8 @@ static void on_work(uv_work_t *work)
 {
 	struct sqd_reload *r = work->data;
 
-	r->try.result = attempt_run(r, &r->try);
+	/* On one thread: the others are for events meanwhile, and nobody waits for new rules. */
+	r->try.result = attempt_run(r, &r->try, 1);
 }
 
 static void reload_end(struct sqd_reload *r)
@@ -256,7 +259,7 @@ int sqd_reload_first(struct sqd_reload *r, struct sqd_rules_info *info, struct s
 	int e;
 
 	begin(r);
-	e = attempt_run(r, &r->try);
+	e = attempt_run(r, &r->try, sq_threads_cpus());
 	log_diags(&r->try.diags);
 	if (e < 0) {
 		if (err)

@@ -24,9 +24,10 @@ struct sqd_rules_info {
 /**
  * Load the configured rules. Findings are in `diags`, what building found out too. Takes seconds
  * for thousands of rules. Any thread.
+ * @param threads  that may compile side by side (struct sq_pack_opts)
  * @return 0 and one reference in `*ret`
  */
-int sqd_rules_load(const struct sqd_config *cfg, struct sq_ruleset **ret,
+int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, struct sq_ruleset **ret,
                    struct sqd_rules_info *info, struct sq_diags *diags,
                    struct sq_err *err) SQ_MUST_CHECK;
 

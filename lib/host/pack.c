@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/host/threads.h"
 #include "lib/rules/sigma.h"
 
 enum {
@@ -172,7 +173,9 @@ static int build(const struct sq_pack_opts *opts, struct sq_rules *rules, struct
 {
 	bool caching = !opts->plain && opts->cache && opts->cache[0];
 	struct sq_outbuf cached = sq_outbuf_of(CACHE_FILE_MAX);
-	struct sq_ruleset_opts ro = { .plain = opts->plain };
+	unsigned threads =
+		opts->threads < SQ_PACK_THREADS_MAX ? opts->threads : SQ_PACK_THREADS_MAX;
+	struct sq_ruleset_opts ro = { .plain = opts->plain, .each = { sq_threads_run, &threads } };
 	char key[33], *file = NULL;
 	int r;
 

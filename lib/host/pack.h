@@ -5,11 +5,15 @@
 #include "lib/host/files.h"
 #include "lib/rules/ruleset.h"
 
+/** More would wait for the largest database anyway, and each needs memory of its own. */
+enum { SQ_PACK_THREADS_MAX = 4 };
+
 struct sq_pack_opts {
 	const char *const *paths; /* files and folders of Sigma rules */
 	size_t n_paths;
 	const char *cache; /* folder for compiled databases; NULL or "" = no cache */
 	bool plain;        /* the oracle: no Hyperscan */
+	unsigned threads;  /* that may compile side by side, the calling one among them; 0 is 1 */
 };
 
 /**

@@ -1,6 +1,7 @@
 #include "lib/rules/databases.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,16 +36,22 @@ struct cache_refusal {
 	uint32_t pred, len; /* of its text, which follows, padded */
 };
 
+static void refusals_fini(struct sq_refusals *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		free(r->list[i].why);
+	free(r->list);
+	*r = (struct sq_refusals){ 0 };
+}
+
 void sq_databases_fini(struct sq_databases *dbs)
 {
 	if (!dbs)
 		return;
 	for (uint32_t i = 0; dbs->list && i < dbs->n; i++)
 		sq_hsdb_free(dbs->list[i]);
-	for (uint32_t i = 0; i < dbs->n_refusals; i++)
-		free(dbs->refusals[i].why);
+	refusals_fini(&dbs->refusals);
 	free(dbs->list);
-	free(dbs->refusals);
 	*dbs = (struct sq_databases){ 0 };
 }
 
@@ -58,22 +65,32 @@ static int init(struct sq_databases *dbs, const struct sq_plan *plan)
 	return 0;
 }
 
-static int refuse(struct sq_databases *dbs, uint32_t pred, struct sq_sv why)
+static int reserve(struct sq_refusals *r, uint32_t more)
 {
-	if (dbs->n_refusals == dbs->cap_refusals) {
-		uint32_t cap = dbs->cap_refusals ? dbs->cap_refusals * 2 : 8;
-		struct sq_refusal *list = reallocarray(dbs->refusals, cap, sizeof(*list));
+	uint32_t cap = r->cap ? r->cap : 8;
+	struct sq_refusal *list;
 
-		if (!list)
-			return -ENOMEM;
-		dbs->refusals = list;
-		dbs->cap_refusals = cap;
-	}
-	dbs->refusals[dbs->n_refusals].pred = pred;
-	dbs->refusals[dbs->n_refusals].why = strndup(why.n ? why.p : "", why.n);
-	if (!dbs->refusals[dbs->n_refusals].why)
+	while (cap - r->n < more)
+		cap *= 2; /* of SQ_PLAN_PREDICATES_MAX at most */
+	if (cap == r->cap)
+		return 0;
+	list = reallocarray(r->list, cap, sizeof(*list));
+	if (!list)
 		return -ENOMEM;
-	dbs->n_refusals++;
+	r->list = list;
+	r->cap = cap;
+	return 0;
+}
+
+static int refuse(struct sq_refusals *r, uint32_t pred, struct sq_sv why)
+{
+	if (reserve(r, 1) < 0)
+		return -ENOMEM;
+	r->list[r->n].pred = pred;
+	r->list[r->n].why = strndup(why.n ? why.p : "", why.n);
+	if (!r->list[r->n].why)
+		return -ENOMEM;
+	r->n++;
 	return 0;
 }
 
@@ -85,7 +102,7 @@ static void drop(struct sq_hs_pattern *patterns, uint32_t *n, uint32_t at)
 
 /* Too much together: leave out those that are too much alone. When each is fine alone the last half
  * goes, so that this ends. */
-static int lighten(struct sq_databases *dbs, struct sq_hs_pattern *patterns, uint32_t *n,
+static int lighten(struct sq_refusals *refusals, struct sq_hs_pattern *patterns, uint32_t *n,
                    struct sq_err *why)
 {
 	uint32_t before = *n, keep = *n / 2;
@@ -101,13 +118,14 @@ static int lighten(struct sq_databases *dbs, struct sq_hs_pattern *patterns, uin
 			continue;
 		}
 		if (r == -EINVAL)
-			r = refuse(dbs, patterns[i].id, sq_sv_of(why->text));
+			r = refuse(refusals, patterns[i].id, sq_sv_of(why->text));
 		if (r < 0)
 			return r;
 		drop(patterns, n, i);
 	}
 	while (*n == before && before > keep) {
-		int r = refuse(dbs, patterns[*n - 1].id, SQ_SV("too many patterns on this field"));
+		int r = refuse(refusals, patterns[*n - 1].id,
+		               SQ_SV("too many patterns on this field"));
 
 		if (r < 0)
 			return r;
@@ -132,7 +150,7 @@ static const char *too_long(const char *text, uint32_t *all)
 
 /* Leave out what Hyperscan will refuse. It stops at the first pattern that it dislikes, so that
  * finding each by compiling again would take the time of a whole database for each. */
-static int sift(struct sq_databases *dbs, const struct sq_plan *plan,
+static int sift(struct sq_refusals *refusals, const struct sq_plan *plan,
                 struct sq_hs_pattern *patterns, uint32_t *n, uint32_t *all)
 {
 	uint32_t kept = 0;
@@ -146,7 +164,7 @@ static int sift(struct sq_databases *dbs, const struct sq_plan *plan,
 		if (!why && (regex || strlen(patterns[i].text) > SQ_CHECKED_LENGTH))
 			r = sq_hsdb_check(&patterns[i], &reason);
 		if (why || r == -EINVAL) {
-			r = refuse(dbs, patterns[i].id, sq_sv_of(why ? why : reason.text));
+			r = refuse(refusals, patterns[i].id, sq_sv_of(why ? why : reason.text));
 			if (r < 0)
 				return r;
 			continue;
@@ -159,38 +177,141 @@ static int sift(struct sq_databases *dbs, const struct sq_plan *plan,
 	return 0;
 }
 
+/* One group, to be compiled by whoever comes first. */
+struct job {
+	uint32_t group;
+	size_t weight; /* time to compile it, about: characters of its expressions */
+	struct sq_hs_pattern *patterns;
+	uint32_t n;
+	struct sq_hsdb *db;
+	struct sq_refusals refusals;
+	int result;
+};
+
+struct jobs {
+	struct job *list; /* what takes longest first, so that nobody waits for it in the end */
+	uint32_t n;
+	atomic_bool failed; /* a hint: the rest need not be compiled */
+};
+
 /* Compile what Hyperscan takes; nearly always that is everything, at the first try. */
-static int compile_group(struct sq_databases *dbs, const struct sq_plan *plan, uint32_t g,
-                         uint32_t *unrolled, struct sq_err *err)
+static int compile_group(struct job *j)
 {
-	const struct sq_numbers *preds = &plan->groups[g].preds;
-	struct sq_hs_pattern *patterns = calloc(preds->n, sizeof(*patterns));
-	uint32_t n = preds->n, bad;
 	struct sq_err why = { 0 };
+	uint32_t bad;
 	int r = 0;
 
-	if (!patterns)
-		return sq_err_set(err, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < n; i++)
-		patterns[i] =
-			(struct sq_hs_pattern){ sq_plan_expression(plan, preds->p[i]),
-			                        sq_plan_flags(plan, preds->p[i]), preds->p[i] };
-	r = sift(dbs, plan, patterns, &n, unrolled);
-	while (n && r == 0) {
-		r = sq_hsdb_new(patterns, n, &dbs->list[g], &bad, &why);
+	while (j->n && r == 0) {
+		r = sq_hsdb_new(j->patterns, j->n, &j->db, &bad, &why);
 		if (r != -EINVAL)
 			break;
-		if (bad < n) {
-			r = refuse(dbs, patterns[bad].id, sq_sv_of(why.text));
-			drop(patterns, &n, bad);
+		if (bad < j->n) {
+			r = refuse(&j->refusals, j->patterns[bad].id, sq_sv_of(why.text));
+			drop(j->patterns, &j->n, bad);
 		} else {
-			r = lighten(dbs, patterns, &n, &why);
+			r = lighten(&j->refusals, j->patterns, &j->n, &why);
 		}
-		if (r < 0)
-			break;
 	}
-	free(patterns);
-	return r < 0 ? sq_err_set(err, r, "out of memory for a pattern database") : 0;
+	return r;
+}
+
+/* Any thread: a job is nobody else's. */
+static void compile_job(void *arg, uint32_t i)
+{
+	struct jobs *all = arg;
+	struct job *j = &all->list[i];
+
+	if (atomic_load_explicit(&all->failed, memory_order_relaxed))
+		return;
+	j->result = compile_group(j);
+	if (j->result < 0)
+		atomic_store_explicit(&all->failed, true, memory_order_relaxed);
+}
+
+static int job_init(struct job *j, const struct sq_plan *plan, uint32_t g, uint32_t *unrolled)
+{
+	const struct sq_numbers *preds = &plan->groups[g].preds;
+	int r;
+
+	j->group = g;
+	j->patterns = calloc(preds->n, sizeof(*j->patterns));
+	if (!j->patterns)
+		return -ENOMEM;
+	j->n = preds->n;
+	for (uint32_t i = 0; i < j->n; i++)
+		j->patterns[i] =
+			(struct sq_hs_pattern){ sq_plan_expression(plan, preds->p[i]),
+			                        sq_plan_flags(plan, preds->p[i]), preds->p[i] };
+	r = sift(&j->refusals, plan, j->patterns, &j->n, unrolled);
+	for (uint32_t i = 0; i < j->n; i++)
+		j->weight += strlen(j->patterns[i].text);
+	return r;
+}
+
+static int by_group(const void *a, const void *b)
+{
+	const struct job *x = a, *y = b;
+
+	return (x->group > y->group) - (x->group < y->group);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct job *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return by_group(a, b);
+}
+
+/* What came of a job becomes part of all, also when others failed: it is freed with them. */
+static int gather(struct sq_databases *dbs, struct job *j)
+{
+	dbs->list[j->group] = j->db;
+	j->db = NULL;
+	if (j->refusals.n) {
+		if (reserve(&dbs->refusals, j->refusals.n) < 0)
+			return -ENOMEM;
+		memcpy(dbs->refusals.list + dbs->refusals.n, j->refusals.list,
+		       j->refusals.n * sizeof(*j->refusals.list));
+		dbs->refusals.n += j->refusals.n;
+		j->refusals.n = 0;
+	}
+	return j->result;
+}
+
+static void jobs_fini(struct jobs *all)
+{
+	for (uint32_t i = 0; all->list && i < all->n; i++) {
+		sq_hsdb_free(all->list[i].db);
+		refusals_fini(&all->list[i].refusals);
+		free(all->list[i].patterns);
+	}
+	free(all->list);
+}
+
+static int compile_all(struct sq_databases *dbs, const struct sq_plan *plan,
+                       const struct sq_each *each)
+{
+	struct jobs all = { .list = calloc(plan->n_groups ? plan->n_groups : 1,
+		                           sizeof(struct job)) };
+	uint32_t unrolled = 0;
+	int r = all.list ? 0 : -ENOMEM;
+
+	/* In order: what is too long together depends on what came before. */
+	while (r == 0 && all.n < plan->n_groups) {
+		r = job_init(&all.list[all.n], plan, all.n, &unrolled);
+		all.n++;
+	}
+	if (r == 0 && all.n) {
+		qsort(all.list, all.n, sizeof(*all.list), by_weight);
+		sq_each_run(each, all.n, compile_job, &all);
+		qsort(all.list, all.n, sizeof(*all.list), by_group);
+	}
+	for (uint32_t i = 0; r == 0 && i < all.n; i++)
+		r = gather(dbs, &all.list[i]);
+	jobs_fini(&all);
+	return r;
 }
 
 static void mark_scanned(const struct sq_databases *dbs, struct sq_plan *plan)
@@ -199,22 +320,20 @@ static void mark_scanned(const struct sq_databases *dbs, struct sq_plan *plan)
 		for (uint32_t i = 0; i < plan->groups[g].preds.n; i++)
 			plan->preds[plan->groups[g].preds.p[i]].scanned = dbs->list[g];
 	}
-	for (uint32_t i = 0; i < dbs->n_refusals; i++)
-		plan->preds[dbs->refusals[i].pred].scanned = false;
+	for (uint32_t i = 0; i < dbs->refusals.n; i++)
+		plan->preds[dbs->refusals.list[i].pred].scanned = false;
 }
 
-int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, struct sq_err *err)
+int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, const struct sq_each *each,
+                         struct sq_err *err)
 {
 	int r = init(dbs, plan);
-	uint32_t unrolled = 0;
 
 	if (r < 0)
 		return sq_err_set(err, r, "out of memory");
-	for (uint32_t g = 0; g < plan->n_groups; g++) {
-		r = compile_group(dbs, plan, g, &unrolled, err);
-		if (r < 0)
-			return r;
-	}
+	r = compile_all(dbs, plan, each);
+	if (r < 0)
+		return sq_err_set(err, r, "out of memory for a pattern database");
 	mark_scanned(dbs, plan);
 	return 0;
 }
@@ -281,8 +400,8 @@ static int save_group(const struct sq_databases *dbs, const struct sq_plan *plan
 	size_t at = out->len, db_at;
 
 	put_bytes(out, &head, sizeof(head));
-	for (uint32_t i = 0; i < dbs->n_refusals; i++) {
-		const struct sq_refusal *f = &dbs->refusals[i];
+	for (uint32_t i = 0; i < dbs->refusals.n; i++) {
+		const struct sq_refusal *f = &dbs->refusals.list[i];
 		struct cache_refusal rec = { f->pred, (uint32_t)strnlen(f->why, SQ_WHY_MAX) };
 
 		if (plan->preds[f->pred].group != g)
@@ -352,7 +471,7 @@ static int load_refusals(struct sq_databases *dbs, const struct sq_plan *plan, u
 		if (!p || rec.len > SQ_WHY_MAX || rec.pred >= plan->n_preds ||
 		    !plan->preds[rec.pred].pattern || plan->preds[rec.pred].group != g)
 			return -EBADMSG;
-		r = refuse(dbs, rec.pred, (struct sq_sv){ p + sizeof(rec), rec.len });
+		r = refuse(&dbs->refusals, rec.pred, (struct sq_sv){ p + sizeof(rec), rec.len });
 		if (r < 0)
 			return r;
 	}

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "lib/base/each.h"
 #include "lib/rules/compile.h"
 #include "lib/rules/hsdb.h"
 
@@ -21,16 +22,23 @@ struct sq_refusal {
 	char *why; /* owned */
 };
 
+struct sq_refusals {
+	struct sq_refusal *list;
+	uint32_t n, cap;
+};
+
 struct sq_databases {
 	struct sq_hsdb **list; /* by group; NULL when every pattern of it was refused */
 	uint32_t n;
-	struct sq_refusal *refusals;
-	uint32_t n_refusals, cap_refusals;
+	struct sq_refusals refusals; /* by group, in order */
 };
 
-/** Compile all; marks the predicates of `plan` that are scanned. Begin with `= { 0 }`.
- *  @return 0 or -ENOMEM */
-int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan,
+/**
+ * Compile all, side by side where `each` does that; what comes of it does not depend on who
+ * compiled what when. Marks the predicates of `plan` that are scanned. Begin with `= { 0 }`.
+ * @return 0 or -ENOMEM
+ */
+int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, const struct sq_each *each,
                          struct sq_err *err) SQ_MUST_CHECK;
 
 /** The same from a cache. @return 0; -EBADMSG: it is of no use, and nothing was changed; -ENOMEM */

@@ -44,7 +44,7 @@ static int make_databases(struct sq_ruleset *rs, const struct sq_ruleset_opts *o
 			return 0;
 		}
 	}
-	return sq_databases_compile(&rs->dbs, &rs->plan, err);
+	return sq_databases_compile(&rs->dbs, &rs->plan, &opts->each, err);
 }
 
 static uint64_t *new_bits(uint32_t words)
@@ -245,8 +245,9 @@ static void fill_report(struct sq_ruleset_report *report, const struct sq_rulese
 		report->patterns += rs->plan.preds[i].scanned;
 	for (uint32_t i = 0; i < rs->dbs.n; i++)
 		report->databases += rs->dbs.list[i] != NULL;
-	for (uint32_t i = 0; i < rs->dbs.n_refusals; i++)
-		report_plain(report, rs, rs->dbs.refusals[i].pred, rs->dbs.refusals[i].why);
+	for (uint32_t i = 0; i < rs->dbs.refusals.n; i++)
+		report_plain(report, rs, rs->dbs.refusals.list[i].pred,
+		             rs->dbs.refusals.list[i].why);
 }
 
 static int build(struct sq_ruleset *rs, const struct sq_ruleset_opts *opts,

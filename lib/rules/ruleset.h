@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "lib/base/each.h"
 #include "lib/base/outbuf.h"
 #include "lib/rules/rule.h"
 
@@ -16,6 +17,7 @@ struct sq_ruleset_opts {
 	struct sq_sv
 		cached;       /* bytes that sq_ruleset_save() gave earlier, or empty. A cache that
 	                         does not fit (other rules, version, processor, damage) is not used */
+	struct sq_each each;  /* who compiles the databases; zeroed: the caller, one by one */
 	uint32_t regex_steps; /* match limit of a regular expression that PCRE runs; 0 = 100,000 */
 };
 

@@ -1,5 +1,6 @@
 #include "tests/support/fault_alloc.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /* `ld --wrap=malloc` sends our calls of malloc to __wrap_malloc, and __real_malloc to malloc. */
@@ -16,27 +17,31 @@ void *__wrap_reallocarray(void *p, size_t n, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t n);
 
-static unsigned countdown;
-static bool reached;
+/* Threads count together. */
+static atomic_uint countdown;
+static atomic_bool reached;
 
 void fault_alloc_at(unsigned n)
 {
-	countdown = n;
-	reached = false;
+	atomic_store(&reached, false);
+	atomic_store(&countdown, n);
 }
 
 bool fault_alloc_end(void)
 {
-	countdown = 0;
-	return reached;
+	atomic_store(&countdown, 0);
+	return atomic_load(&reached);
 }
 
 static bool fails(void)
 {
-	if (countdown == 0 || --countdown)
-		return false;
-	reached = true;
-	return true;
+	unsigned left = atomic_load(&countdown);
+
+	while (left && !atomic_compare_exchange_weak(&countdown, &left, left - 1))
+		continue;
+	if (left == 1)
+		atomic_store(&reached, true);
+	return left == 1;
 }
 
 void *__wrap_malloc(size_t n)

@@ -342,6 +342,82 @@ static void no_allocation_that_fails_does_harm(void **state)
 	free(cache);
 }
 
+/* Rules on four fields, so that each of three threads has a database to compile; two of them hold
+ * an expression that Hyperscan refuses. */
+static void rules_on_four_fields(void *folder)
+{
+	static const char rules[] = "title: A\nid: " ID(
+		"1") "\nstatus: test\nlevel: high\n"
+		     "logsource:\n  category: process_creation\n  product: windows\n"
+		     "detection:\n  s:\n    CommandLine|contains: [abc, def]\n    Image|endswith: ghi\n"
+		     "    User|re: x(?=y)\n    OriginalFileName|re: z(?!y)\n  condition: s\n";
+
+	free(scratch_file(folder, "a.yml", rules));
+}
+
+static struct load load_on(unsigned threads, const char *path, const char *cache)
+{
+	const struct sq_pack_opts opts = {
+		.paths = &path, .n_paths = 1, .cache = cache, .threads = threads
+	};
+	struct load l = { 0 };
+
+	l.result = sq_pack_load(&opts, &l.rules, &l.report, &l.diags, &l.err);
+	return l;
+}
+
+static void threads_compile_the_same_as_one(void **state)
+{
+	struct sq_outbuf want = sq_outbuf_of(1 << 20);
+	struct load one;
+
+	rules_on_four_fields(*state);
+	one = load_on(1, *state, NULL);
+	assert_int_equal(one.result, 0);
+	assert_int_equal(sq_ruleset_save(one.rules, &want), 0);
+	for (unsigned threads = 2; threads < 7; threads++) {
+		struct sq_outbuf got = sq_outbuf_of(1 << 20);
+		struct load l = load_on(threads, *state, NULL);
+
+		assert_int_equal(l.result, 0);
+		assert_int_equal(sq_ruleset_save(l.rules, &got), 0);
+		assert_true(sq_sv_eq(sq_outbuf_view(&want), sq_outbuf_view(&got)));
+		assert_int_equal(l.report.notes.n, 2);
+		for (size_t i = 0; i < 2; i++)
+			assert_int_equal(l.report.notes.list[i].line,
+			                 one.report.notes.list[i].line);
+		sq_outbuf_fini(&got);
+		unload(&l);
+	}
+	sq_outbuf_fini(&want);
+	unload(&one);
+}
+
+static void no_allocation_that_fails_on_a_thread_does_harm(void **state)
+{
+	char *cache = scratch_path(*state, "cache");
+	bool failed = true;
+
+	rules_on_four_fields(*state);
+	for (unsigned n = 1; failed; n++) {
+		struct load l;
+
+		fault_alloc_at(n);
+		l = load_on(3, *state, cache);
+		failed = fault_alloc_end();
+		if (l.result == 0) {
+			assert_int_equal(sq_ruleset_count(l.rules), 1);
+		} else {
+			assert_true(failed);
+			assert_null(l.rules);
+			assert_true(l.err.text[0]);
+		}
+		unload(&l);
+		assert_true(n < 10000);
+	}
+	free(cache);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -362,6 +438,8 @@ int main(void)
 		TEST(a_cache_that_cannot_be_written_is_a_warning),
 		TEST(a_plain_set_leaves_the_cache_alone),
 		TEST(no_allocation_that_fails_does_harm),
+		TEST(threads_compile_the_same_as_one),
+		TEST(no_allocation_that_fails_on_a_thread_does_harm),
 		TEST(where_patterns_and_cache_are_follows_the_environment),
 	};
 
