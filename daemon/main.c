@@ -54,7 +54,7 @@ static int check(const struct sqd_config *cfg, struct sq_diags *diags)
 	struct sq_err err = { 0 };
 	size_t errors = diags->errors;
 	int files = sqd_config_check_files(cfg, diags);
-	int r = sqd_rules_load(cfg, sq_threads_cpus(), &rs, &info, diags, &err);
+	int r = sqd_rules_load(cfg, sq_threads_cpus(), NULL, &rs, &info, diags, &err);
 
 	print_diags(diags);
 	if (r < 0 || files < 0) {

@@ -24,6 +24,7 @@ struct sqd_reload {
 	struct sqd_reload_opts opts;
 	enum state state;
 	bool again, closing;
+	atomic_bool stop;           /* closing, for the thread that loads */
 	uint64_t generation;        /* of the rules loaded last */
 	struct sq_lookups *lookups; /* of the last files that were good */
 	struct attempt try;
@@ -43,8 +44,9 @@ static void move_notes(struct sq_diags *to, const struct sq_diags *from)
 	}
 }
 
-int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, struct sq_ruleset **ret,
-                   struct sqd_rules_info *info, struct sq_diags *diags, struct sq_err *err)
+int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, const atomic_bool *stop,
+                   struct sq_ruleset **ret, struct sqd_rules_info *info, struct sq_diags *diags,
+                   struct sq_err *err)
 {
 	const char *shipped = sq_pack_shipped();
 	bool own = cfg->rule_paths.n > 0;
@@ -54,6 +56,7 @@ int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, struct sq_rul
 		.n_paths = own ? cfg->rule_paths.n : 1,
 		.cache = cfg->rule_cache ? cfg->rule_cache : sq_pack_cache(),
 		.threads = threads,
+		.stop = stop,
 	};
 	int r = sq_pack_load(&opts, ret, &report, diags, err);
 
@@ -116,7 +119,7 @@ static int attempt_run(struct sqd_reload *r, struct attempt *t, unsigned threads
 {
 	struct sq_pipeline_opts opts = r->opts.pipeline;
 	struct sq_ruleset *rs = NULL;
-	int e = sqd_rules_load(r->opts.cfg, threads, &rs, &t->info, &t->diags, &t->err);
+	int e = sqd_rules_load(r->opts.cfg, threads, &r->stop, &rs, &t->info, &t->diags, &t->err);
 
 	if (!e)
 		e = load_lookups(r, t);
@@ -276,18 +279,22 @@ struct sqd_reload *sqd_reload_new(const struct sqd_reload_opts *opts)
 {
 	struct sqd_reload *r = calloc(1, sizeof(*r));
 
-	if (r)
-		r->opts = *opts;
+	if (!r)
+		return NULL;
+	r->opts = *opts;
+	atomic_init(&r->stop, false);
 	return r;
 }
 
 void sqd_reload_close(struct sqd_reload *r, void (*closed)(void *ctx), void *ctx)
 {
 	r->closing = true;
+	atomic_store_explicit(&r->stop, true, memory_order_relaxed);
 	r->closed = closed;
 	r->closed_ctx = ctx;
 	if (r->state == RELOAD_LOADING)
-		(void)uv_cancel((uv_req_t *)&r->work); /* else it is waited for */
+		(void)uv_cancel((uv_req_t *)&r->work); /* else it is waited for, to the end of the
+		                                          database it compiles */
 	else
 		reload_end(r); /* workers took, or free, what they were offered */
 }

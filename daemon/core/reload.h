@@ -24,11 +24,12 @@ struct sqd_rules_info {
 /**
  * Load the configured rules. Findings are in `diags`, what building found out too. Takes seconds
  * for thousands of rules. Any thread.
- * @param threads  that may compile side by side (struct sq_pack_opts)
+ * @param threads  that may compile side by side, and
+ * @param stop     true: nobody wants them any more; or NULL (both as in struct sq_pack_opts)
  * @return 0 and one reference in `*ret`
  */
-int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, struct sq_ruleset **ret,
-                   struct sqd_rules_info *info, struct sq_diags *diags,
+int sqd_rules_load(const struct sqd_config *cfg, unsigned threads, const atomic_bool *stop,
+                   struct sq_ruleset **ret, struct sqd_rules_info *info, struct sq_diags *diags,
                    struct sq_err *err) SQ_MUST_CHECK;
 
 struct sqd_reload;

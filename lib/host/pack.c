@@ -175,7 +175,8 @@ static int build(const struct sq_pack_opts *opts, struct sq_rules *rules, struct
 	struct sq_outbuf cached = sq_outbuf_of(CACHE_FILE_MAX);
 	unsigned threads =
 		opts->threads < SQ_PACK_THREADS_MAX ? opts->threads : SQ_PACK_THREADS_MAX;
-	struct sq_ruleset_opts ro = { .plain = opts->plain, .each = { sq_threads_run, &threads } };
+	struct sq_ruleset_opts ro = { .plain = opts->plain,
+		                      .each = { sq_threads_run, &threads, opts->stop } };
 	char key[33], *file = NULL;
 	int r;
 

@@ -14,13 +14,16 @@ struct sq_pack_opts {
 	const char *cache; /* folder for compiled databases; NULL or "" = no cache */
 	bool plain;        /* the oracle: no Hyperscan */
 	unsigned threads;  /* that may compile side by side, the calling one among them; 0 is 1 */
+	const atomic_bool
+		*stop; /* true: nobody wants the rules any more (struct sq_each); or NULL */
 };
 
 /**
  * Load, check, compile; use and refresh the cache. A cache that cannot be read or written is a
  * warning in `diags`, never a failure. Every error of every file is in `diags`; one is enough to
  * refuse the pack.
- * @return 0 and one reference in `*ret`; -EINVAL with `err` = the first error and how many more
+ * @return 0 and one reference in `*ret`; -EINVAL with `err` = the first error and how many more;
+ *         -ECANCELED: stopped
  */
 int sq_pack_load(const struct sq_pack_opts *opts, struct sq_ruleset **ret,
                  struct sq_ruleset_report *report, struct sq_diags *diags,

@@ -191,6 +191,7 @@ struct job {
 struct jobs {
 	struct job *list; /* what takes longest first, so that nobody waits for it in the end */
 	uint32_t n;
+	const struct sq_each *each;
 	atomic_bool failed; /* a hint: the rest need not be compiled */
 };
 
@@ -223,7 +224,7 @@ static void compile_job(void *arg, uint32_t i)
 
 	if (atomic_load_explicit(&all->failed, memory_order_relaxed))
 		return;
-	j->result = compile_group(j);
+	j->result = sq_each_is_stopped(all->each) ? -ECANCELED : compile_group(j);
 	if (j->result < 0)
 		atomic_store_explicit(&all->failed, true, memory_order_relaxed);
 }
@@ -293,8 +294,8 @@ static void jobs_fini(struct jobs *all)
 static int compile_all(struct sq_databases *dbs, const struct sq_plan *plan,
                        const struct sq_each *each)
 {
-	struct jobs all = { .list = calloc(plan->n_groups ? plan->n_groups : 1,
-		                           sizeof(struct job)) };
+	struct jobs all = { .list = calloc(plan->n_groups ? plan->n_groups : 1, sizeof(struct job)),
+		            .each = each };
 	uint32_t unrolled = 0;
 	int r = all.list ? 0 : -ENOMEM;
 
@@ -333,7 +334,9 @@ int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, const s
 		return sq_err_set(err, r, "out of memory");
 	r = compile_all(dbs, plan, each);
 	if (r < 0)
-		return sq_err_set(err, r, "out of memory for a pattern database");
+		return sq_err_set(err, r,
+		                  r == -ECANCELED ? "stopped while patterns were compiled"
+		                                  : "out of memory for a pattern database");
 	mark_scanned(dbs, plan);
 	return 0;
 }

@@ -36,7 +36,7 @@ struct sq_databases {
 /**
  * Compile all, side by side where `each` does that; what comes of it does not depend on who
  * compiled what when. Marks the predicates of `plan` that are scanned. Begin with `= { 0 }`.
- * @return 0 or -ENOMEM
+ * @return 0, -ENOMEM, or -ECANCELED: `each` was stopped
  */
 int sq_databases_compile(struct sq_databases *dbs, struct sq_plan *plan, const struct sq_each *each,
                          struct sq_err *err) SQ_MUST_CHECK;

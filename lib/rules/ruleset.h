@@ -31,7 +31,7 @@ struct sq_ruleset_report {
 /**
  * Compile. Takes `rules` (also on failure). Seconds for thousands of rules: never on a loop thread.
  * @param report  filled when not NULL; end it with sq_diags_fini(&report->notes)
- * @return 0 and one reference in `*ret`; -EINVAL, -ENOMEM
+ * @return 0 and one reference in `*ret`; -EINVAL, -ENOMEM; -ECANCELED when `each` was stopped
  */
 int sq_ruleset_build(struct sq_rules *rules, const struct sq_ruleset_opts *opts,
                      struct sq_ruleset **ret, struct sq_ruleset_report *report,

@@ -402,6 +402,34 @@ static void who_compiles_what_when_changes_nothing(void **state)
 	sq_outbuf_fini(&got);
 }
 
+static void stop_behind_the_first(void *ctx, uint32_t n, sq_each_task *task, void *arg)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		task(arg, i);
+		atomic_store((atomic_bool *)ctx, true);
+	}
+}
+
+/* What was compiled before is freed; the leak checker sees it. */
+static void who_is_stopped_makes_no_rules(void **state)
+{
+	static const bool before[] = { true, false };
+	struct sq_ruleset *rs = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < SQ_LEN(before); i++) {
+		atomic_bool stop = before[i];
+		struct sq_ruleset_opts opts = { .each = { stop_behind_the_first, &stop, &stop } };
+		struct sq_rules rules;
+		struct sq_err err = { 0 };
+
+		make_heavier_and_heavier(&rules);
+		assert_int_equal(sq_ruleset_build(&rules, &opts, &rs, NULL, &err), -ECANCELED);
+		assert_string_equal(err.text, "stopped while patterns were compiled");
+		assert_null(rs);
+	}
+}
+
 static void a_wrong_regex_is_an_error_with_its_place(void **state)
 {
 	struct sq_ruleset *rs = NULL;
@@ -627,6 +655,7 @@ int main(void)
 		cmocka_unit_test(the_key_follows_the_patterns),
 		cmocka_unit_test(a_cache_that_does_not_fit_its_buffer_fails),
 		cmocka_unit_test(who_compiles_what_when_changes_nothing),
+		cmocka_unit_test(who_is_stopped_makes_no_rules),
 		cmocka_unit_test(a_wrong_regex_is_an_error_with_its_place),
 		cmocka_unit_test(a_set_lives_as_long_as_its_last_reference),
 		cmocka_unit_test(a_pattern_too_large_for_hyperscan_still_matches),
