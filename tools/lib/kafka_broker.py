@@ -6,11 +6,11 @@ import glob
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+import java_peer
+
 CLUSTER_ID = "6SNj6n5kTCKFZjF6qnNOYg"
 KCAT = shutil.which("kcat") or shutil.which("kafkacat")
 PROPERTIES = """process.roles=broker,controller
@@ -34,30 +34,23 @@ group.min.session.timeout.ms=1000
 
 def jars():
     """The folder of its jars, or None: it could not be had, or there is no Java."""
-    folder = os.path.join(os.environ.get("SQUIBLY_CLIENTS") or os.path.join(SOURCE, "build", "clients"), "kafka")
-    return folder if shutil.which("java") and KCAT and glob.glob(os.path.join(folder, "kafka_2.*.jar")) else None
+    folder = java_peer.jars("kafka")
+    return folder if folder and KCAT and glob.glob(os.path.join(folder, "kafka_2.*.jar")) else None
 
 
 def version():
     return os.path.basename(glob.glob(os.path.join(jars(), "kafka_2.*.jar"))[0]).rsplit("-", 1)[1][:-len(".jar")]
 
 
-def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
-class Broker:
+class Broker(java_peer.JavaPeer):
     """`more`: further properties. `listeners`: protocols beside PLAINTEXT, each with a port in `ports`. `scram`: for
     kafka.tools.StorageTool, as 'SCRAM-SHA-512=[name=u,password=p]'. `before`: what runs it, as ["taskset", "-c", "1"]."""
 
     def __init__(self, folder, partitions=4, more="", listeners=(), scram=(), before=(), deadline=120):
         names = ["PLAINTEXT", *listeners]
-        ports = free_ports(len(names) + 1)
-        self.folder, self.before, self.deadline, self.process = folder, list(before), deadline, None
+        ports = java_peer.free_ports(len(names) + 1)
+        super().__init__("Kafka", os.path.join(folder, "kafka.log"), deadline)
+        self.before = list(before)
         self.ports = dict(zip(names, ports))
         self.bootstrap = f"127.0.0.1:{self.ports['PLAINTEXT']}"
         at = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.ports.items())
@@ -74,15 +67,8 @@ class Broker:
     def _java(*options):
         return ["java", "-Xmx512m", "-XX:+UseSerialGC", *options, "-cp", os.path.join(jars(), "*")]
 
-    def start(self):
-        with open(os.path.join(self.folder, "kafka.log"), "ab") as log:
-            self.process = subprocess.Popen([*self.before, *self._java(), "kafka.Kafka", self.properties], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
-        end = time.monotonic() + self.deadline
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"Kafka does not start; see {log.name}")
-            time.sleep(0.2)
+    def command(self):
+        return [*self.before, *self._java(), "kafka.Kafka", self.properties]
 
     def answers(self):
         return subprocess.run([KCAT, "-L", "-b", self.bootstrap, "-m", "2"], stdin=subprocess.DEVNULL,
@@ -101,18 +87,3 @@ class Broker:
             if time.monotonic() > end:
                 raise RuntimeError(f"Kafka does not make the topic {name}: {run.stdout.decode()}")
             time.sleep(0.05)
-
-    def stop(self, kill=False):
-        if self.process and self.process.poll() is None:
-            self.process.kill() if kill else self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop(kill=True)

@@ -5,50 +5,38 @@ Everything on 127.0.0.1, ports chosen by the system, data in a folder of its own
 import glob
 import json
 import os
-import shutil
-import subprocess
-import time
 import urllib.error
 import urllib.request
 
-from kafka_broker import free_ports
-
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+import java_peer
 
 
 def jars():
     """The folder of its jars, or None: it could not be had, or there is no Java."""
-    folder = os.path.join(os.environ.get("SQUIBLY_CLIENTS") or os.path.join(SOURCE, "build", "clients"), "opensearch")
-    return folder if shutil.which("java") and os.path.exists(os.path.join(folder, "OpenSearchNode.class")) else None
+    folder = java_peer.jars("opensearch")
+    return folder if folder and os.path.exists(os.path.join(folder, "OpenSearchNode.class")) else None
 
 
 def version():
     return os.path.basename(glob.glob(os.path.join(jars(), "opensearch-[0-9]*.jar"))[0])[len("opensearch-"):-len(".jar")]
 
 
-class Node:
+class Node(java_peer.JavaPeer):
     """`settings`: of the node, "http.max_content_length=1mb"."""
 
     def __init__(self, folder, settings=(), deadline=120):
-        self.folder, self.settings, self.deadline, self.process = folder, list(settings), deadline, None
-        self.port, self.transport = free_ports(2)
+        super().__init__("OpenSearch", os.path.join(folder, "opensearch.log"), deadline)
+        self.folder, self.settings = folder, list(settings)
+        self.port, self.transport = java_peer.free_ports(2)
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
-    def start(self):
-        with open(os.path.join(self.folder, "opensearch.log"), "ab") as log:
-            self.process = subprocess.Popen(
-                ["java", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars()}:{jars()}/*", "OpenSearchNode",
-                 "node.name=one", "cluster.name=squibly", f"path.home={self.folder}", f"path.data={self.folder}/data",
-                 "http.type=netty4", "transport.type=netty4", "discovery.type=single-node", "network.host=127.0.0.1",
-                 f"http.port={self.port}", f"transport.port={self.transport}",
-                 "cluster.routing.allocation.disk.threshold_enabled=false", *self.settings],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + self.deadline
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"OpenSearch does not start; see {log.name}")
-            time.sleep(0.2)
+    def command(self):
+        return ["java", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars()}:{jars()}/*", "OpenSearchNode",
+                "node.name=one", "cluster.name=squibly", f"path.home={self.folder}", f"path.data={self.folder}/data",
+                "http.type=netty4", "transport.type=netty4", "discovery.type=single-node", "network.host=127.0.0.1",
+                f"http.port={self.port}", f"transport.port={self.transport}",
+                "cluster.routing.allocation.disk.threshold_enabled=false", *self.settings]
 
     def answers(self):
         """It has found its indices again, and their first copies are there."""
@@ -85,12 +73,3 @@ class Node:
         self.ask("POST", f"/{index}/_refresh")
         hits = self.ask("GET", f"/{index}/_search?size=10000").get("hits", {}).get("hits", [])
         return {hit["_id"]: hit["_source"] for hit in hits}
-
-    def stop(self, kill=False):
-        if self.process and self.process.poll() is None:
-            self.process.kill() if kill else self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()

@@ -21,15 +21,18 @@ struct load {
 	int result;
 };
 
-static struct load load(const char *path, const char *cache, bool plain)
+static struct load load_with(const struct sq_pack_opts *opts)
 {
-	const struct sq_pack_opts opts = {
-		.paths = &path, .n_paths = 1, .cache = cache, .plain = plain
-	};
 	struct load l = { 0 };
 
-	l.result = sq_pack_load(&opts, &l.rules, &l.report, &l.diags, &l.err);
+	l.result = sq_pack_load(opts, &l.rules, &l.report, &l.diags, &l.err);
 	return l;
+}
+
+static struct load load(const char *path, const char *cache, bool plain)
+{
+	return load_with(&(struct sq_pack_opts){
+		.paths = &path, .n_paths = 1, .cache = cache, .plain = plain });
 }
 
 static void unload(struct load *l)
@@ -315,22 +318,22 @@ static void where_patterns_and_cache_are_follows_the_environment(void **state)
 	assert_null(sq_pack_cache());
 }
 
-static void no_allocation_that_fails_does_harm(void **state)
+/* Each allocation fails once, and all is well or told. What fails late may be the cache alone,
+ * which is a warning. */
+static void fail_each_allocation(const char *folder, unsigned threads, uint32_t rules)
 {
-	char *cache = scratch_path(*state, "cache");
+	char *cache = scratch_path(folder, "cache");
 	bool failed = true;
 
-	free(scratch_file(*state, "a.yml", RULE("A", ID("1"), "a")));
-	free(scratch_file(*state, "b.yml", RULE("B", ID("2"), "b")));
 	for (unsigned n = 1; failed; n++) {
 		struct load l;
 
 		fault_alloc_at(n);
-		l = load(*state, cache, false);
+		l = load_with(&(struct sq_pack_opts){
+			.paths = &folder, .n_paths = 1, .cache = cache, .threads = threads });
 		failed = fault_alloc_end();
-		/* What fails late may be the cache alone, which is a warning. */
 		if (l.result == 0) {
-			assert_int_equal(sq_ruleset_count(l.rules), 2);
+			assert_int_equal(sq_ruleset_count(l.rules), rules);
 		} else {
 			assert_true(failed);
 			assert_null(l.rules);
@@ -340,6 +343,13 @@ static void no_allocation_that_fails_does_harm(void **state)
 		assert_true(n < 10000);
 	}
 	free(cache);
+}
+
+static void no_allocation_that_fails_does_harm(void **state)
+{
+	free(scratch_file(*state, "a.yml", RULE("A", ID("1"), "a")));
+	free(scratch_file(*state, "b.yml", RULE("B", ID("2"), "b")));
+	fail_each_allocation(*state, 1, 2);
 }
 
 /* Rules on four fields, so that each of three threads has a database to compile; two of them hold
@@ -355,15 +365,10 @@ static void rules_on_four_fields(void *folder)
 	free(scratch_file(folder, "a.yml", rules));
 }
 
-static struct load load_on(unsigned threads, const char *path, const char *cache)
+static struct load load_on(unsigned threads, const char *path)
 {
-	const struct sq_pack_opts opts = {
-		.paths = &path, .n_paths = 1, .cache = cache, .threads = threads
-	};
-	struct load l = { 0 };
-
-	l.result = sq_pack_load(&opts, &l.rules, &l.report, &l.diags, &l.err);
-	return l;
+	return load_with(
+		&(struct sq_pack_opts){ .paths = &path, .n_paths = 1, .threads = threads });
 }
 
 static void threads_compile_the_same_as_one(void **state)
@@ -372,12 +377,12 @@ static void threads_compile_the_same_as_one(void **state)
 	struct load one;
 
 	rules_on_four_fields(*state);
-	one = load_on(1, *state, NULL);
+	one = load_on(1, *state);
 	assert_int_equal(one.result, 0);
 	assert_int_equal(sq_ruleset_save(one.rules, &want), 0);
 	for (unsigned threads = 2; threads < 7; threads++) {
 		struct sq_outbuf got = sq_outbuf_of(1 << 20);
-		struct load l = load_on(threads, *state, NULL);
+		struct load l = load_on(threads, *state);
 
 		assert_int_equal(l.result, 0);
 		assert_int_equal(sq_ruleset_save(l.rules, &got), 0);
@@ -395,27 +400,8 @@ static void threads_compile_the_same_as_one(void **state)
 
 static void no_allocation_that_fails_on_a_thread_does_harm(void **state)
 {
-	char *cache = scratch_path(*state, "cache");
-	bool failed = true;
-
 	rules_on_four_fields(*state);
-	for (unsigned n = 1; failed; n++) {
-		struct load l;
-
-		fault_alloc_at(n);
-		l = load_on(3, *state, cache);
-		failed = fault_alloc_end();
-		if (l.result == 0) {
-			assert_int_equal(sq_ruleset_count(l.rules), 1);
-		} else {
-			assert_true(failed);
-			assert_null(l.rules);
-			assert_true(l.err.text[0]);
-		}
-		unload(&l);
-		assert_true(n < 10000);
-	}
-	free(cache);
+	fail_each_allocation(*state, 3, 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
