@@ -285,7 +285,6 @@ static int read_option(struct explain *e, int c, char **argv)
 	}
 }
 
-/* Without Hyperscan: nothing to compile, and what is asked one by one needs none. */
 /* Index of the rule that was asked for, -1 for all, -2 when there is none. */
 static int64_t find_rule(const struct explain *e, const struct sq_ruleset *rs)
 {
@@ -355,6 +354,7 @@ int cli_explain(int argc, char **argv)
 		return cli_usage("explain", "which events? Give files, or - for standard input");
 	e.colours = !e.json && cli_term_colours(stdout);
 	e.width = cli_term_width(stdout);
+	/* Without Hyperscan: nothing to compile, and what is asked one by one needs none. */
 	status = cli_rules_load(&e.rules, true, &rs);
 	if (status != CLI_OK)
 		return status;

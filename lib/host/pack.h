@@ -14,8 +14,7 @@ struct sq_pack_opts {
 	const char *cache; /* folder for compiled databases; NULL or "" = no cache */
 	bool plain;        /* the oracle: no Hyperscan */
 	unsigned threads;  /* that may compile side by side, the calling one among them; 0 is 1 */
-	const atomic_bool
-		*stop; /* true: nobody wants the rules any more (struct sq_each); or NULL */
+	const atomic_bool *stop; /* nobody wants them any more (struct sq_each); or NULL */
 };
 
 /**
